@@ -1,0 +1,191 @@
+//! One thread's connections: an epoll loop that reads replies and sends the next pipeline.
+//!
+//! What must hold: a connection has at most one pipeline under way; its requests count as sent when they are built,
+//! so that a run of N requests sends exactly N. One clock reading, one receive and one send a pipeline.
+
+use super::connection;
+use super::load::{Phase, Tally, now};
+use super::reply::ReplyCounter;
+use super::template::{Numbers, Template};
+use rustix::buffer::spare_capacity;
+use rustix::event::epoll::{self, Event, EventData, EventFlags};
+use rustix::fs::Timespec;
+use std::os::fd::OwnedFd;
+use std::time::Instant;
+
+/// How long a server may leave every connection without an answer.
+const SILENCE_SECONDS: u64 = 60;
+const RECEIVE_BYTES: usize = 256 * 1024;
+const EVENTS: usize = 256;
+
+struct Client {
+    socket: OwnedFd,
+    replies: ReplyCounter,
+    /// Requests sent and not yet answered.
+    waiting: u64,
+    sent: Instant,
+    /// The end of a pipeline that the socket did not take.
+    unsent: Vec<u8>,
+}
+
+/// A thread's part of the load.
+pub(super) struct Worker {
+    epoll: OwnedFd,
+    clients: Vec<Client>,
+    template: Template,
+    numbers: Numbers,
+    /// Requests that may still be sent in the window; `None` for no bound.
+    allowance: Option<u64>,
+    /// Requests under way on all connections.
+    waiting: u64,
+    phase: u8,
+    tally: Tally,
+    buffer: Vec<u8>,
+}
+
+impl Worker {
+    pub(super) fn new(template: Template, numbers: Numbers, requests: Option<u64>) -> Result<Worker, String> {
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).map_err(|error| format!("epoll: {error}"))?;
+        Ok(Worker {
+            epoll,
+            clients: Vec::new(),
+            template,
+            numbers,
+            allowance: requests,
+            waiting: 0,
+            phase: Phase::WARMUP,
+            tally: Tally::new(),
+            buffer: vec![0; RECEIVE_BYTES],
+        })
+    }
+
+    /// Takes a non-blocking connection.
+    pub(super) fn add(&mut self, socket: OwnedFd) -> Result<(), String> {
+        let data = EventData::new_u64(self.clients.len() as u64);
+        epoll::add(&self.epoll, &socket, data, EventFlags::IN).map_err(|error| format!("epoll: {error}"))?;
+        let replies = ReplyCounter::new();
+        self.clients.push(Client { socket, replies, waiting: 0, sent: now(), unsent: Vec::new() });
+        Ok(())
+    }
+
+    /// Sends and counts until the run ends.
+    ///
+    /// # Errors
+    ///
+    /// A lost connection, a stream that is not RESP, a server that is silent for a minute.
+    pub(super) fn run(mut self, phase: &Phase) -> Result<Tally, String> {
+        self.phase = phase.now();
+        for index in 0..self.clients.len() {
+            self.send_next(index, now())?;
+        }
+        let mut events: Vec<Event> = Vec::with_capacity(EVENTS);
+        let mut heard = now();
+        let turn = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+        while self.waiting > 0 {
+            events.clear();
+            match epoll::wait(&self.epoll, spare_capacity(&mut events), Some(&turn)) {
+                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(format!("epoll: {error}")),
+            }
+            self.enter(phase.now());
+            for event in &events {
+                let index = usize::try_from(event.data.u64()).expect("an index that add() gave");
+                heard = self.turn(index, event.flags)?;
+            }
+            if events.is_empty() && heard.elapsed().as_secs() >= SILENCE_SECONDS {
+                return Err(format!("the server has not answered for {SILENCE_SECONDS} s"));
+            }
+        }
+        for client in &self.clients {
+            if self.tally.first_error.is_empty() {
+                self.tally.first_error = client.replies.first_error();
+            }
+        }
+        Ok(self.tally)
+    }
+
+    #[inline]
+    fn enter(&mut self, phase: u8) {
+        if self.phase == Phase::WARMUP && phase == Phase::WINDOW {
+            // What warm-up left under way will be answered in the window.
+            let waiting = self.waiting;
+            self.allowance = self.allowance.map(|requests| requests.saturating_sub(waiting));
+        }
+        self.phase = phase;
+    }
+
+    #[inline]
+    fn turn(&mut self, index: usize, flags: EventFlags) -> Result<Instant, String> {
+        if flags.contains(EventFlags::OUT) {
+            self.send_unsent(index)?;
+        }
+        let client = &mut self.clients[index];
+        let received = connection::receive(&client.socket, &mut self.buffer)?;
+        let at = now();
+        let Some(bytes) = received else { return Ok(at) };
+        let counted = client.replies.feed(&self.buffer[..bytes])?;
+        if counted.replies > client.waiting {
+            return Err("the server sent more replies than it was asked for".to_owned());
+        }
+        client.waiting -= counted.replies;
+        self.waiting -= counted.replies;
+        if self.phase != Phase::WARMUP && counted.replies > 0 {
+            let latency = u64::try_from((at - client.sent).as_nanos()).unwrap_or(u64::MAX);
+            self.tally.latencies.saturating_record_n(latency, counted.replies);
+        }
+        if self.phase == Phase::WINDOW {
+            self.tally.replies += counted.replies;
+            self.tally.errors += counted.errors;
+            self.tally.nulls += counted.nulls;
+        }
+        if client.waiting == 0 {
+            self.send_next(index, at)?;
+        }
+        Ok(at)
+    }
+
+    /// Sends the next pipeline, or nothing where the run is at its end.
+    #[inline]
+    fn send_next(&mut self, index: usize, at: Instant) -> Result<(), String> {
+        if self.phase == Phase::END {
+            return Ok(());
+        }
+        let mut count = self.template.pipeline() as u64;
+        if let (Phase::WINDOW, Some(allowance)) = (self.phase, &mut self.allowance) {
+            count = count.min(*allowance);
+            *allowance -= count;
+        }
+        if count == 0 {
+            return Ok(());
+        }
+        let requests = usize::try_from(count).expect("no more than a pipeline");
+        let bytes = self.template.next_batch(requests, &mut self.numbers);
+        let client = &mut self.clients[index];
+        client.waiting = count;
+        client.sent = at;
+        self.waiting += count;
+        let sent = connection::send(&client.socket, bytes)?.unwrap_or(0);
+        if sent < bytes.len() {
+            client.unsent.extend_from_slice(&bytes[sent..]);
+            self.listen(index, EventFlags::IN | EventFlags::OUT)?;
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn send_unsent(&mut self, index: usize) -> Result<(), String> {
+        let client = &mut self.clients[index];
+        let sent = connection::send(&client.socket, &client.unsent)?.unwrap_or(0);
+        client.unsent.drain(..sent);
+        if client.unsent.is_empty() {
+            self.listen(index, EventFlags::IN)?;
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn listen(&self, index: usize, flags: EventFlags) -> Result<(), String> {
+        epoll::modify(&self.epoll, &self.clients[index].socket, EventData::new_u64(index as u64), flags)
+            .map_err(|error| format!("epoll: {error}"))
+    }
+}
