@@ -139,9 +139,6 @@ class Server:
     def alive(self):
         return self.process.poll() is None
 
-    def signal(self, number):
-        self.process.send_signal(number)
-
     def kill(self):
         """kill -9, and waits for the end."""
         if self.process and self.process.poll() is None:

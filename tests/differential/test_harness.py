@@ -1,0 +1,54 @@
+"""The comparison itself: planted differences are found, named and shrunk."""
+
+import random
+
+import pytest
+
+from differential.families import sequence
+from differential.normal import normal
+from differential.replay import compare, confirmed, shrunk
+from harness.resp import NIL, NULL, Double, Fault, Map, Status
+from harness.server import Server
+
+
+@pytest.fixture(scope="module")
+def unequal():
+    """Two Valkeys; the second lacks INCR and packs lists smaller."""
+    servers = [Server("valkey"), Server("valkey", {"rename-command": ["INCR", ""], "list-max-listpack-size": "2"})]
+    yield servers
+    for server in servers:
+        server.remove()
+
+
+def test_a_command_that_one_lacks_is_found_and_shrunk_to_itself(unequal):
+    commands = sequence(random.Random(3), "strings", 10) + [[b"INCR", b"n"]] + sequence(random.Random(4), "strings", 10)
+    found = confirmed(*unequal, commands, 2)
+    assert found is not None
+    small = shrunk(*unequal, found)
+    assert len(small.commands) == 1 and small.commands[0][0] == b"INCR"
+    assert "expected:" in small.text() and "unknown command" in small.text()
+
+
+def test_a_dataset_that_differs_only_in_encoding_is_found(unequal):
+    commands = [[b"SET", b"a", b"1"], [b"RPUSH", b"l1", b"a", b"b", b"c", b"d"], [b"GET", b"a"]]
+    found = compare(*unequal, commands, 2)
+    assert found.at is None and found.what.startswith("encoding of b'l1'")
+    assert shrunk(*unequal, found).commands == [[b"RPUSH", b"l1", b"a", b"b", b"c", b"d"]]
+
+
+def test_equal_servers_show_no_difference(unequal):
+    assert compare(unequal[0], unequal[0], [[b"SET", b"a", b"1"], [b"APPEND", b"a", b"2"]], 3) is None
+
+
+@pytest.mark.parametrize("one, other", [
+    (Status(b"OK"), b"OK"), (NIL, NULL), (1, True), (Double(b"1"), Double(b"1.0")), ([], Map([])), (Fault(b"ERR a"), Fault(b"ERR b")),
+    (1, b"1"), ([b"a", b"b"], [b"b", b"a"]),
+])
+def test_replies_that_a_client_can_tell_apart_are_not_equal(one, other):
+    assert normal([b"X"], one) != normal([b"X"], other)
+
+
+def test_times_may_be_off_by_the_tolerance_and_no_more():
+    assert normal([b"TTL", b"k"], 100) == normal([b"TTL", b"k"], 99)
+    assert normal([b"TTL", b"k"], 100) != normal([b"TTL", b"k"], 97)
+    assert normal([b"TTL", b"k"], -1) != normal([b"TTL", b"k"], -2)
