@@ -1,0 +1,124 @@
+//! The log's own two threads: one syncs, one prepares segments ahead.
+//!
+//! They are two because preparing may be slow and must not hold up a group of waiting commits. What must hold: both end
+//! when told, and neither works on after the log has failed.
+
+use super::{AppendFsync, Shared};
+use crate::error::Error;
+use parking_lot::{Condvar, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
+
+/// What `everysec` means, and how long a log is idle before it states what is synced.
+const SYNC_PERIOD: Duration = Duration::from_secs(1);
+
+const PREPARE_RETRY_MIN: Duration = Duration::from_millis(100);
+const PREPARE_RETRY_MAX: Duration = Duration::from_secs(1);
+
+/// How the threads are woken.
+#[derive(Default)]
+pub(crate) struct Signals {
+    wanted: Mutex<Wanted>,
+    sync: Condvar,
+    segment: Condvar,
+}
+
+#[derive(Default)]
+struct Wanted {
+    sync: bool,
+    segment: bool,
+    stop: bool,
+}
+
+impl Signals {
+    pub(crate) fn want_sync(&self) {
+        self.wanted.lock().sync = true;
+        self.sync.notify_one();
+    }
+
+    pub(crate) fn want_segment(&self) {
+        let mut wanted = self.wanted.lock();
+        if !wanted.segment {
+            wanted.segment = true;
+            self.segment.notify_one();
+        }
+    }
+
+    pub(crate) fn stop(&self) {
+        self.wanted.lock().stop = true;
+        self.sync.notify_all();
+        self.segment.notify_all();
+    }
+}
+
+/// Starts both.
+pub(crate) fn start(shared: &Arc<Shared>) -> Result<Vec<JoinHandle<()>>, Error> {
+    let spawn = |name: &str, run: fn(&Shared)| {
+        let shared = shared.clone();
+        Builder::new()
+            .name(name.to_owned())
+            .spawn(move || run(&shared))
+            .map_err(|error| Error::from_os(format!("cannot start the thread {name}"), error))
+    };
+    let sync = spawn("log-sync", sync_loop)?;
+    let prepare = spawn("log-prepare", prepare_loop).inspect_err(|_| shared.signals.stop())?;
+    Ok(vec![sync, prepare])
+}
+
+fn sync_loop(shared: &Shared) {
+    let mut last = shared.clock.monotonic();
+    loop {
+        let asked = {
+            let mut wanted = shared.signals.wanted.lock();
+            if !wanted.sync && !wanted.stop {
+                let since = shared.clock.monotonic().saturating_sub(last);
+                shared.signals.sync.wait_for(&mut wanted, SYNC_PERIOD.saturating_sub(since));
+            }
+            if wanted.stop {
+                return;
+            }
+            std::mem::take(&mut wanted.sync)
+        };
+        let is_period_over = shared.clock.monotonic().saturating_sub(last) >= SYNC_PERIOD;
+        if !asked && !is_period_over {
+            continue;
+        }
+        last = shared.clock.monotonic();
+        // Before the sync begins, so that whoever asks from now on is heard.
+        shared.sync_asked.store(false, Ordering::Release);
+        let is_idle = shared.appended.load(Ordering::Acquire) == shared.durable.load(Ordering::Acquire);
+        // A failure is latched, and told to those who wait; there is nobody here to tell.
+        if is_idle {
+            let _ = shared.state_synced();
+        } else if asked || *shared.fsync.lock() != AppendFsync::No {
+            let _ = shared.sync();
+        }
+    }
+}
+
+fn prepare_loop(shared: &Shared) {
+    let mut retry = PREPARE_RETRY_MIN;
+    loop {
+        {
+            let mut wanted = shared.signals.wanted.lock();
+            while !wanted.segment && !wanted.stop {
+                shared.signals.segment.wait(&mut wanted);
+            }
+            if wanted.stop {
+                return;
+            }
+        }
+        if shared.prepare_ahead() {
+            retry = PREPARE_RETRY_MIN;
+            shared.signals.wanted.lock().segment = false;
+            continue;
+        }
+        let mut wanted = shared.signals.wanted.lock();
+        if !wanted.stop {
+            shared.signals.segment.wait_for(&mut wanted, retry);
+        }
+        retry = (retry * 2).min(PREPARE_RETRY_MAX);
+    }
+}
