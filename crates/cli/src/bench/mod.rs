@@ -50,20 +50,36 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
     Ok(())
 }
 
-/// Writes each key of the keyspace once, `key:000000000000` onwards, so that reads find something.
+/// Writes the whole keyspace once, so that the tests find what they read or change: fields, counters or members for
+/// the tests that are about them, keys for all others.
 fn fill(options: &Options) -> Result<(), String> {
-    let workload = Workload::named("set", options.data_bytes)?;
+    let mut names: Vec<&str> = options
+        .tests
+        .iter()
+        .map(|test| match test.as_str() {
+            own @ ("hset" | "incr" | "sadd") => own,
+            _ => "set",
+        })
+        .collect();
+    if names.is_empty() {
+        names.push("set");
+    }
+    names.sort_unstable();
+    names.dedup();
     let filling = Options { pipeline: options.pipeline.max(100), ..options.clone() };
     let limits = load::Limits { requests: Some(options.keyspace), ..load::Limits::default() };
-    let outcome = load::run(&filling, &workload, &Numbers::each_once(options.keyspace), &limits)?;
-    if outcome.errors > 0 {
-        return Err(format!(
-            "--fill: {} of {} SETs failed: {}",
-            outcome.errors, outcome.requests, outcome.first_error
-        ));
-    }
-    if options.format == Format::Text {
-        eprintln!("filled {} keys in {:.2} s", outcome.requests, outcome.seconds);
+    for name in names {
+        let workload = Workload::named(name, options.data_bytes)?;
+        let outcome = load::run(&filling, &workload, &Numbers::each_once(options.keyspace), &limits)?;
+        if outcome.errors > 0 {
+            return Err(format!(
+                "--fill: {} {name} requests failed: {}",
+                outcome.errors, outcome.first_error
+            ));
+        }
+        if options.format == Format::Text {
+            eprintln!("filled by {} {name} requests in {:.2} s", outcome.requests, outcome.seconds);
+        }
     }
     Ok(())
 }

@@ -27,7 +27,7 @@ argument becomes a random number of 12 digits below the keyspace, __data__ the v
   -r N             keyspace: random keys, fields and members below N; without it always the same one
   -t LIST          tests, with commas between (a typical set): ping_inline ping set get incr lpush rpush lpop rpop
                    sadd hset spop zadd zpopmin lrange_100 lrange_300 lrange_500 lrange_600 mset xadd
-  --fill           write every key of the keyspace (-r) once before the tests
+  --fill           write the whole keyspace (-r) once before the tests: keys, or what hset, incr and sadd write
   --threads N      threads of the generator (1)
   --server-pid N   measure the CPU time of this process: total from the scheduler in nanoseconds, split into user
                    and system by the kernel's tick samples (100 to 1000 a second)
