@@ -3,8 +3,8 @@
 //! Must hold: `start <= at`; the decoder never goes back before `at`, so a command that trickles in costs its length
 //! once; spans of a half-received command live here, relative to `start`, and move to the batch when it is whole; the
 //! first error is the last word. Grammar, strictness and error texts are those of Valkey 9.1, with two differences:
-//! a line is too long by its length, not by how it happened to be cut into reads, and a NUL byte in an inline command
-//! is a byte like others.
+//! a line is too long by its length, not by how it happened to be cut into reads; and in an inline command the bytes
+//! 0x00 and 0xff are bytes like others (there the one swallows the line and the other vanishes from a word).
 //!
 //! Leaves out: the buffer, who fills it and when it is dropped.
 

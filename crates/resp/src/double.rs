@@ -1,8 +1,9 @@
 //! Doubles to text: the shortest digits that read back as the same number, laid out as Redis lays them out.
 //!
 //! Whole numbers up to 2^62 are written in full. Others take a plain form while it adds few zeros, else an exponent:
-//! the rules of the `fpconv` library, which Redis and Valkey use. That library misses the shortest digits for about one
-//! double in a thousand (1e23 becomes 99999999999999990000000); there the text differs and the number does not.
+//! the rules of the `fpconv` library, which Redis and Valkey use. That library misses the shortest digits of some
+//! doubles (1e23 becomes 99999999999999990000000) and breaks a tie between two shortest ones downwards, where ours goes
+//! up (2^-3 behind 15 digits); there the text differs and the number does not.
 
 use std::io::Write;
 

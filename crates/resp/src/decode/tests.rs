@@ -59,6 +59,16 @@ fn empty_lines_and_commands_of_no_arguments_are_skipped() {
 }
 
 #[test]
+fn no_byte_of_an_inline_word_is_lost() {
+    let mut buf: Vec<u8> = (0..=255).filter(|byte| !b"\t\n\r \"'*".contains(byte)).collect();
+    let word = buf.clone();
+    buf.push(b'\n');
+    let mut batch = Batch::new();
+    Decoder::new().decode(&mut buf, &Limits::default(), 9, &mut batch).unwrap();
+    assert_eq!(batch.args(0).iter().map(|span| span.of(&buf)).collect::<Vec<_>>(), [word]);
+}
+
+#[test]
 fn an_incomplete_command_is_neither_answered_nor_refused() {
     let whole = b"*2\r\n$4\r\nECHO\r\n$100\r\n".iter().copied().chain([b'x'; 100]).chain(*b"\r\n");
     let whole: Vec<u8> = whole.collect();
@@ -204,6 +214,7 @@ fn a_million_arguments_in_small_reads_take_linear_work_and_leave_no_memory_behin
     for end in (1024..input.len() + 1024).step_by(1024) {
         let end = end.min(input.len());
         decoder.decode(&mut input[..end], &Limits::default(), 9, &mut batch).unwrap();
+        assert!(end - decoder.at < 16, "the next read goes on where this one stopped");
         assert!(decoder.partial.capacity() <= 2 * end, "memory follows what was received");
     }
     assert_eq!(batch.args(0).len(), ARGS);
