@@ -84,7 +84,7 @@ def build(options, embedded):
     if options.ramekin:
         return servers.existing(options.ramekin, "ramekin")
     packages = [["--package", "ramekin-cli"]]
-    if embedded:
+    if embedded and (servers.ROOT / "crates/engine/examples/inprocess.rs").exists():
         packages.append(["--package", "ramekin", "--example", "inprocess"])
     for words in packages:
         if subprocess.run(["cargo", "build", "--release", *words], cwd=servers.ROOT, check=False).returncode:

@@ -88,4 +88,9 @@ ROWS = [
 ]
 
 # In process, one thread: the name in the example's output, and operations a second to reach and beyond.
-IN_PROCESS = [("GET", "get_per_second", 3e6, 6e6), ("SET, log on", "set_per_second", 1.5e6, 3e6)]
+IN_PROCESS = [
+    ("GET, call by call", "get_per_second", 3e6, 6e6),
+    ("SET, log on, call by call", "set_per_second", 1.5e6, 3e6),
+    ("GET, batches of 16", "get_batched_per_second", 3e6, 6e6),
+    ("SET, log on, batches of 16", "set_batched_per_second", 1.5e6, 3e6),
+]
