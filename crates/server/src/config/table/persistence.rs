@@ -1,0 +1,90 @@
+//! Directives of the data folder, the log and snapshots.
+
+use crate::config::directive::Directive;
+use crate::config::kind::Kind;
+
+pub(super) const ROWS: &[Directive] = &[
+    Directive::used("dir", Kind::Folder, "./data", "The data folder; it is made if missing.").needs_restart(),
+    Directive::used(
+        "appendonly",
+        Kind::Bool,
+        "yes",
+        "Keep the log; `no` keeps nothing on disk, and a restart starts empty.",
+    )
+    .needs_restart(),
+    Directive::used(
+        "appendfsync",
+        Kind::Enum(&["everysec", "always", "no"]),
+        "everysec",
+        "When the log is forced to the disk: before each reply, each second, or when the system likes.",
+    ),
+    Directive::accepted(
+        "save",
+        Kind::SavePoints,
+        "3600 1 300 100 60 10000",
+        "When to take a checkpoint, as seconds and changes; until checkpoints exist the log holds everything.",
+    ),
+    Directive::accepted(
+        "appenddirname",
+        Kind::Text,
+        "appendonlydir",
+        "Folder of an append-only file; the log has its own place.",
+    )
+    .at_start(),
+    Directive::accepted(
+        "appendfilename",
+        Kind::Text,
+        "appendonly.aof",
+        "Name of an append-only file; the log has its own.",
+    )
+    .at_start(),
+    Directive::accepted("dbfilename", Kind::FileName, "dump.rdb", "Name of an RDB file.").protected(),
+    Directive::accepted(
+        "no-appendfsync-on-rewrite",
+        Kind::Bool,
+        "no",
+        "Skip forcing during a rewrite; the log is never rewritten.",
+    ),
+    Directive::accepted(
+        "auto-aof-rewrite-percentage",
+        Kind::COUNT,
+        "100",
+        "Growth at which an append-only file is rewritten.",
+    ),
+    Directive::accepted(
+        "auto-aof-rewrite-min-size",
+        Kind::MEMORY,
+        "64mb",
+        "Size from which an append-only file is rewritten.",
+    ),
+    Directive::accepted(
+        "aof-load-truncated",
+        Kind::Bool,
+        "yes",
+        "Start with a torn append-only file; a torn tail of the log is always cut and reported.",
+    ),
+    Directive::accepted("aof-use-rdb-preamble", Kind::Bool, "yes", "Form of an append-only file."),
+    Directive::accepted("aof-timestamp-enabled", Kind::Bool, "no", "Times in an append-only file."),
+    Directive::accepted(
+        "aof-rewrite-incremental-fsync",
+        Kind::Bool,
+        "yes",
+        "Force a rewritten file piece by piece.",
+    ),
+    Directive::accepted("rdb-save-incremental-fsync", Kind::Bool, "yes", "Force an RDB file piece by piece."),
+    Directive::accepted("rdbcompression", Kind::Bool, "yes", "Compress strings of an RDB file."),
+    Directive::accepted("rdbchecksum", Kind::Bool, "yes", "Checksum of an RDB file.").at_start(),
+    Directive::accepted("rdb-del-sync-files", Kind::Bool, "no", "Remove RDB files of replication."),
+    Directive::accepted(
+        "rdb-version-check",
+        Kind::Enum(&["strict", "relaxed"]),
+        "strict",
+        "Refuse RDB files of unknown versions.",
+    ),
+    Directive::accepted(
+        "stop-writes-on-bgsave-error",
+        Kind::Bool,
+        "yes",
+        "Refuse writes after a snapshot failed; a failure of the log always refuses them.",
+    ),
+];
