@@ -119,7 +119,9 @@ impl Log {
         options: LogOptions,
         apply: &mut Apply<'_>,
     ) -> Result<(Self, Recovery), Error> {
-        if options.segment_bytes < SEGMENT_BYTES_MIN || !options.segment_bytes.is_multiple_of(record::FRAME_ALIGN) {
+        if options.segment_bytes < SEGMENT_BYTES_MIN
+            || !options.segment_bytes.is_multiple_of(record::FRAME_ALIGN)
+        {
             let text =
                 format!("a log segment must be a multiple of 8 and at least {SEGMENT_BYTES_MIN} bytes");
             return Err(Error::new(ErrorKind::Invalid, text));
@@ -544,6 +546,8 @@ impl Shared {
         if self.failed.lock().as_deref() == Some(CLOSED) {
             return Ok(());
         }
+        self.check_failed()?;
+        // Twice: what was reserved before the credit closed may be appended meanwhile.
         self.sync()?;
         self.credit.close();
         self.sync()?;

@@ -18,6 +18,7 @@ pub(crate) struct PendingFrame {
     pub(crate) first_lsn: Lsn,
     pub(crate) pieces: u32,
     pub(crate) flags: u32,
+    pub(crate) bytes_before: u32,
 }
 
 impl PendingFrame {
@@ -30,6 +31,7 @@ impl PendingFrame {
             first_lsn: self.first_lsn,
             pieces: self.pieces,
             flags: self.flags,
+            bytes_before: self.bytes_before,
             synced_lsn,
             time_ms,
         }
@@ -66,7 +68,7 @@ impl Pending {
                 self.push_in_parts(record, lsn);
                 return lsn;
             }
-            self.begin_frame(lsn, 0);
+            self.begin_frame(lsn, 0, 0);
         }
         self.push_piece(record);
         lsn
@@ -79,7 +81,12 @@ impl Pending {
         for (number, part) in parts.enumerate() {
             let continues = if number > 0 { FLAG_CONTINUES } else { 0 };
             let unfinished = if number < last { FLAG_UNFINISHED } else { 0 };
-            self.begin_frame(lsn, continues | unfinished);
+            let before = number * self.part_bytes_max();
+            self.begin_frame(
+                lsn,
+                continues | unfinished,
+                u32::try_from(before).expect("a record is bounded by 2 GiB"),
+            );
             self.push_piece(part);
         }
     }
@@ -88,7 +95,7 @@ impl Pending {
         part_bytes_max(self.frame_bytes_max)
     }
 
-    fn begin_frame(&mut self, first_lsn: Lsn, flags: u32) {
+    fn begin_frame(&mut self, first_lsn: Lsn, flags: u32, bytes_before: u32) {
         let start = self.bytes.len().next_multiple_of(usize::try_from(FRAME_ALIGN).unwrap_or(8));
         self.bytes.resize(start + FRAME_HEADER_BYTES, 0);
         self.frames.push(PendingFrame {
@@ -97,6 +104,7 @@ impl Pending {
             first_lsn,
             pieces: 0,
             flags,
+            bytes_before,
         });
     }
 

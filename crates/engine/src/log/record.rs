@@ -147,6 +147,8 @@ pub(crate) struct FrameHeader {
     /// How many pieces there are. Without any, the frame only states what is synced.
     pub(crate) pieces: u32,
     pub(crate) flags: u32,
+    /// How many bytes of the first piece's record are in earlier frames, so that no part can be missed.
+    pub(crate) bytes_before: u32,
     /// All records up to this one were durable when the frame was written.
     pub(crate) synced_lsn: Lsn,
     /// The largest time seen when the frame was written, in milliseconds since 1970.
@@ -163,7 +165,7 @@ impl FrameHeader {
         header[16..20].copy_from_slice(&self.epoch.to_le_bytes());
         header[20..24].copy_from_slice(&self.flags.to_le_bytes());
         header[24..28].copy_from_slice(&self.pieces.to_le_bytes());
-        header[28..32].fill(0);
+        header[28..32].copy_from_slice(&self.bytes_before.to_le_bytes());
         header[32..40].copy_from_slice(&self.first_lsn.to_le_bytes());
         header[40..48].copy_from_slice(&self.synced_lsn.to_le_bytes());
         header[48..56].copy_from_slice(&self.time_ms.to_le_bytes());
@@ -185,6 +187,7 @@ impl FrameHeader {
             epoch: u32_at(bytes, 16),
             flags: u32_at(bytes, 20),
             pieces: u32_at(bytes, 24),
+            bytes_before: u32_at(bytes, 28),
             first_lsn: u64_at(bytes, 32),
             synced_lsn: u64_at(bytes, 40),
             time_ms: u64_at(bytes, 48),
@@ -288,6 +291,7 @@ mod tests {
             first_lsn: 5,
             pieces: u32::try_from(pieces.len()).unwrap(),
             flags: 0,
+            bytes_before: 0,
             synced_lsn: 4,
             time_ms: 77,
         };

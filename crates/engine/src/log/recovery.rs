@@ -333,7 +333,9 @@ impl<'a> Walk<'a> {
             return Some("there is a frame of other records");
         }
         let continues = header.flags & FLAG_CONTINUES != 0;
-        if header.pieces > 0 && continues != self.partial_place.is_some() {
+        let fits =
+            continues == self.partial_place.is_some() && header.bytes_before as usize == self.partial.len();
+        if header.pieces > 0 && !fits {
             return Some("there is a frame with another part of a record");
         }
         None
@@ -464,6 +466,8 @@ impl<'a> Walk<'a> {
         let synced_lsn = self.found.recovery.synced_lsn;
         for &(number, end) in &self.ends {
             if let Some(from) = self.first_unsynced(number, end, synced_lsn)? {
+                // Unless a frame before was synced with it, the header may not be durable either.
+                let from = if from == SEGMENT_HEADER_BYTES { 0 } else { from };
                 self.found.unsynced.push((self.segments[number].name.clone(), from, end));
             }
         }

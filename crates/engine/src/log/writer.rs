@@ -150,8 +150,14 @@ impl Writer {
         else {
             return Ok(false);
         };
-        let frame =
-            PendingFrame { start: 0, end: bytes.len(), first_lsn: synced_lsn + 1, pieces: 0, flags: 0 };
+        let frame = PendingFrame {
+            start: 0,
+            end: bytes.len(),
+            first_lsn: synced_lsn + 1,
+            pieces: 0,
+            flags: 0,
+            bytes_before: 0,
+        };
         let header = frame.header(shared.epoch, synced_lsn, shared.time_ms.load(Ordering::Relaxed));
         header.seal(&mut bytes, current.seal, current.offset);
         self.write_run(&bytes)?;
