@@ -1,1 +1,40 @@
-//! engine
+//! Ramekin, the engine: a memory-first database that logs every change before it answers.
+//!
+//! ```
+//! use ramekin::Database;
+//!
+//! let folder = tempfile::tempdir()?;
+//! let db = Database::open(folder.path())?;
+//! db.set(b"greeting", b"hello")?;
+//! assert_eq!(db.get(b"greeting")?.as_deref(), Some(&b"hello"[..]));
+//! db.close()?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! A [`Database`] is a folder that one process holds. Any thread may use it; commands run where they are called. Each
+//! command returns once its effects are as durable as the database's `appendfsync` asks: by default handed to the operating
+//! system, so that killing the process loses nothing. [`Database::execute`] runs any command of the table in [`command`];
+//! the typed calls are shorthands for the most common ones.
+
+pub mod command;
+mod db;
+mod effect;
+pub mod error;
+pub mod io;
+mod keyspace;
+pub mod log;
+pub mod manifest;
+mod reply;
+mod shard;
+mod transaction;
+mod typed;
+pub mod value;
+
+pub use db::{Database, Options};
+pub use effect::Side;
+pub use error::{Error, ErrorKind};
+pub use keyspace::wait::{Served, Waiter, Watch};
+pub use keyspace::{Counts, DatabaseCounts};
+pub use reply::{Collector, Reply, Response};
+pub use shard::{Caller, Ran};
+pub use transaction::Transaction;

@@ -271,13 +271,7 @@ impl<'a> Walk<'a> {
         let Some(header) = segment.valid() else {
             return self.break_at(number, 0, "its header is missing").map(|()| false);
         };
-        if header.first_lsn < self.expected {
-            let text = format!(
-                "it begins with record {}, which came before; record {} follows",
-                header.first_lsn, self.expected
-            );
-            return Err(damage(&segment.name, 0, &text));
-        }
+        self.check_not_back(segment)?;
         if header.first_lsn > self.expected {
             let text =
                 format!("it begins with record {}, the records before it are missing", header.first_lsn);
@@ -292,11 +286,27 @@ impl<'a> Walk<'a> {
             self.found.ends.push((segment.name.clone(), end));
             return Ok(true);
         }
-        let next = self.segments.get(number + 1).filter(|next| next.epoch == segment.epoch);
-        if next.and_then(Listed::valid).is_some_and(|next| next.first_lsn == self.expected) {
-            return Ok(true);
+        if let Some(next) = self.segments.get(number + 1).filter(|next| next.epoch == segment.epoch) {
+            self.check_not_back(next)?;
+            if next.valid().is_some_and(|next| next.first_lsn == self.expected) {
+                return Ok(true);
+            }
         }
         self.break_at(number, end, stop.reason).map(|()| false)
+    }
+
+    fn check_not_back(&self, segment: &Listed) -> Result<(), Error> {
+        match segment.valid() {
+            Some(header) if header.first_lsn < self.expected => {
+                let (first, expected) = (header.first_lsn, self.expected);
+                Err(damage(
+                    &segment.name,
+                    0,
+                    &format!("it begins with record {first}, which came before; {expected} is next"),
+                ))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Replays the frames of a segment until one does not follow.

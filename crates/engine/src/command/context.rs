@@ -1,0 +1,333 @@
+//! What a command sees and may change while it runs.
+//!
+//! Owns the way between a handler and the locked shards. A handler reads through the context and changes only through
+//! [`Ctx::apply`] and its kin, which change the data *and* write the effect into the record of this command: it cannot
+//! change anything without logging it. What must hold: a key is reached only in a shard that is held; an expired key is
+//! absent for a reader, and removed, in the same record, for a writer; all times come from `now_ms`.
+
+use super::{Fail, Settings};
+use crate::effect::Effect;
+use crate::keyspace::entry::{Entry, View};
+use crate::keyspace::space::Space;
+use crate::keyspace::{Held, Keyspace, Part};
+use crate::value::hash::Hash;
+use crate::value::list::List;
+use crate::value::{Kind, Value, codec};
+
+/// Buffers that a caller keeps from command to command.
+#[derive(Default)]
+pub struct Scratch {
+    /// The effects of the command, encoded.
+    pub(crate) record: Vec<u8>,
+    /// Shard and hash of each key that changed.
+    pub(crate) touched: Vec<(usize, u64)>,
+    /// Keys that somebody waits for and that may be ready now, by database.
+    pub(crate) ready: Vec<(u32, Box<[u8]>)>,
+}
+
+/// The view of one command, or of one transaction, on the database.
+pub struct Ctx<'a> {
+    pub(crate) keyspace: &'a Keyspace,
+    pub(crate) held: Held<'a>,
+    pub(crate) scratch: &'a mut Scratch,
+    /// Where more space in the log can be reserved, and what was reserved so far.
+    pub(crate) reserve: &'a dyn Reserve,
+    pub(crate) reserved: u64,
+    /// Settings that commands follow.
+    pub settings: &'a Settings,
+    /// The selected database.
+    pub db: u32,
+    /// The time of this command, in Unix milliseconds.
+    pub now_ms: u64,
+    /// False if reads leave no trace in the access clocks.
+    pub touches: bool,
+    /// False in a transaction: a command that would block answers at once.
+    pub may_block: bool,
+    /// Set by a handler that blocks: the keys and the time-out in ms (0: none).
+    pub(crate) block: Option<(Vec<Box<[u8]>>, u64)>,
+    /// The first key and its hash.
+    pub(crate) first: Option<(&'a [u8], u64)>,
+    /// Whether `recent` is kept, so that what a key depends on is known exactly.
+    pub(crate) tracks: bool,
+    /// The highest LSN that the reply depends on by what was read.
+    pub(crate) seen_lsn: u64,
+    /// A whole database was changed.
+    pub(crate) whole: bool,
+}
+
+/// Gives space in the log.
+pub(crate) trait Reserve {
+    /// Reserves this much more for the record of a command, or refuses.
+    fn reserve(&self, bytes: u64) -> Result<(), Fail>;
+}
+
+impl<'a> Ctx<'a> {
+    #[inline]
+    pub(crate) fn hash(&self, key: &[u8]) -> u64 {
+        match self.first {
+            Some((first, hash)) if std::ptr::eq(first, key) => hash,
+            _ => self.keyspace.hash(key),
+        }
+    }
+
+    /// The shard of a key, which must be held, and the key's hash. What the key depends on is noted.
+    #[inline]
+    fn reach(&mut self, key: &[u8]) -> (u64, usize, &mut Part) {
+        let hash = self.hash(key);
+        let shard = self.keyspace.shard_of(hash);
+        let (tracks, db) = (self.tracks, self.keyspace.space_of(self.db));
+        let part = self.held.get(shard).expect("the keys of a command are declared in its row, so their shards are held");
+        let lsn = if tracks {
+            part.recent.get(&recent_key(db, hash)).copied().unwrap_or(0).max(part.whole_lsn)
+        } else {
+            part.last_lsn
+        };
+        if lsn > self.seen_lsn {
+            self.seen_lsn = lsn;
+        }
+        (hash, shard, part)
+    }
+
+    /// The living entry of a key, without a trace of the visit.
+    #[inline]
+    pub(crate) fn peek(&mut self, key: &[u8]) -> Option<&Entry> {
+        let (index, now) = (self.keyspace.space_of(self.db), self.now_ms);
+        let (hash, _, part) = self.reach(key);
+        part.space(index)?.get(hash, key).filter(|entry| entry.is_alive(now))
+    }
+
+    /// The living entry of a key, counted as a hit or a miss and marked as used.
+    #[inline]
+    pub(crate) fn read(&mut self, key: &[u8]) -> Option<&Entry> {
+        let (index, now) = (self.keyspace.space_of(self.db), self.now_ms);
+        let clock = self.touches.then(|| self.settings.access_clock(now));
+        let (hash, _, part) = self.reach(key);
+        let (space, counts) = part.space_and_counts(index);
+        match space.and_then(|space| space.touch(hash, key)) {
+            Some(entry) if entry.is_alive(now) => {
+                counts.hits += 1;
+                if let Some(clock) = clock {
+                    clock.mark(entry);
+                }
+                Some(entry)
+            }
+            _ => {
+                counts.misses += 1;
+                None
+            }
+        }
+    }
+
+    /// The living entry of a key that is about to be changed. An expired one is removed now, in this command's record.
+    #[inline]
+    pub(crate) fn claim(&mut self, key: &[u8]) -> Option<&Entry> {
+        let (index, now) = (self.keyspace.space_of(self.db), self.now_ms);
+        let clock = self.settings.access_clock(now);
+        let (hash, _, part) = self.reach(key);
+        let expired = match part.space_mut(index).and_then(|space| space.touch(hash, key)) {
+            None => return None,
+            Some(entry) if entry.is_alive(now) => {
+                clock.mark(entry);
+                has_expired_fields(entry, now)
+            }
+            Some(_) => {
+                part.counts.expired_keys += 1;
+                self.apply(Effect::Delete { key });
+                return None;
+            }
+        };
+        if expired {
+            self.remove_expired_fields(key);
+        }
+        let (hash, _, part) = self.reach(key);
+        part.space(index)?.get(hash, key)
+    }
+
+    /// The string of a key, for a reader.
+    #[inline]
+    pub(crate) fn read_str(&mut self, key: &[u8]) -> Result<Option<&[u8]>, Fail> {
+        self.read(key).map(|entry| entry.str().ok_or(Fail::WRONG_TYPE)).transpose()
+    }
+
+    /// The string of a key that is about to be changed.
+    #[inline]
+    pub(crate) fn claim_str(&mut self, key: &[u8]) -> Result<Option<&[u8]>, Fail> {
+        self.claim(key).map(|entry| entry.str().ok_or(Fail::WRONG_TYPE)).transpose()
+    }
+
+    /// The list of a key, for a reader.
+    #[inline]
+    pub(crate) fn read_list(&mut self, key: &[u8]) -> Result<Option<&List>, Fail> {
+        self.read(key).map(list_of).transpose()
+    }
+
+    /// The list of a key that is about to be changed.
+    #[inline]
+    pub(crate) fn claim_list(&mut self, key: &[u8]) -> Result<Option<&List>, Fail> {
+        self.claim(key).map(list_of).transpose()
+    }
+
+    /// The hash of a key, for a reader.
+    #[inline]
+    pub(crate) fn read_hash(&mut self, key: &[u8]) -> Result<Option<&Hash>, Fail> {
+        self.read(key).map(hash_of).transpose()
+    }
+
+    /// The hash of a key that is about to be changed; it has no expired fields.
+    #[inline]
+    pub(crate) fn claim_hash(&mut self, key: &[u8]) -> Result<Option<&Hash>, Fail> {
+        self.claim(key).map(hash_of).transpose()
+    }
+
+    /// Changes the data and writes the effect into this command's record. Returns how many elements or fields came or
+    /// went, see [`Space::apply`].
+    #[inline]
+    pub(crate) fn apply(&mut self, effect: Effect<'_>) -> usize {
+        let Some(key) = effect.key() else { return 0 };
+        let (packing, clock) = (self.settings.packing(), self.settings.access_clock(self.now_ms));
+        let index = self.keyspace.space_of(self.db);
+        let (hash, shard, _) = self.reach(key);
+        effect.encode(self.db, &mut self.scratch.record);
+        self.scratch.touched.push((shard, recent_key(index, hash)));
+        let part = self.held.get(shard).expect("`reach` has just found it");
+        part.raise_watches(index, key);
+        let waited = !part.waiters.is_empty() && part.waiters.contains_key(&crate::keyspace::place(index, key));
+        let space = self.keyspace.space_in(shard, part, self.db);
+        let changed = space.apply(hash, &effect, &packing).expect("a command makes well-formed effects");
+        if let Effect::SetString { .. } | Effect::Put { .. } = effect
+            && let Some(entry) = space.touch(hash, key)
+        {
+            clock.mark_new(entry);
+        }
+        if waited && space.get(hash, key).is_some_and(|entry| entry.kind() == Kind::List) {
+            self.scratch.ready.push((self.db, key.into()));
+        }
+        changed
+    }
+
+    /// Puts a whole value at a key, whatever was there.
+    pub(crate) fn put(&mut self, key: &[u8], value: Value, expire_at_ms: u64) {
+        if let Value::Str(text) = &value {
+            self.apply(Effect::SetString { key, value: text, expire_at_ms });
+            return;
+        }
+        let mut encoded = Vec::new();
+        let kind = codec::encode(&value, &mut encoded);
+        self.apply(Effect::Put { key, kind, value: &encoded, expire_at_ms });
+    }
+
+    /// Takes the value of a key away, with its expiry.
+    pub(crate) fn take(&mut self, key: &[u8]) -> Option<(Value, u64)> {
+        let index = self.keyspace.space_of(self.db);
+        self.claim(key)?;
+        let (hash, _, part) = self.reach(key);
+        let space = part.space_mut(index)?;
+        let expire_at_ms = space.get(hash, key)?.expire_at();
+        let value = space.change(hash, key, Entry::take_value)?;
+        self.apply(Effect::Delete { key });
+        Some((value, expire_at_ms))
+    }
+
+    /// Reserves space for what the arguments do not tell: a command that logs a value it has read asks before it changes
+    /// anything.
+    pub(crate) fn reserve(&mut self, bytes: usize) -> Result<(), Fail> {
+        self.reserve.reserve(bytes as u64)?;
+        self.reserved += bytes as u64;
+        Ok(())
+    }
+
+    /// Changes a whole database; all shards must be held.
+    pub(crate) fn apply_whole(&mut self, effect: Effect<'_>) {
+        effect.encode(self.db, &mut self.scratch.record);
+        self.whole = true;
+        self.keyspace.apply_whole(&mut self.held, self.db, &effect);
+    }
+
+    /// Runs `body` with another database selected.
+    pub(crate) fn in_db<R>(&mut self, db: u32, body: impl FnOnce(&mut Self) -> R) -> R {
+        let selected = std::mem::replace(&mut self.db, db);
+        let result = body(self);
+        self.db = selected;
+        result
+    }
+
+    /// Removes a key, or the fields of one, if they have expired.
+    pub(crate) fn claim_expired(&mut self, key: &[u8]) {
+        let now = self.now_ms;
+        if self.peek(key).is_none_or(|entry| has_expired_fields(entry, now)) {
+            self.claim(key);
+        }
+    }
+
+    /// Removes the fields of a hash that have expired, in this command's record.
+    pub(crate) fn remove_expired_fields(&mut self, key: &[u8]) {
+        let (index, now) = (self.keyspace.space_of(self.db), self.now_ms);
+        let (hash, _, part) = self.reach(key);
+        let Some(View::Value(Value::Hash(fields))) =
+            part.space(index).and_then(|space| space.get(hash, key)).map(Entry::view)
+        else {
+            return;
+        };
+        let expired: Vec<Vec<u8>> = fields.expired(now, usize::MAX);
+        part.counts.expired_fields += expired.len() as u64;
+        let expired: Vec<&[u8]> = expired.iter().map(Vec::as_slice).collect();
+        self.apply(Effect::HashDelete { key, fields: &expired });
+    }
+
+    /// Runs `visit` on the selected database's space in every shard: those held, or each locked for the while.
+    pub(crate) fn each_space(&mut self, mut visit: impl FnMut(&Space)) {
+        for shard in 0..self.keyspace.shards() {
+            self.in_shard(shard, &mut visit);
+        }
+    }
+
+    /// Runs `visit` on the selected database's space in one shard, if there is one.
+    pub(crate) fn in_shard<R>(&mut self, shard: usize, visit: impl FnOnce(&Space) -> R) -> Option<R> {
+        let keyspace = self.keyspace;
+        let locked;
+        let part = match &mut self.held {
+            Held::None => {
+                locked = keyspace.lock(shard);
+                &*locked
+            }
+            held => &*held.get(shard).expect("a command that walks holds no shard, or all"),
+        };
+        self.seen_lsn = self.seen_lsn.max(part.last_lsn);
+        part.space(keyspace.space_of(self.db)).map(visit)
+    }
+
+    /// The command waits until one of its keys has something, or for `timeout_ms` (0: without end).
+    pub(crate) fn block(&mut self, keys: &[&[u8]], timeout_ms: u64) {
+        self.block = Some((keys.iter().map(|key| Box::from(*key)).collect(), timeout_ms));
+    }
+}
+
+/// What `recent` knows a key of a space by.
+#[inline]
+pub(crate) fn recent_key(space: u32, hash: u64) -> u64 {
+    hash ^ u64::from(space).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+}
+
+#[inline]
+fn has_expired_fields(entry: &Entry, now_ms: u64) -> bool {
+    match entry.view() {
+        View::Value(Value::Hash(hash)) => hash.next_expiry().is_some_and(|at| at < now_ms),
+        _ => false,
+    }
+}
+
+#[inline]
+fn list_of(entry: &Entry) -> Result<&List, Fail> {
+    match entry.view() {
+        View::Value(Value::List(list)) => Ok(list),
+        _ => Err(Fail::WRONG_TYPE),
+    }
+}
+
+#[inline]
+fn hash_of(entry: &Entry) -> Result<&Hash, Fail> {
+    match entry.view() {
+        View::Value(Value::Hash(hash)) => Ok(hash),
+        _ => Err(Fail::WRONG_TYPE),
+    }
+}

@@ -1,0 +1,57 @@
+//! Arguments to values, with Redis's errors.
+
+use super::Fail;
+use crate::value::number;
+
+/// A 64-bit integer.
+#[inline]
+pub(crate) fn int(text: &[u8]) -> Result<i64, Fail> {
+    number::parse_i64(text).ok_or(Fail::NOT_AN_INTEGER)
+}
+
+/// True if the argument is this token, in any case.
+#[inline]
+pub(crate) fn is(text: &[u8], token: &str) -> bool {
+    text.eq_ignore_ascii_case(token.as_bytes())
+}
+
+/// The unit in which a time is given.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unit {
+    /// Seconds.
+    Seconds,
+    /// Milliseconds.
+    Millis,
+}
+
+/// An expiry given by a client, as absolute Unix milliseconds. `relative`: counted from `now_ms`. Must be positive.
+pub(crate) fn expiry(text: &[u8], unit: Unit, relative: bool, now_ms: u64, command: &str) -> Result<u64, Fail> {
+    let value = int(text)?;
+    let invalid = || Fail::invalid_expire(command);
+    if value <= 0 {
+        return Err(invalid());
+    }
+    let millis = match unit {
+        Unit::Seconds => value.checked_mul(1000).ok_or_else(invalid)?,
+        Unit::Millis => value,
+    };
+    let base = if relative { i64::try_from(now_ms).unwrap_or(i64::MAX) } else { 0 };
+    let at = millis.checked_add(base).ok_or_else(invalid)?;
+    u64::try_from(at).map_err(|_| invalid())
+}
+
+/// A time-out in seconds, fractions allowed, as milliseconds; 0: none.
+pub(crate) fn timeout(text: &[u8]) -> Result<u64, Fail> {
+    const NOT_A_TIMEOUT: Fail = Fail::new("ERR timeout is not a float or out of range");
+    let seconds = std::str::from_utf8(text).ok().and_then(|text| text.parse::<f64>().ok()).filter(|seconds| !seconds.is_nan()).ok_or(NOT_A_TIMEOUT)?;
+    if seconds < 0.0 {
+        return Err(Fail::new("ERR timeout is negative"));
+    }
+    let millis = (seconds * 1000.0).ceil();
+    if !millis.is_finite() || millis > 9.2e18 {
+        return Err(Fail::new("ERR timeout is out of range"));
+    }
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive and below 2^63")]
+    let millis = millis as u64;
+    Ok(millis)
+}

@@ -1,0 +1,142 @@
+//! Settings that commands follow, changeable while the database runs.
+
+use crate::keyspace::entry::Entry;
+use crate::value::hash::Limits as HashLimits;
+use crate::value::Packing;
+use crate::value::list::Fill;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
+
+/// Settings of a database. Each may be changed at any time; commands see the change from the next one on.
+#[derive(Debug)]
+pub struct Settings {
+    /// `list-max-listpack-size`.
+    pub list_max_listpack_size: AtomicI32,
+    /// `hash-max-listpack-entries`.
+    pub hash_max_listpack_entries: AtomicUsize,
+    /// `hash-max-listpack-value`, bytes.
+    pub hash_max_listpack_value: AtomicUsize,
+    /// `proto-max-bulk-len`: the longest string, bytes.
+    pub string_bytes_max: AtomicU64,
+    /// True with an LFU policy: access bits count uses instead of telling the last one.
+    pub lfu: AtomicBool,
+    /// `lfu-log-factor`.
+    pub lfu_log_factor: AtomicU32,
+    /// `lfu-decay-time`, minutes.
+    pub lfu_decay_minutes: AtomicU32,
+    /// False: expired keys are not removed until they are met (`DEBUG SET-ACTIVE-EXPIRE 0`).
+    pub active_expire: AtomicBool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            list_max_listpack_size: AtomicI32::new(-2),
+            hash_max_listpack_entries: AtomicUsize::new(512),
+            hash_max_listpack_value: AtomicUsize::new(64),
+            string_bytes_max: AtomicU64::new(512 << 20),
+            lfu: AtomicBool::new(false),
+            lfu_log_factor: AtomicU32::new(10),
+            lfu_decay_minutes: AtomicU32::new(1),
+            active_expire: AtomicBool::new(true),
+        }
+    }
+}
+
+impl Settings {
+    pub(crate) fn packing(&self) -> Packing {
+        Packing {
+            list: Fill::from_directive(self.list_max_listpack_size.load(Relaxed)),
+            hash: HashLimits {
+                entries_max: self.hash_max_listpack_entries.load(Relaxed),
+                bytes_max: self.hash_max_listpack_value.load(Relaxed),
+            },
+        }
+    }
+
+    #[inline]
+    pub(crate) fn access_clock(&self, now_ms: u64) -> AccessClock {
+        let mode = if self.lfu.load(Relaxed) {
+            Mode::Frequency {
+                log_factor: self.lfu_log_factor.load(Relaxed),
+                decay_minutes: self.lfu_decay_minutes.load(Relaxed),
+            }
+        } else {
+            Mode::Recency
+        };
+        AccessClock { now_ms, mode }
+    }
+}
+
+/// Keeps the 24 access bits of an entry: the second of its last use, or (LFU) the minute of the last decay in 16 bits and
+/// a logarithmic counter in 8, as Redis has them.
+#[derive(Clone, Copy)]
+pub(crate) struct AccessClock {
+    now_ms: u64,
+    mode: Mode,
+}
+
+#[derive(Clone, Copy)]
+enum Mode {
+    Recency,
+    Frequency { log_factor: u32, decay_minutes: u32 },
+}
+
+/// The counter of a new key under LFU.
+const LFU_START: u32 = 5;
+const CLOCK_BITS: u32 = 24;
+
+#[expect(clippy::cast_possible_truncation, reason = "clocks are kept modulo their width")]
+impl AccessClock {
+    fn seconds(self) -> u32 {
+        (self.now_ms / 1000) as u32 & ((1 << CLOCK_BITS) - 1)
+    }
+
+    fn minutes(self) -> u32 {
+        (self.now_ms / 60_000) as u32 & 0xFFFF
+    }
+
+    /// The entry is used now.
+    #[inline]
+    pub(crate) fn mark(self, entry: &mut Entry) {
+        let access = match self.mode {
+            Mode::Recency => self.seconds(),
+            Mode::Frequency { log_factor, .. } => {
+                let counter = self.frequency(entry);
+                let odds = u64::from(counter.saturating_sub(LFU_START) * log_factor + 1);
+                // Any cheap spread will do: the counter is an estimate.
+                let draw = crate::keyspace::hash::stir(self.now_ms ^ std::ptr::from_ref(entry).addr() as u64, odds);
+                let counter = if counter < 255 && draw % odds == 0 { counter + 1 } else { counter };
+                self.minutes() << 8 | counter
+            }
+        };
+        entry.set_access(access);
+    }
+
+    /// The entry is new.
+    #[inline]
+    pub(crate) fn mark_new(self, entry: &mut Entry) {
+        let access = match self.mode {
+            Mode::Recency => self.seconds(),
+            Mode::Frequency { .. } => self.minutes() << 8 | LFU_START,
+        };
+        entry.set_access(access);
+    }
+
+    /// Seconds since the last use.
+    pub(crate) fn idle_seconds(self, entry: &Entry) -> u32 {
+        self.seconds().wrapping_sub(entry.access()) & ((1 << CLOCK_BITS) - 1)
+    }
+
+    /// The LFU counter, decayed to now.
+    pub(crate) fn frequency(self, entry: &Entry) -> u32 {
+        let Mode::Frequency { decay_minutes, .. } = self.mode else { return 0 };
+        let (since, counter) = (entry.access() >> 8, entry.access() & 0xFF);
+        let elapsed = self.minutes().wrapping_sub(since) & 0xFFFF;
+        counter.saturating_sub(elapsed.checked_div(decay_minutes).unwrap_or(0))
+    }
+
+    /// True if the counter is kept.
+    pub(crate) fn counts_frequency(self) -> bool {
+        matches!(self.mode, Mode::Frequency { .. })
+    }
+}

@@ -1,0 +1,145 @@
+//! What is known of a command apart from its code: one row of the command table.
+//!
+//! A row drives dispatch, `COMMAND` and its subcommands, the docs, hints, and the test that every row has a test.
+
+use super::{Ctx, Fail, Outcome};
+use crate::reply::Reply;
+
+/// Runs a command: reads and changes through the context, answers into the sink.
+pub type Handler = fn(&mut Ctx<'_>, &[&[u8]], &mut dyn Reply) -> Outcome;
+
+/// A command of the engine.
+pub struct Command {
+    /// What is known of it.
+    pub spec: Spec,
+    /// Its code.
+    pub run: Handler,
+}
+
+/// One row of the command table.
+#[derive(Clone, Copy, Debug)]
+pub struct Spec {
+    /// Name in lower case; a subcommand is `container|sub`.
+    pub name: &'static str,
+    /// Number of arguments, name included; negative: at least as many.
+    pub arity: i32,
+    /// Properties, see [`flag`].
+    pub flags: u32,
+    /// Where its keys are.
+    pub keys: Keys,
+    /// Group in the docs: `string`, `list`, `hash`, `generic`, `connection`, `server`, `transactions`.
+    pub group: &'static str,
+    /// The version of Redis or Valkey in which it appeared.
+    pub since: &'static str,
+    /// One sentence.
+    pub summary: &'static str,
+    /// Time complexity, in O notation.
+    pub complexity: &'static str,
+    /// Arguments after the name: words in lower case are values, in capitals tokens; `[ ]` optional, `|` one of,
+    /// `...` repeated.
+    pub syntax: &'static str,
+}
+
+/// Properties of commands, named as `COMMAND` names them.
+pub mod flag {
+    /// May change data.
+    pub const WRITE: u32 = 1 << 0;
+    /// Only reads data.
+    pub const READONLY: u32 = 1 << 1;
+    /// May need more memory: refused first when there is none.
+    pub const DENYOOM: u32 = 1 << 2;
+    /// Takes time that grows with less than the size of the data.
+    pub const FAST: u32 = 1 << 3;
+    /// Administrative.
+    pub const ADMIN: u32 = 1 << 4;
+    /// May wait.
+    pub const BLOCKING: u32 = 1 << 5;
+    /// Not in a transaction.
+    pub const NO_MULTI: u32 = 1 << 6;
+    /// Not shown to MONITOR.
+    pub const SKIP_MONITOR: u32 = 1 << 7;
+    /// Allowed while loading.
+    pub const LOADING: u32 = 1 << 8;
+    /// Allowed on stale replicas.
+    pub const STALE: u32 = 1 << 9;
+    /// Allowed without authentication.
+    pub const NO_AUTH: u32 = 1 << 10;
+    /// Keys are not at fixed places.
+    pub const MOVABLE_KEYS: u32 = 1 << 11;
+    /// Not in scripts.
+    pub const NOSCRIPT: u32 = 1 << 12;
+    /// Publishes and subscribes.
+    pub const PUBSUB: u32 = 1 << 13;
+    /// Not written to the slow log.
+    pub const SKIP_SLOWLOG: u32 = 1 << 14;
+    /// Touches keys that its arguments do not name: every shard is locked.
+    pub const WHOLE: u32 = 1 << 15;
+    /// Walks the keyspace, one shard at a time.
+    pub const WALKS: u32 = 1 << 16;
+    /// Only marks keys as used; asks for keys read-only otherwise.
+    pub const DANGEROUS: u32 = 1 << 17;
+}
+
+/// Where a command's keys are among its arguments.
+#[derive(Clone, Copy, Debug)]
+pub enum Keys {
+    /// It has none.
+    None,
+    /// One key, at this argument.
+    At(usize),
+    /// From `first` to `last` (negative: counted from the end) in steps.
+    Range {
+        /// Index of the first key.
+        first: usize,
+        /// Index of the last one; negative: from the end.
+        last: i32,
+        /// Distance between keys.
+        step: usize,
+    },
+    /// A count at this argument, followed by as many keys.
+    Counted(usize),
+    /// At indices that a function finds.
+    Found(fn(&[&[u8]]) -> Result<Vec<usize>, Fail>),
+}
+
+impl Spec {
+    /// True if it has this property.
+    #[inline]
+    #[must_use]
+    pub const fn is(&self, flag: u32) -> bool {
+        self.flags & flag != 0
+    }
+
+    /// True if this many arguments, the name included, are allowed.
+    #[inline]
+    #[must_use]
+    pub fn takes(&self, arguments: usize) -> bool {
+        let needed = self.arity.unsigned_abs() as usize;
+        if self.arity < 0 { arguments >= needed } else { arguments == needed }
+    }
+
+    /// Indices of the keys among the arguments.
+    ///
+    /// # Errors
+    /// The arguments do not tell: a count that is no number, or larger than what follows.
+    pub fn key_indices(&self, args: &[&[u8]]) -> Result<Vec<usize>, Fail> {
+        match self.keys {
+            Keys::None => Ok(Vec::new()),
+            Keys::At(index) => Ok(if index < args.len() { vec![index] } else { Vec::new() }),
+            Keys::Range { first, last, step } => {
+                let end = if last < 0 { args.len().saturating_sub(last.unsigned_abs() as usize - 1) } else { last.unsigned_abs() as usize + 1 };
+                Ok((first..end.min(args.len())).step_by(step).collect())
+            }
+            Keys::Counted(at) => {
+                let count = args
+                    .get(at)
+                    .and_then(|text| crate::value::number::parse_i64(text))
+                    .and_then(|count| usize::try_from(count).ok())
+                    .filter(|&count| count > 0 && count < args.len() - at)
+                    .ok_or(Fail::new("ERR Invalid number of arguments specified for command"))?;
+                Ok((at + 1..=at + count).collect())
+            }
+            Keys::Found(find) => find(args),
+        }
+    }
+}

@@ -1,0 +1,548 @@
+//! An open database: what embedders and servers hold.
+//!
+//! Owns opening and closing a folder (its lock, its manifest, its log), the time that commands see, the thread that removes
+//! what has expired, and how long a reply waits. What must hold: a reply that says a change is done is given only once the
+//! log has come as far as that change needs; time never goes back, also not over a restart.
+
+use crate::command::{self, Command, Settings};
+use crate::effect::Malformed;
+use crate::error::{Error, ErrorKind};
+use crate::io::os::{OsClock, OsDisk, OsRng};
+use crate::io::{Clock, Disk, Rng};
+use crate::keyspace::wait::{Served, Waiter, Watch};
+use crate::keyspace::{Counts, DatabaseCounts, Keyspace};
+use crate::log::{AppendFsync, Log, LogOptions, LogStats, Lsn, Recovery};
+use crate::manifest::Manifest;
+use crate::reply::{Collector, Reply, Response};
+use crate::shard::{Caller, Ran, Shards};
+use parking_lot::{Condvar, Mutex};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// Between two looks for what has expired.
+const SWEEP_PERIOD: Duration = Duration::from_millis(100);
+/// Entries removed from a shard in one go.
+const SWEEP_KEYS_MAX: usize = 64;
+
+/// How a database is opened.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Number of databases (`SELECT`); 16 by default.
+    pub databases: u32,
+    /// Number of shards of a new folder, a power of two; an existing folder keeps its own.
+    pub shards: u32,
+    /// When changes are made durable.
+    pub appendfsync: AppendFsync,
+    /// Size of a log segment in bytes.
+    pub segment_bytes: u64,
+    /// Whether the database runs threads of its own (syncing, expiring). Simulation does without.
+    pub threads: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            databases: 16,
+            shards: 256,
+            appendfsync: AppendFsync::Everysec,
+            segment_bytes: 64 << 20,
+            threads: true,
+        }
+    }
+}
+
+/// An open database. Clones are the same database.
+#[derive(Clone)]
+pub struct Database {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    shards: Shards,
+    clock: Arc<dyn Clock>,
+    rng: Arc<dyn Rng>,
+    /// The latest time that any command has seen.
+    last_ms: AtomicU64,
+    /// The time that a process may force for all commands (`DEBUG`); 0: none.
+    fsync: AtomicU8,
+    recovery: Option<Recovery>,
+    sweeper: Mutex<Option<JoinHandle<()>>>,
+    stop: Arc<(Mutex<bool>, Condvar)>,
+    closed: AtomicBool,
+    /// Kept for as long as the database is open: dropping it gives the folder's lock back.
+    disk: Option<Arc<dyn Disk>>,
+    embedder: Mutex<Caller>,
+}
+
+impl Database {
+    /// Opens the database in this folder, or makes one, with the default options.
+    ///
+    /// # Errors
+    /// See [`Database::open_with`].
+    pub fn open(folder: impl AsRef<Path>) -> Result<Self, Error> {
+        Self::open_with(folder, &Options::default())
+    }
+
+    /// Opens the database in this folder, or makes one. Everything that was acknowledged is there.
+    ///
+    /// # Errors
+    /// `Locked` if another process has it open; `Denied`, `NotFound` or `DiskFull` as the disk says; `Newer` or `Damaged`
+    /// if what is there cannot be read.
+    pub fn open_with(folder: impl AsRef<Path>, options: &Options) -> Result<Self, Error> {
+        let disk = Arc::new(OsDisk::open(folder)?);
+        Self::open_on(disk, Arc::new(OsClock::default()), Arc::new(OsRng::open()?), options)
+    }
+
+    /// A database that is nowhere but in memory: it is empty at first and lost at the end.
+    ///
+    /// # Errors
+    /// `Failed` if the system gives no randomness or no thread.
+    pub fn memory(options: &Options) -> Result<Self, Error> {
+        let rng = Arc::new(OsRng::open()?);
+        let keyspace =
+            Keyspace::new(options.shards as usize, options.databases, rng.next_u64(), rng.next_u64());
+        let shards = Shards::new(keyspace, None);
+        Self::start(shards, Arc::new(OsClock::default()), rng, None, None, options)
+    }
+
+    /// Opens a database on any disk, clock and randomness: what simulation uses.
+    ///
+    /// # Errors
+    /// As [`Database::open_with`].
+    pub fn open_on(
+        disk: Arc<dyn Disk>,
+        clock: Arc<dyn Clock>,
+        rng: Arc<dyn Rng>,
+        options: &Options,
+    ) -> Result<Self, Error> {
+        let manifest = Manifest::load_or_create(&*disk, &*rng, options.shards)?;
+        let keyspace =
+            Keyspace::new(manifest.shards as usize, options.databases, manifest.hash_seed, rng.next_u64());
+        let mut shards = Shards::new(keyspace, None);
+        let log_options = LogOptions {
+            segment_bytes: options.segment_bytes,
+            fsync: options.appendfsync,
+            database_id: manifest.database_id,
+            threads: options.threads,
+            ..LogOptions::default()
+        };
+        let opened = Log::open(Arc::clone(&disk), Arc::clone(&clock), log_options, &mut |lsn, record| {
+            shards.replay(record).map_err(|Malformed| unreadable(lsn, options.databases))
+        });
+        let (log, recovery) = opened?;
+        shards.log = Some(log);
+        Self::start(shards, clock, rng, Some(disk), Some(recovery), options)
+    }
+
+    fn start(
+        shards: Shards,
+        clock: Arc<dyn Clock>,
+        rng: Arc<dyn Rng>,
+        disk: Option<Arc<dyn Disk>>,
+        recovery: Option<Recovery>,
+        options: &Options,
+    ) -> Result<Self, Error> {
+        let last_ms = AtomicU64::new(recovery.as_ref().map_or(0, |recovery| recovery.time_ms));
+        let inner = Arc::new(Inner {
+            shards,
+            clock,
+            rng,
+            last_ms,
+            fsync: AtomicU8::new(0),
+            recovery,
+            sweeper: Mutex::new(None),
+            stop: Arc::default(),
+            closed: AtomicBool::new(false),
+            disk,
+            embedder: Mutex::default(),
+        });
+        let database = Self { inner };
+        database.set_appendfsync(options.appendfsync);
+        if options.threads {
+            database.start_sweeper()?;
+        }
+        Ok(database)
+    }
+
+    fn start_sweeper(&self) -> Result<(), Error> {
+        let (weak, stop) = (Arc::downgrade(&self.inner), Arc::clone(&self.inner.stop));
+        let thread = std::thread::Builder::new()
+            .name("expire".to_owned())
+            .spawn(move || sweep_until_stopped(&weak, &stop))
+            .map_err(|error| Error::from_os("cannot start a thread", error))?;
+        *self.inner.sweeper.lock() = Some(thread);
+        Ok(())
+    }
+
+    /// Settings that commands follow.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.inner.shards.settings
+    }
+
+    /// Random bits from the source that the database was opened with.
+    #[must_use]
+    pub fn random(&self) -> u64 {
+        self.inner.rng.next_u64()
+    }
+
+    /// The time, in Unix milliseconds: the wall clock, but never before a time that was seen already.
+    #[must_use]
+    pub fn now_ms(&self) -> u64 {
+        let now = self.inner.clock.now_ms();
+        let last = self.inner.last_ms.load(Ordering::Relaxed);
+        if now <= last {
+            return last;
+        }
+        self.inner.last_ms.fetch_max(now, Ordering::Relaxed);
+        if let Some(log) = &self.inner.shards.log {
+            log.note_time(now);
+        }
+        now
+    }
+
+    /// What was found when the folder was opened; none for a database in memory.
+    #[must_use]
+    pub fn recovery(&self) -> Option<&Recovery> {
+        self.inner.recovery.as_ref()
+    }
+
+    /// Figures of the log; none for a database in memory.
+    #[must_use]
+    pub fn log_stats(&self) -> Option<LogStats> {
+        self.inner.shards.log.as_ref().map(Log::stats)
+    }
+
+    /// The counts of all shards, summed up.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.inner.shards.keyspace.counts()
+    }
+
+    /// Sets the counts of all shards to zero.
+    pub fn reset_counts(&self) {
+        self.inner.shards.keyspace.reset_counts();
+    }
+
+    /// Keys and expiries of one database.
+    #[must_use]
+    pub fn database_counts(&self, db: u32) -> DatabaseCounts {
+        self.inner.shards.keyspace.database_counts(db)
+    }
+
+    /// Number of databases.
+    #[must_use]
+    pub fn databases(&self) -> u32 {
+        self.inner.shards.keyspace.databases()
+    }
+
+    // Running commands.
+
+    /// The hash by which [`Database::prefetch_bucket`] and [`Database::prefetch_entry`] know a key.
+    #[inline]
+    #[must_use]
+    pub fn hash(&self, key: &[u8]) -> u64 {
+        self.inner.shards.keyspace.hash(key)
+    }
+
+    /// First step of prefetching for a batch of commands: the bucket of each key.
+    #[inline]
+    pub fn prefetch_bucket(&self, db: u32, hash: u64) {
+        self.inner.shards.keyspace.prefetch_bucket(db, hash);
+    }
+
+    /// Second step, after the first for all keys: the entries that may be meant.
+    #[inline]
+    pub fn prefetch_entry(&self, db: u32, hash: u64) {
+        self.inner.shards.keyspace.prefetch_entry(db, hash);
+    }
+
+    /// Runs one command. The reply is in `out` and may leave once [`Database::is_settled`] for the LSN returned. A command
+    /// that would block answers as in a transaction; see [`Database::run_or_wait`].
+    #[inline]
+    pub fn run(&self, caller: &mut Caller, command: &Command, args: &[&[u8]], out: &mut dyn Reply) -> Ran {
+        self.inner.shards.run(caller, command, args, out)
+    }
+
+    /// Runs a command that may block. If it has to wait, nothing is replied and the waiter is returned; `deliver` gets the
+    /// answer later, from whichever thread makes a key ready.
+    pub fn run_or_wait(
+        &self,
+        caller: &mut Caller,
+        command: &Command,
+        args: &[&[u8]],
+        out: &mut dyn Reply,
+        deliver: Box<dyn Fn(Served) + Send + Sync>,
+    ) -> (Ran, Option<Arc<Waiter>>) {
+        let (db, resp3) = (caller.db, out.resp3());
+        self.inner.shards.run_or_wait(caller, command, args, out, |keys| {
+            Arc::new(Waiter {
+                db,
+                args: args.iter().map(|arg| Box::from(*arg)).collect(),
+                keys,
+                resp3,
+                deliver,
+                state: AtomicU8::new(0),
+            })
+        })
+    }
+
+    /// Ends a wait without an answer. False: the answer is on its way.
+    #[must_use]
+    pub fn give_up(&self, waiter: &Arc<Waiter>) -> bool {
+        let ended = waiter.give_up();
+        if ended {
+            self.inner.shards.forget(waiter);
+        }
+        ended
+    }
+
+    /// Begins a transaction that will run these commands: their shards are locked until it is committed or dropped.
+    ///
+    /// # Errors
+    /// The reply that says why it cannot be: no space in the log.
+    pub fn transaction<'a>(
+        &'a self,
+        caller: &'a mut Caller,
+        commands: &[(&Command, &[&[u8]])],
+    ) -> Result<crate::Transaction<'a>, command::Fail> {
+        crate::Transaction::begin(&self.inner.shards, caller, commands)
+    }
+
+    /// Raises `watch` when one of these keys changes from now on. Returns which of them exist.
+    pub fn watch(&self, caller: &Caller, keys: &[&[u8]], watch: &Arc<Watch>) -> Vec<bool> {
+        self.inner.shards.keyspace.watch(caller.db, caller.now_ms, keys, watch)
+    }
+
+    /// Ends that.
+    pub fn unwatch(&self, keys: &[(u32, Box<[u8]>)], watch: &Arc<Watch>) {
+        self.inner.shards.keyspace.unwatch(keys, watch);
+    }
+
+    /// Whether a key exists now, without a trace of the visit.
+    #[must_use]
+    pub fn exists_now(&self, db: u32, now_ms: u64, key: &[u8]) -> bool {
+        self.inner.shards.keyspace.exists(db, now_ms, key)
+    }
+
+    // How durable things are.
+
+    /// Whether a reply with this LSN may leave: the log has handed it to the operating system, or, with
+    /// `appendfsync always` or `disk`, to the disk.
+    #[inline]
+    #[must_use]
+    pub fn is_settled(&self, lsn: Lsn, disk: bool) -> bool {
+        let Some(log) = &self.inner.shards.log else { return true };
+        if disk { log.durable() >= lsn } else { log.written() >= lsn }
+    }
+
+    /// The last change; 0 if nothing is logged.
+    #[must_use]
+    pub fn last_lsn(&self) -> Lsn {
+        self.inner.shards.log.as_ref().map_or(0, Log::appended)
+    }
+
+    /// The last change that is on disk.
+    #[must_use]
+    pub fn durable_lsn(&self) -> Lsn {
+        self.inner.shards.log.as_ref().map_or(0, Log::durable)
+    }
+
+    /// The last change that has reached the operating system.
+    #[must_use]
+    pub fn written_lsn(&self) -> Lsn {
+        self.inner.shards.log.as_ref().map_or(0, Log::written)
+    }
+
+    /// Hands every change to the operating system; nothing to do costs next to nothing.
+    ///
+    /// # Errors
+    /// `Failed`: the log takes nothing more; nothing that waits for it may be acknowledged.
+    #[inline]
+    pub fn write_log(&self) -> Result<(), Error> {
+        match &self.inner.shards.log {
+            Some(log) if log.written() < log.appended() => log.write().map(|_| ()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Makes every change durable.
+    ///
+    /// # Errors
+    /// As [`Database::write_log`].
+    pub fn sync_log(&self) -> Result<(), Error> {
+        self.inner.shards.log.as_ref().map_or(Ok(()), |log| log.sync().map(|_| ()))
+    }
+
+    /// Asks the log's own thread to make every change durable, and returns at once.
+    pub fn request_sync(&self) {
+        if let Some(log) = &self.inner.shards.log {
+            log.request_sync();
+        }
+    }
+
+    /// What failed, if the log takes nothing more.
+    #[must_use]
+    pub fn log_failed(&self) -> Option<String> {
+        self.inner.shards.log.as_ref().and_then(Log::failed)
+    }
+
+    /// Calls `f` whenever more has become durable or the log has failed.
+    pub fn on_log_progress(&self, f: Box<dyn Fn() + Send + Sync>) {
+        if let Some(log) = &self.inner.shards.log {
+            log.on_progress(f);
+        }
+    }
+
+    /// When changes are made durable.
+    #[must_use]
+    pub fn appendfsync(&self) -> AppendFsync {
+        match self.inner.fsync.load(Ordering::Acquire) {
+            0 => AppendFsync::Everysec,
+            1 => AppendFsync::Always,
+            _ => AppendFsync::No,
+        }
+    }
+
+    /// Changes when changes are made durable.
+    pub fn set_appendfsync(&self, fsync: AppendFsync) {
+        let always = fsync == AppendFsync::Always;
+        self.inner.shards.tracks.store(always, Ordering::Release);
+        if let Some(log) = &self.inner.shards.log {
+            log.set_fsync(fsync);
+            if always {
+                // What was written before `recent` was kept is not in it; a failure latches and is told to every writer.
+                let _ = log.sync();
+            }
+        }
+        let code = match fsync {
+            AppendFsync::Everysec => 0,
+            AppendFsync::Always => 1,
+            AppendFsync::No => 2,
+        };
+        self.inner.fsync.store(code, Ordering::Release);
+    }
+
+    /// Runs any command and returns its answer once it is as durable as `appendfsync` asks. A command's refusal is an
+    /// answer ([`Response::Error`]).
+    ///
+    /// # Errors
+    /// `Failed`: the log has failed, and the change may or may not survive a restart.
+    pub fn execute(&self, args: &[&[u8]]) -> Result<Response, Error> {
+        let Some(command) = args.first().and_then(|name| command::find(name)) else {
+            let name = args.first().map(|name| String::from_utf8_lossy(name).into_owned()).unwrap_or_default();
+            return Ok(Response::Error(format!("ERR unknown command '{name}'")));
+        };
+        let mut out = Collector::new();
+        let lsn = self.run_here(command, args, &mut out);
+        self.wait(lsn)?;
+        Ok(out.into_response().unwrap_or(Response::Null))
+    }
+
+    /// Runs a command for the calling thread.
+    pub(crate) fn run_here(&self, command: &Command, args: &[&[u8]], out: &mut dyn Reply) -> Lsn {
+        let now_ms = self.now_ms();
+        // One caller is kept for its buffers; a second thread at the same moment takes fresh ones.
+        if let Some(mut caller) = self.inner.embedder.try_lock() {
+            caller.now_ms = now_ms;
+            return self.run(&mut caller, command, args, out).lsn;
+        }
+        self.run(&mut Caller::at(now_ms), command, args, out).lsn
+    }
+
+    /// Waits until a reply with this LSN may be given.
+    pub(crate) fn wait(&self, lsn: Lsn) -> Result<(), Error> {
+        let Some(log) = &self.inner.shards.log else { return Ok(()) };
+        match self.appendfsync() {
+            AppendFsync::Always if log.durable() < lsn => log.sync().map(|_| ()),
+            AppendFsync::Everysec | AppendFsync::No if log.written() < lsn => log.write().map(|_| ()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Removes what has expired, everywhere. Returns how many entries were looked at.
+    pub fn sweep(&self) -> usize {
+        let mut caller = Caller::at(self.now_ms());
+        let mut swept = 0;
+        for shard in 0..self.inner.shards.keyspace.shards() {
+            loop {
+                let here = self.inner.shards.sweep(&mut caller, shard, SWEEP_KEYS_MAX);
+                swept += here;
+                if here < SWEEP_KEYS_MAX {
+                    break;
+                }
+            }
+        }
+        swept
+    }
+
+    /// Makes everything durable and closes the log; later changes are refused. The folder is free for others once the last
+    /// clone of this database is dropped.
+    ///
+    /// # Errors
+    /// `Failed`: what was not durable before may be lost.
+    pub fn close(&self) -> Result<(), Error> {
+        self.stop_sweeper();
+        if self.inner.closed.swap(true, Ordering::AcqRel) {
+            return Ok(());
+        }
+        self.inner.shards.log.as_ref().map_or(Ok(()), Log::close)
+    }
+
+    /// The disk that holds the folder; none for a database in memory.
+    #[must_use]
+    pub fn disk(&self) -> Option<&Arc<dyn Disk>> {
+        self.inner.disk.as_ref()
+    }
+
+    fn stop_sweeper(&self) {
+        *self.inner.stop.0.lock() = true;
+        self.inner.stop.1.notify_all();
+        if let Some(thread) = self.inner.sweeper.lock().take() {
+            // A panic of that thread has been reported where it happened.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // The sweeper holds only a weak reference, so this runs also while it waits; it ends at its next look.
+        *self.stop.0.lock() = true;
+        self.stop.1.notify_all();
+        if let Some(log) = &self.shards.log
+            && !self.closed.load(Ordering::Acquire)
+        {
+            // Whoever wants to know calls `close`.
+            let _ = log.close();
+        }
+    }
+}
+
+fn sweep_until_stopped(inner: &Weak<Inner>, stop: &(Mutex<bool>, Condvar)) {
+    loop {
+        let mut stopped = stop.0.lock();
+        if !*stopped {
+            stop.1.wait_for(&mut stopped, SWEEP_PERIOD);
+        }
+        if *stopped {
+            return;
+        }
+        drop(stopped);
+        let Some(inner) = inner.upgrade() else { return };
+        let database = Database { inner };
+        if database.settings().active_expire.load(Ordering::Relaxed) {
+            database.sweep();
+        }
+    }
+}
+
+fn unreadable(lsn: Lsn, databases: u32) -> Error {
+    let text = format!(
+        "record {lsn} of the log cannot be applied: it was written by a newer version, or names a database beyond {databases} (see the directive `databases`)"
+    );
+    Error::new(ErrorKind::Newer, text)
+}

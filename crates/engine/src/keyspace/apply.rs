@@ -1,0 +1,141 @@
+//! What each effect does to the data.
+//!
+//! Owns the one function through which data changes, for a command as for recovery. It knows no clock and never refuses:
+//! whether a change may happen was decided before. An effect on a key of another type, or on one that is not there, does
+//! what a command of that kind would begin with (a new collection) or nothing; it can only come from a damaged log.
+
+use super::entry::Entry;
+use super::space::Space;
+use crate::effect::{Effect, Malformed, Side};
+use crate::value::hash::Hash;
+use crate::value::list::{End, List};
+use crate::value::{Packing, Value, codec};
+
+impl Space {
+    /// Applies an effect on the key with this hash. Returns how many elements or fields came or went.
+    #[inline]
+    pub(crate) fn apply(&mut self, hash: u64, effect: &Effect<'_>, packing: &Packing) -> Result<usize, Malformed> {
+        match *effect {
+            Effect::SetString { key, value, expire_at_ms } => {
+                self.set_string(hash, key, value, expire_at_ms);
+                Ok(1)
+            }
+            Effect::Delete { key } => Ok(usize::from(self.remove(hash, key).is_some())),
+            Effect::Expire { key, at_ms } => {
+                Ok(usize::from(self.change(hash, key, |entry| entry.set_expire_at(at_ms)).is_some()))
+            }
+            Effect::Put { key, kind, value, expire_at_ms } => {
+                let value = codec::decode(kind, value, packing).map_err(|_| Malformed)?;
+                self.put(hash, key, value, expire_at_ms);
+                Ok(1)
+            }
+            Effect::Append { key, tail } => Ok(self.splice(hash, key, None, tail)),
+            Effect::SetRange { key, offset, bytes } => {
+                Ok(self.splice(hash, key, Some(usize::try_from(offset).map_err(|_| Malformed)?), bytes))
+            }
+            Effect::HashSet { .. } | Effect::HashDelete { .. } | Effect::HashExpire { .. } => {
+                Ok(self.apply_hash(hash, effect, packing))
+            }
+            _ => self.apply_list(hash, effect, packing),
+        }
+    }
+
+    /// Writes bytes into a string, at its end or at an offset.
+    fn splice(&mut self, hash: u64, key: &[u8], offset: Option<usize>, bytes: &[u8]) -> usize {
+        if self.get(hash, key).is_none() {
+            self.insert(hash, Entry::string(key, b"", 0));
+        }
+        let len = self.change(hash, key, |entry| {
+            let text = entry.string_mut()?;
+            let offset = offset.unwrap_or(text.len());
+            let end = offset + bytes.len();
+            if text.len() < end {
+                text.resize(end, 0);
+            }
+            text[offset..end].copy_from_slice(bytes);
+            let len = text.len();
+            entry.set_raw();
+            Some(len)
+        });
+        len.flatten().unwrap_or(0)
+    }
+
+    fn apply_list(&mut self, hash: u64, effect: &Effect<'_>, packing: &Packing) -> Result<usize, Malformed> {
+        let Some(key) = effect.key() else { return Err(Malformed) };
+        if let Effect::ListPush { .. } = effect
+            && self.get(hash, key).is_none()
+        {
+            self.insert(hash, Entry::boxed(key, Value::List(Box::new(List::with_fill(packing.list))), 0));
+        }
+        let changed = self.change(hash, key, |entry| match entry.value_mut() {
+            Some(Value::List(list)) => change_list(list, effect).map(|changed| (changed, list.is_empty())),
+            _ => Err(Malformed),
+        });
+        let (changed, empty) = changed.unwrap_or(Ok((0, false)))?;
+        if empty {
+            self.remove(hash, key);
+        }
+        Ok(changed)
+    }
+
+    fn apply_hash(&mut self, hash: u64, effect: &Effect<'_>, packing: &Packing) -> usize {
+        let Some(key) = effect.key() else { return 0 };
+        if let Effect::HashSet { .. } = effect
+            && self.get(hash, key).is_none()
+        {
+            self.insert(hash, Entry::boxed(key, Value::Hash(Box::new(Hash::with_limits(packing.hash))), 0));
+        }
+        let changed = self.change(hash, key, |entry| match entry.value_mut() {
+            Some(Value::Hash(fields)) => (change_hash(fields, effect), fields.is_empty()),
+            _ => (0, false),
+        });
+        let (changed, empty) = changed.unwrap_or((0, false));
+        if empty {
+            self.remove(hash, key);
+        }
+        changed
+    }
+}
+
+fn change_list(list: &mut List, effect: &Effect<'_>) -> Result<usize, Malformed> {
+    let size = |value: u64| usize::try_from(value).map_err(|_| Malformed);
+    Ok(match *effect {
+        Effect::ListPush { side, elements, .. } => {
+            elements.iter().for_each(|element| list.push(element, end(side)));
+            elements.len()
+        }
+        Effect::ListPop { side, count, .. } => list.pop_with(end(side), size(count)?, |_| {}),
+        Effect::ListSet { index, element, .. } => usize::from(list.set(size(index)?, element)),
+        Effect::ListInsert { index, element, .. } => usize::from(list.insert(size(index)?, element)),
+        Effect::ListRemove { count, element, .. } => {
+            let max = if count == 0 { usize::MAX } else { size(count.unsigned_abs())? };
+            list.remove_equal(element, max, if count < 0 { End::Back } else { End::Front })
+        }
+        Effect::ListTrim { start, count, .. } => {
+            let before = list.len();
+            list.trim(size(start)?, size(count)?);
+            before - list.len()
+        }
+        _ => return Err(Malformed),
+    })
+}
+
+fn change_hash(hash: &mut Hash, effect: &Effect<'_>) -> usize {
+    match *effect {
+        Effect::HashSet { keep_expiry, pairs, .. } => {
+            pairs.chunks_exact(2).filter(|pair| hash.insert(pair[0], pair[1], keep_expiry)).count()
+        }
+        Effect::HashDelete { fields, .. } => fields.iter().filter(|field| hash.remove(field)).count(),
+        Effect::HashExpire { at_ms, fields, .. } => {
+            fields.iter().filter(|field| hash.expire_at(field, at_ms)).count()
+        }
+        _ => 0,
+    }
+}
+
+const fn end(side: Side) -> End {
+    match side {
+        Side::Left => End::Front,
+        Side::Right => End::Back,
+    }
+}

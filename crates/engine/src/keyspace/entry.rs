@@ -1,0 +1,422 @@
+//! One key with its value, in one allocation.
+//!
+//! Owns the layout of an entry and its memory:
+//!
+//! ```text
+//! header, 8 bytes   kind and flags (u8) | access clock (u24) | key length (u16) | embedded value length (u16)
+//! expiry, 8 bytes   absolute Unix time in milliseconds; only with EXPIRES
+//! wide key, 8 bytes the key's length; only with WIDE (the key is 64 KiB or longer)
+//! value pointer, 8  only with BOXED: a boxed `Value`
+//! key bytes
+//! value bytes       only without BOXED: a short string
+//! ```
+//!
+//! Integers are in native order: an entry never leaves memory. What must hold: the header alone tells the size of the
+//! allocation, so that it can be freed and be compared with the size that a new value needs.
+
+use super::table::Item;
+use crate::value::{Kind, Value};
+use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use std::mem::ManuallyDrop;
+use std::ptr::NonNull;
+
+/// Strings up to this length are kept in the entry itself.
+const EMBEDDED_BYTES_MAX: usize = 1024;
+
+const BOXED: u8 = 1;
+const EXPIRES: u8 = 2;
+const WIDE: u8 = 4;
+const RAW: u8 = 8;
+
+#[repr(C, align(8))]
+#[derive(Clone, Copy)]
+struct Header {
+    flags: u8,
+    access: [u8; 3],
+    key_len: u16,
+    value_len: u16,
+}
+
+const _: () = assert!(size_of::<Header>() == 8);
+
+/// A key and its value. Exactly one pointer wide.
+#[repr(transparent)]
+pub(crate) struct Entry(NonNull<Header>);
+
+/// What an entry holds, to read.
+#[derive(Clone, Copy)]
+pub(crate) enum View<'a> {
+    /// A short string, embedded.
+    Str(&'a [u8]),
+    /// Anything else.
+    Value(&'a Value),
+}
+
+// SAFETY: an entry owns its allocation, and `Value` is Send.
+unsafe impl Send for Entry {}
+// SAFETY: shared access only reads, and `Value` is Sync.
+unsafe impl Sync for Entry {}
+
+// SAFETY: transparent over `NonNull`.
+unsafe impl Item for Entry {
+    #[inline]
+    fn key(&self) -> &[u8] {
+        let header = self.header();
+        let len = if header.flags & WIDE == 0 { usize::from(header.key_len) } else { self.wide_key_len() };
+        self.bytes(key_offset(header.flags), len)
+    }
+
+    fn address(&self) -> *const u8 {
+        self.0.as_ptr().cast()
+    }
+}
+
+impl Entry {
+    /// An entry that holds a string. `expire_at_ms` 0: it does not expire.
+    pub(crate) fn string(key: &[u8], value: &[u8], expire_at_ms: u64) -> Self {
+        if value.len() > EMBEDDED_BYTES_MAX {
+            return Self::boxed(key, Value::Str(value.to_vec()), expire_at_ms);
+        }
+        let entry = Self::allocate(key, value.len(), 0, expire_at_ms);
+        entry.write(entry.value_offset(), value);
+        entry
+    }
+
+    /// An entry that holds any value.
+    pub(crate) fn boxed(key: &[u8], value: Value, expire_at_ms: u64) -> Self {
+        let entry = Self::allocate(key, 0, BOXED, expire_at_ms);
+        let value = Box::into_raw(Box::new(value));
+        // SAFETY: BOXED reserves a pointer's room at this offset, aligned to 8.
+        unsafe { entry.at(pointer_offset(entry.header().flags)).cast::<*mut Value>().write(value) };
+        entry
+    }
+
+    /// An entry for a value, embedded if it is a short string.
+    pub(crate) fn of(key: &[u8], value: Value, expire_at_ms: u64) -> Self {
+        match value {
+            Value::Str(text) if text.len() <= EMBEDDED_BYTES_MAX => Self::string(key, &text, expire_at_ms),
+            value => Self::boxed(key, value, expire_at_ms),
+        }
+    }
+
+    /// What it holds.
+    #[inline]
+    pub(crate) fn view(&self) -> View<'_> {
+        let header = self.header();
+        if header.flags & BOXED == 0 {
+            return View::Str(self.bytes(self.value_offset(), usize::from(header.value_len)));
+        }
+        // SAFETY: BOXED entries own the value behind this pointer.
+        View::Value(unsafe { &*self.pointer() })
+    }
+
+    /// The value, to change; none for an embedded string.
+    #[inline]
+    pub(crate) fn value_mut(&mut self) -> Option<&mut Value> {
+        if self.header().flags & BOXED == 0 {
+            return None;
+        }
+        // SAFETY: as in `view`, and the entry is borrowed for change.
+        Some(unsafe { &mut *self.pointer() })
+    }
+
+    /// The bytes of a string; none for other types.
+    #[inline]
+    pub(crate) fn str(&self) -> Option<&[u8]> {
+        match self.view() {
+            View::Str(text) => Some(text),
+            View::Value(Value::Str(text)) => Some(text),
+            View::Value(_) => None,
+        }
+    }
+
+    /// The type of the value.
+    pub(crate) fn kind(&self) -> Kind {
+        match self.view() {
+            View::Str(_) => Kind::Str,
+            View::Value(value) => value.kind(),
+        }
+    }
+
+    /// When it expires, in Unix milliseconds; 0: never.
+    #[inline]
+    pub(crate) fn expire_at(&self) -> u64 {
+        if self.header().flags & EXPIRES == 0 {
+            return 0;
+        }
+        // SAFETY: EXPIRES reserves 8 aligned bytes behind the header.
+        unsafe { self.at(size_of::<Header>()).cast::<u64>().read() }
+    }
+
+    /// True if it has not expired at this time.
+    #[inline]
+    pub(crate) fn is_alive(&self, now_ms: u64) -> bool {
+        let at = self.expire_at();
+        at == 0 || now_ms <= at
+    }
+
+    /// Gives it another time to expire, or none (0).
+    pub(crate) fn set_expire_at(&mut self, at_ms: u64) {
+        if (self.header().flags & EXPIRES != 0) == (at_ms != 0) {
+            if at_ms != 0 {
+                // SAFETY: as in `expire_at`; the entry is borrowed for change.
+                unsafe { self.at(size_of::<Header>()).cast::<u64>().write(at_ms) };
+            }
+            return;
+        }
+        let header = self.header();
+        let value_len = usize::from(header.value_len);
+        let new = ManuallyDrop::new(Self::allocate(self.key(), value_len, header.flags & BOXED, at_ms));
+        // SAFETY: both regions are as long as the value or its pointer, and they are of two allocations.
+        unsafe {
+            std::ptr::copy_nonoverlapping(
+                self.at(pointer_offset(header.flags)),
+                new.at(pointer_offset(new.header().flags)),
+                if header.flags & BOXED == 0 { 0 } else { 8 },
+            );
+        }
+        new.write(new.value_offset(), self.bytes(self.value_offset(), value_len));
+        new.update(|to| {
+            to.access = header.access;
+            to.flags |= header.flags & RAW;
+        });
+        self.release();
+        self.0 = new.0;
+    }
+
+    /// Puts a string in place of what it holds, in place where the size allows.
+    #[inline]
+    pub(crate) fn set_string(&mut self, value: &[u8], expire_at_ms: u64) {
+        let header = self.header();
+        let fits = value.len() <= EMBEDDED_BYTES_MAX
+            && header.flags & BOXED == 0
+            && (header.flags & EXPIRES != 0) == (expire_at_ms != 0)
+            && rounded(self.value_offset() + value.len()) == self.layout().size();
+        if !fits {
+            let new = Self::string(self.key(), value, expire_at_ms);
+            new.update(|to| to.access = header.access);
+            *self = new;
+            return;
+        }
+        self.write(self.value_offset(), value);
+        #[expect(clippy::cast_possible_truncation, reason = "at most EMBEDDED_BYTES_MAX")]
+        self.update(|to| {
+            to.value_len = value.len() as u16;
+            to.flags &= !RAW;
+        });
+        if expire_at_ms != 0 {
+            // SAFETY: as in `expire_at`.
+            unsafe { self.at(size_of::<Header>()).cast::<u64>().write(expire_at_ms) };
+        }
+    }
+
+    /// Takes the value out and leaves an empty string.
+    pub(crate) fn take_value(&mut self) -> Value {
+        match self.value_mut() {
+            Some(value) => std::mem::replace(value, Value::Str(Vec::new())),
+            None => Value::Str(self.str().unwrap_or_default().to_vec()),
+        }
+    }
+
+    /// Turns an embedded string into a boxed one that can be changed in place, and returns it; none for other types.
+    pub(crate) fn string_mut(&mut self) -> Option<&mut Vec<u8>> {
+        if let View::Str(text) = self.view() {
+            let access = self.access();
+            let new = Self::boxed(self.key(), Value::Str(text.to_vec()), self.expire_at());
+            *self = new;
+            self.set_access(access);
+        }
+        match self.value_mut() {
+            Some(Value::Str(text)) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// True for a string that was changed in place: `OBJECT ENCODING` says `raw`.
+    pub(crate) fn is_raw(&self) -> bool {
+        self.header().flags & RAW != 0
+    }
+
+    /// Marks a string as changed in place.
+    pub(crate) fn set_raw(&mut self) {
+        self.update(|to| to.flags |= RAW);
+    }
+
+    /// The 24 bits that tell how recently or how often it was used.
+    #[inline]
+    pub(crate) fn access(&self) -> u32 {
+        let [a, b, c] = self.header().access;
+        u32::from_le_bytes([a, b, c, 0])
+    }
+
+    /// Sets those bits; the top byte is ignored.
+    #[inline]
+    pub(crate) fn set_access(&mut self, access: u32) {
+        let [a, b, c, _] = access.to_le_bytes();
+        self.update(|to| to.access = [a, b, c]);
+    }
+
+    /// Bytes of memory: the entry's own and its value's.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.layout().size()
+            + match self.view() {
+                View::Str(_) => 0,
+                View::Value(value) => size_of::<Value>() + value.heap_bytes(),
+            }
+    }
+
+    fn allocate(key: &[u8], value_len: usize, boxed: u8, expire_at_ms: u64) -> Self {
+        let wide = if key.len() > usize::from(u16::MAX) { WIDE } else { 0 };
+        let expires = if expire_at_ms == 0 { 0 } else { EXPIRES };
+        let flags = boxed | wide | expires;
+        let size = rounded(key_offset(flags) + key.len() + value_len);
+        let layout = Layout::from_size_align(size, 8).expect("a key and a short value fit the address space");
+        // SAFETY: the layout is not empty: it has a header.
+        let memory = unsafe { alloc(layout) };
+        let Some(memory) = NonNull::new(memory) else { handle_alloc_error(layout) };
+        let entry = Self(memory.cast());
+        #[expect(clippy::cast_possible_truncation, reason = "a wide key's length is kept apart; values are short")]
+        let header =
+            Header { flags, access: [0; 3], key_len: if wide == 0 { key.len() as u16 } else { 0 }, value_len: value_len as u16 };
+        // SAFETY: the allocation begins with a header.
+        unsafe { entry.0.as_ptr().write(header) };
+        if expires != 0 {
+            // SAFETY: EXPIRES reserves 8 aligned bytes behind the header.
+            unsafe { entry.at(size_of::<Header>()).cast::<u64>().write(expire_at_ms) };
+        }
+        if wide != 0 {
+            // SAFETY: WIDE reserves 8 aligned bytes in front of the value pointer.
+            unsafe { entry.at(wide_offset(flags)).cast::<u64>().write(key.len() as u64) };
+        }
+        entry.write(key_offset(flags), key);
+        entry
+    }
+
+    #[inline]
+    fn header(&self) -> Header {
+        // SAFETY: every entry begins with a header.
+        unsafe { self.0.as_ptr().read() }
+    }
+
+    #[inline]
+    fn update(&self, change: impl FnOnce(&mut Header)) {
+        // SAFETY: every entry begins with a header; callers own the entry or borrow it for change.
+        change(unsafe { &mut *self.0.as_ptr() });
+    }
+
+    #[inline]
+    fn at(&self, offset: usize) -> *mut u8 {
+        self.0.as_ptr().cast::<u8>().wrapping_add(offset)
+    }
+
+    #[inline]
+    fn bytes(&self, offset: usize, len: usize) -> &[u8] {
+        // SAFETY: callers name a region that the header says is there and written.
+        unsafe { std::slice::from_raw_parts(self.at(offset), len) }
+    }
+
+    #[inline]
+    fn write(&self, offset: usize, bytes: &[u8]) {
+        // SAFETY: callers name a region of the allocation that is at least this long; the source is another one.
+        unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.at(offset), bytes.len()) };
+    }
+
+    #[inline]
+    fn pointer(&self) -> *mut Value {
+        // SAFETY: only called for BOXED entries, which hold a pointer here.
+        unsafe { self.at(pointer_offset(self.header().flags)).cast::<*mut Value>().read() }
+    }
+
+    fn wide_key_len(&self) -> usize {
+        // SAFETY: only called for WIDE entries, which hold the length here.
+        let len = unsafe { self.at(wide_offset(self.header().flags)).cast::<u64>().read() };
+        usize::try_from(len).expect("it was a usize")
+    }
+
+    #[inline]
+    fn value_offset(&self) -> usize {
+        key_offset(self.header().flags) + self.key().len()
+    }
+
+    #[inline]
+    fn layout(&self) -> Layout {
+        let size = rounded(self.value_offset() + usize::from(self.header().value_len));
+        Layout::from_size_align(size, 8).expect("it was allocated with this layout")
+    }
+
+    /// Frees the allocation but not the value behind its pointer.
+    fn release(&mut self) {
+        // SAFETY: allocated with the same layout in `allocate`; the caller does not use it again.
+        unsafe { dealloc(self.0.as_ptr().cast(), self.layout()) };
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        if self.header().flags & BOXED != 0 {
+            // SAFETY: the pointer came from a box, and the entry that owns it goes away.
+            drop(unsafe { Box::from_raw(self.pointer()) });
+        }
+        self.release();
+    }
+}
+
+const fn wide_offset(flags: u8) -> usize {
+    size_of::<Header>() + if flags & EXPIRES == 0 { 0 } else { 8 }
+}
+
+const fn pointer_offset(flags: u8) -> usize {
+    wide_offset(flags) + if flags & WIDE == 0 { 0 } else { 8 }
+}
+
+#[inline]
+const fn key_offset(flags: u8) -> usize {
+    // Three optional words, counted without branches.
+    size_of::<Header>() + 8 * (flags & (BOXED | EXPIRES | WIDE)).count_ones() as usize
+}
+
+#[inline]
+const fn rounded(size: usize) -> usize {
+    (size + 7) & !7
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_string_costs_its_bytes_and_eight() {
+        let entry = Entry::string(&[b'k'; 16], &[b'v'; 32], 0);
+        assert_eq!(entry.heap_bytes(), 56);
+        assert_eq!((entry.key(), entry.str()), (&[b'k'; 16][..], Some(&[b'v'; 32][..])));
+    }
+
+    #[test]
+    fn every_combination_of_key_value_and_expiry_reads_back() {
+        for key_len in [0, 1, 16, 255, 65_535, 65_536, 100_000] {
+            for value_len in [0, 1, 64, 1_024, 1_025, 100_000] {
+                let (key, value) = (vec![b'k'; key_len], vec![b'v'; value_len]);
+                let mut entry = Entry::string(&key, &value, 0);
+                entry.set_access(0x0012_3456);
+                for expire_at in [0, 77, 99, 0, 1] {
+                    entry.set_expire_at(expire_at);
+                    assert_eq!(entry.expire_at(), expire_at);
+                    assert!(entry.key() == key && entry.str() == Some(&value[..]));
+                    assert_eq!(entry.access(), 0x0012_3456);
+                }
+                entry.set_string(b"other", 0);
+                assert_eq!((entry.str(), entry.expire_at()), (Some(&b"other"[..]), 0));
+                entry.string_mut().unwrap().extend_from_slice(b" words");
+                assert!(entry.str() == Some(b"other words") && entry.key() == key);
+            }
+        }
+    }
+
+    #[test]
+    fn a_value_can_be_taken_out() {
+        let mut entry = Entry::boxed(b"key", Value::Str(vec![1; 2_000]), 5);
+        entry.set_expire_at(0);
+        assert!(matches!(entry.take_value(), Value::Str(text) if text == [1; 2_000]));
+        assert_eq!(entry.str(), Some(&b""[..]));
+    }
+}

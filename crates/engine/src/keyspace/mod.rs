@@ -1,0 +1,246 @@
+//! The keyspace: entries in tables in shards.
+//!
+//! Owns where a key lies (its shard and database), the locks of the shards, and what else a shard keeps beside its
+//! entries. What must hold: locks of several shards are taken in the order of their indices; a database number is mapped
+//! to a space only under a shard's lock (SWAPDB changes the map with all locks held). Knows no commands and no log.
+
+pub(crate) mod apply;
+#[expect(unsafe_code, reason = "its segments are allocated, addressed and freed by hand")]
+mod directory;
+#[expect(unsafe_code, reason = "one allocation holds header, key and value")]
+pub(crate) mod entry;
+mod expiry;
+pub(crate) mod hash;
+mod part;
+#[expect(unsafe_code, reason = "a prefetch is an intrinsic")]
+mod prefetch;
+pub(crate) mod space;
+#[expect(unsafe_code, reason = "buckets are chained by raw pointers")]
+pub(crate) mod table;
+pub(crate) mod wait;
+
+pub use part::{Counts, DatabaseCounts};
+pub(crate) use part::{Held, Part, place};
+
+use self::directory::Directory;
+use self::hash::{StableHash, stir};
+use self::table::TableHash;
+use crate::effect::Effect;
+use self::wait::Watch;
+use parking_lot::{Mutex, MutexGuard};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
+
+/// All shards of a database folder.
+pub(crate) struct Keyspace {
+    shards: Box<[Shard]>,
+    stable: StableHash,
+    /// The seed from which the tables' own seeds are drawn.
+    seed: u64,
+    /// Which space a database number means.
+    spaces: Box<[AtomicU32]>,
+}
+
+/// One shard, on cache lines of its own.
+#[repr(align(128))]
+struct Shard {
+    part: Mutex<Part>,
+    /// Where the buckets of each space lie, for prefetching without the lock.
+    directories: Box<[OnceLock<Arc<Directory>>]>,
+}
+
+impl Keyspace {
+    /// An empty keyspace. `shards` must be a power of two; `stable_seed` comes from the manifest, `seed` is random.
+    pub(crate) fn new(shards: usize, databases: u32, stable_seed: u64, seed: u64) -> Self {
+        assert!(shards.is_power_of_two(), "the shard count is a power of two");
+        let shard = |_| Shard {
+            part: Mutex::new(Part::default()),
+            directories: (0..databases).map(|_| OnceLock::new()).collect(),
+        };
+        Self {
+            shards: (0..shards).map(shard).collect(),
+            stable: StableHash::new(stable_seed),
+            seed,
+            spaces: (0..databases).map(AtomicU32::new).collect(),
+        }
+    }
+
+    /// Number of shards.
+    pub(crate) fn shards(&self) -> usize {
+        self.shards.len()
+    }
+
+    /// Number of databases.
+    pub(crate) fn databases(&self) -> u32 {
+        u32::try_from(self.spaces.len()).expect("it was made from a u32")
+    }
+
+    /// The stable hash of a key.
+    #[inline]
+    pub(crate) fn hash(&self, key: &[u8]) -> u64 {
+        self.stable.of(key)
+    }
+
+    /// The shard of a key with this hash.
+    #[inline]
+    pub(crate) fn shard_of(&self, hash: u64) -> usize {
+        #[expect(clippy::cast_possible_truncation, reason = "only the low bits are wanted")]
+        let low = hash as usize;
+        low & (self.shards.len() - 1)
+    }
+
+    /// Locks one shard.
+    #[inline]
+    pub(crate) fn lock(&self, shard: usize) -> MutexGuard<'_, Part> {
+        self.shards[shard].part.lock()
+    }
+
+    /// Locks these shards; they must be in order and without repetition.
+    pub(crate) fn lock_many(&self, shards: &[usize]) -> Held<'_> {
+        debug_assert!(shards.is_sorted_by(|a, b| a < b));
+        Held::Many(shards.iter().map(|&shard| (shard, self.lock(shard))).collect())
+    }
+
+    /// Locks all shards.
+    pub(crate) fn lock_all(&self) -> Held<'_> {
+        Held::Many((0..self.shards.len()).map(|shard| (shard, self.lock(shard))).collect())
+    }
+
+    /// The space that a database number means. Stable only under a shard's lock.
+    #[inline]
+    pub(crate) fn space_of(&self, db: u32) -> u32 {
+        self.spaces[db as usize].load(Relaxed)
+    }
+
+    /// Makes two databases change places. All shards must be locked.
+    pub(crate) fn swap(&self, db: u32, with: u32) {
+        let other = self.spaces[with as usize].load(Relaxed);
+        let one = self.spaces[db as usize].swap(other, Relaxed);
+        self.spaces[with as usize].store(one, Relaxed);
+    }
+
+    /// Applies a database-wide effect. All shards must be held.
+    pub(crate) fn apply_whole(&self, held: &mut Held<'_>, db: u32, effect: &Effect<'_>) {
+        if let Effect::Swap { with } = *effect
+            && with < self.databases()
+        {
+            self.raise_all(held, db);
+            self.raise_all(held, with);
+            self.swap(db, with);
+        }
+        if let Effect::Flush = effect {
+            self.raise_all(held, db);
+            for shard in 0..self.shards() {
+                let part = held.get(shard).expect("all shards are held");
+                if let Some(space) = part.space_mut(self.space_of(db)) {
+                    space.clear();
+                }
+            }
+        }
+    }
+
+    /// Tells all transactions that watch a key of this database.
+    fn raise_all(&self, held: &mut Held<'_>, db: u32) {
+        let space = self.space_of(db);
+        for shard in 0..self.shards() {
+            let part = held.get(shard).expect("all shards are held");
+            let watched = part.watches.iter().filter(|((at, _), _)| *at == space);
+            watched.flat_map(|(_, watches)| watches).for_each(|watch| watch.raise());
+        }
+    }
+
+    /// Counts of all shards, summed up.
+    pub(crate) fn counts(&self) -> Counts {
+        let mut sum = Counts::default();
+        for shard in 0..self.shards() {
+            sum.add(&self.lock(shard).counts);
+        }
+        sum
+    }
+
+    /// Sets all counts to zero.
+    pub(crate) fn reset_counts(&self) {
+        (0..self.shards()).for_each(|shard| self.lock(shard).counts = Counts::default());
+    }
+
+    /// Keys and expiries of one database.
+    pub(crate) fn database_counts(&self, db: u32) -> DatabaseCounts {
+        let mut sum = DatabaseCounts::default();
+        for shard in 0..self.shards() {
+            if let Some(space) = self.lock(shard).space(self.space_of(db)) {
+                sum.keys += space.len();
+                sum.expires += space.expires();
+                sum.expire_sum_ms += space.expire_sum_ms();
+                sum.volatile_items += space.volatile_items();
+            }
+        }
+        sum
+    }
+
+    /// Whether a key is there and has not expired.
+    pub(crate) fn exists(&self, db: u32, now_ms: u64, key: &[u8]) -> bool {
+        let hash = self.hash(key);
+        let part = self.lock(self.shard_of(hash));
+        let entry = part.space(self.space_of(db)).and_then(|space| space.get(hash, key));
+        entry.is_some_and(|entry| entry.is_alive(now_ms))
+    }
+
+    /// Raises `watch` at the next change of each of these keys. Returns which of them exist.
+    pub(crate) fn watch(&self, db: u32, now_ms: u64, keys: &[&[u8]], watch: &Arc<Watch>) -> Vec<bool> {
+        let register = |key: &&[u8]| {
+            let hash = self.hash(key);
+            let mut part = self.lock(self.shard_of(hash));
+            let space = self.space_of(db);
+            part.watches.entry(place(space, key)).or_default().push(Arc::clone(watch));
+            let entry = part.space(space).and_then(|space| space.get(hash, key));
+            entry.is_some_and(|entry| entry.is_alive(now_ms))
+        };
+        keys.iter().map(register).collect()
+    }
+
+    /// Ends that.
+    pub(crate) fn unwatch(&self, keys: &[(u32, Box<[u8]>)], watch: &Arc<Watch>) {
+        for (db, key) in keys {
+            let mut part = self.lock(self.shard_of(self.hash(key)));
+            // The databases may have changed places meanwhile, so the key is looked for in every space.
+            for space in 0..self.databases() {
+                part.remove_watch(&place(space, key), watch);
+            }
+            let _ = db;
+        }
+    }
+
+    /// Hints that the bucket of a key is about to be read. Takes no lock.
+    #[inline]
+    pub(crate) fn prefetch_bucket(&self, db: u32, hash: u64) {
+        let shard = &self.shards[self.shard_of(hash)];
+        if let Some(directory) = shard.directories[self.space_of(db) as usize].get() {
+            directory.prefetch(stir(hash, self.table_seed(self.shard_of(hash))));
+        }
+    }
+
+    /// Hints that the entry of a key is about to be read. Its bucket should have been fetched.
+    #[inline]
+    pub(crate) fn prefetch_entry(&self, db: u32, hash: u64) {
+        let part = self.lock(self.shard_of(hash));
+        if let Some(space) = part.space(self.space_of(db)) {
+            space.prefetch_entry(hash);
+        }
+    }
+
+    /// The space in a locked shard, made if it is not there yet.
+    #[inline]
+    pub(crate) fn space_in<'a>(&self, shard: usize, part: &'a mut Part, db: u32) -> &'a mut space::Space {
+        let index = self.space_of(db);
+        let hash = TableHash { stable: self.stable, seed: self.table_seed(shard) };
+        part.space_or_new(index, hash, |directory| {
+            // Set once: a space keeps its directory for ever.
+            let _ = self.shards[shard].directories[index as usize].set(directory);
+        })
+    }
+
+    #[inline]
+    fn table_seed(&self, shard: usize) -> u64 {
+        self.seed.wrapping_add(shard as u64)
+    }
+}

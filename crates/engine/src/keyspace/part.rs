@@ -1,0 +1,177 @@
+//! What one shard holds under its lock, and shards that are held.
+
+use super::directory::Directory;
+use super::space::Space;
+use super::table::TableHash;
+use super::wait::{Waiter, Watch};
+use parking_lot::MutexGuard;
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+/// A key in a space.
+pub(crate) type Place = (u32, Box<[u8]>);
+
+/// Names a key in a space.
+pub(crate) fn place(space: u32, key: &[u8]) -> Place {
+    (space, key.into())
+}
+
+/// Everything in one shard.
+#[derive(Default)]
+pub(crate) struct Part {
+    spaces: Vec<Option<Box<Space>>>,
+    /// The highest LSN of a change to this shard.
+    pub(crate) last_lsn: u64,
+    /// The highest LSN of a change to the whole database.
+    pub(crate) whole_lsn: u64,
+    /// Keys whose last change may not be durable yet, by hash; kept only where replies wait for that.
+    pub(crate) recent: HashMap<u64, u64, std::hash::BuildHasherDefault<Hashed>>,
+    /// `recent` is swept when it has grown to this.
+    pub(crate) recent_max: usize,
+    /// Transactions to be told of a change, by key.
+    pub(crate) watches: HashMap<Place, Vec<Arc<Watch>>>,
+    /// Blocked commands by key, in the order of their arrival.
+    pub(crate) waiters: HashMap<Place, VecDeque<Arc<Waiter>>>,
+    pub(crate) counts: Counts,
+}
+
+/// What happened in one shard since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Reads that found a living key.
+    pub hits: u64,
+    /// Reads that found none.
+    pub misses: u64,
+    /// Keys that were removed because they had expired.
+    pub expired_keys: u64,
+    /// Fields that were removed because they had expired.
+    pub expired_fields: u64,
+}
+
+/// Keys and expiries of one database.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DatabaseCounts {
+    /// Keys, expired ones that still lie there included.
+    pub keys: usize,
+    /// Keys that expire.
+    pub expires: usize,
+    /// The sum of the times at which they expire, in Unix milliseconds.
+    pub expire_sum_ms: u128,
+    /// Keys with fields that expire.
+    pub volatile_items: usize,
+}
+
+impl Counts {
+    /// Adds the counts of another shard.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.hits += other.hits;
+        self.misses += other.misses;
+        self.expired_keys += other.expired_keys;
+        self.expired_fields += other.expired_fields;
+    }
+}
+
+impl Part {
+    /// A transaction no longer watches this key.
+    pub(super) fn remove_watch(&mut self, place: &Place, watch: &Arc<Watch>) {
+        if let Some(watches) = self.watches.get_mut(place) {
+            watches.retain(|other| !Arc::ptr_eq(other, watch));
+            if watches.is_empty() {
+                self.watches.remove(place);
+            }
+        }
+    }
+
+    #[inline]
+    pub(crate) fn space(&self, index: u32) -> Option<&Space> {
+        self.spaces.get(index as usize)?.as_deref()
+    }
+
+    #[inline]
+    pub(crate) fn space_mut(&mut self, index: u32) -> Option<&mut Space> {
+        self.spaces.get_mut(index as usize)?.as_deref_mut()
+    }
+
+    /// A space to read from, and the counts to note it in.
+    #[inline]
+    pub(crate) fn space_and_counts(&mut self, index: u32) -> (Option<&mut Space>, &mut Counts) {
+        (self.spaces.get_mut(index as usize).and_then(Option::as_deref_mut), &mut self.counts)
+    }
+
+    /// The space, made if it is not there yet; a new one's directory is handed on.
+    #[inline]
+    pub(super) fn space_or_new(
+        &mut self,
+        index: u32,
+        hash: TableHash,
+        made: impl FnOnce(Arc<Directory>),
+    ) -> &mut Space {
+        let index = index as usize;
+        if self.spaces.len() <= index {
+            self.spaces.resize_with(index + 1, || None);
+        }
+        self.spaces[index].get_or_insert_with(|| {
+            let space = Box::new(Space::new(hash));
+            made(space.directory());
+            space
+        })
+    }
+
+    /// Tells those who watch this key that it has changed.
+    #[inline]
+    pub(crate) fn raise_watches(&mut self, space: u32, key: &[u8]) {
+        if !self.watches.is_empty()
+            && let Some(watches) = self.watches.get(&place(space, key))
+        {
+            watches.iter().for_each(|watch| watch.raise());
+        }
+    }
+}
+
+/// The map's keys are hashes already.
+#[derive(Default)]
+pub(crate) struct Hashed(u64);
+
+impl std::hash::Hasher for Hashed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+    fn write(&mut self, _: &[u8]) {
+        unreachable!("only u64 keys are hashed with it")
+    }
+    fn write_u64(&mut self, hash: u64) {
+        // The low bits are the same for all keys of a shard.
+        self.0 = hash.rotate_right(16);
+    }
+}
+
+/// Shards that are held: none, one, or several in the order of their indices.
+pub(crate) enum Held<'a> {
+    /// None: the command locks what it needs, one at a time.
+    None,
+    /// One shard.
+    One(usize, MutexGuard<'a, Part>),
+    /// Several or all.
+    Many(Vec<(usize, MutexGuard<'a, Part>)>),
+}
+
+impl Held<'_> {
+    /// A held shard; none if it is not held.
+    #[inline]
+    pub(crate) fn get(&mut self, shard: usize) -> Option<&mut Part> {
+        match self {
+            Held::None => None,
+            Held::One(index, part) => (*index == shard).then_some(part),
+            Held::Many(parts) => {
+                // All shards held: the index is the position.
+                if let Some((index, _)) = parts.get(shard)
+                    && *index == shard
+                {
+                    return parts.get_mut(shard).map(|(_, part)| &mut **part);
+                }
+                let at = parts.binary_search_by_key(&shard, |(index, _)| *index).ok()?;
+                Some(&mut parts[at].1)
+            }
+        }
+    }
+}

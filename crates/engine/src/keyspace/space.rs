@@ -1,0 +1,183 @@
+//! One database in one shard: its entries and when they expire.
+//!
+//! Owns the table of entries and keeps the order of expiry and the counts in step with it. What must hold: for each entry
+//! with something due there is exactly one pair in [`Expiry`], and `expires` counts the entries with an expiry of their
+//! own. All change goes through the functions here.
+//!
+//! Leaves out: the clock. Whether an entry is still alive is the caller's question; an expired one is an entry like others.
+
+use super::directory::Directory;
+use super::entry::{Entry, View};
+use super::expiry::Expiry;
+use super::table::{Item, Table, TableHash};
+use crate::value::Value;
+use std::sync::Arc;
+
+/// The entries of one database in one shard.
+pub(crate) struct Space {
+    table: Table<Entry>,
+    expiry: Expiry,
+    expires: usize,
+    /// The sum of all keys' expiry times, for the average in INFO.
+    expire_sum_ms: u128,
+    /// Entries with fields that expire.
+    volatile_items: usize,
+}
+
+/// What is known of an entry's expiry before and after a change.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+struct Times {
+    key_ms: u64,
+    fields_ms: u64,
+}
+
+impl Times {
+    fn of(entry: &Entry) -> Self {
+        let fields_ms = match entry.view() {
+            View::Value(Value::Hash(hash)) => hash.next_expiry().unwrap_or(0),
+            _ => 0,
+        };
+        Self { key_ms: entry.expire_at(), fields_ms }
+    }
+
+    fn due(self) -> u64 {
+        match (self.key_ms, self.fields_ms) {
+            (0, at) | (at, 0) => at,
+            (key, fields) => key.min(fields),
+        }
+    }
+}
+
+impl Space {
+    pub(crate) fn new(hash: TableHash) -> Self {
+        Self {
+            table: Table::new(hash),
+            expiry: Expiry::default(),
+            expires: 0,
+            expire_sum_ms: 0,
+            volatile_items: 0,
+        }
+    }
+
+    pub(crate) fn directory(&self) -> Arc<Directory> {
+        self.table.directory()
+    }
+
+    /// Number of entries, expired ones that still lie there included.
+    pub(crate) fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Entries that have an expiry of their own.
+    pub(crate) fn expires(&self) -> usize {
+        self.expires
+    }
+
+    /// The sum of the times at which they expire.
+    pub(crate) fn expire_sum_ms(&self) -> u128 {
+        self.expire_sum_ms
+    }
+
+    /// Entries with fields that expire.
+    pub(crate) fn volatile_items(&self) -> usize {
+        self.volatile_items
+    }
+
+    /// The table, to scan and to count.
+    pub(crate) fn table(&self) -> &Table<Entry> {
+        &self.table
+    }
+
+    #[inline]
+    pub(crate) fn prefetch_entry(&self, hash: u64) {
+        self.table.prefetch_item(hash);
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, hash: u64, key: &[u8]) -> Option<&Entry> {
+        self.table.get(hash, key)
+    }
+
+    /// The entry, to mark its use. Its value and expiry must not be changed through it.
+    #[inline]
+    pub(crate) fn touch(&mut self, hash: u64, key: &[u8]) -> Option<&mut Entry> {
+        self.table.get_mut(hash, key)
+    }
+
+    /// When the next entry has something due.
+    pub(crate) fn next_due_ms(&self) -> Option<u64> {
+        self.expiry.next_ms()
+    }
+
+    /// The key of an entry that has something due.
+    pub(crate) fn first_due(&self, now_ms: u64) -> Option<&Entry> {
+        let hash = self.expiry.first_due(now_ms)?;
+        self.table.find_by(hash, |entry| {
+            let due = Times::of(entry).due();
+            due != 0 && due < now_ms && self.table.hasher().stable.of(entry.key()) == hash
+        })
+    }
+
+    /// Sets a string, whatever was there.
+    #[inline]
+    pub(crate) fn set_string(&mut self, hash: u64, key: &[u8], value: &[u8], expire_at_ms: u64) {
+        if let Some(entry) = self.table.get_mut(hash, key) {
+            let before = Times::of(entry);
+            entry.set_string(value, expire_at_ms);
+            let after = Times { key_ms: expire_at_ms, fields_ms: 0 };
+            self.moved(hash, before, after);
+        } else {
+            self.insert(hash, Entry::string(key, value, expire_at_ms));
+        }
+    }
+
+    /// Puts a value, whatever was there.
+    pub(crate) fn put(&mut self, hash: u64, key: &[u8], value: Value, expire_at_ms: u64) {
+        self.remove(hash, key);
+        self.insert(hash, Entry::of(key, value, expire_at_ms));
+    }
+
+    /// Takes an entry out.
+    pub(crate) fn remove(&mut self, hash: u64, key: &[u8]) -> Option<Entry> {
+        let entry = self.table.remove(hash, key)?;
+        self.moved(hash, Times::of(&entry), Times::default());
+        Some(entry)
+    }
+
+    /// Changes an entry in place and keeps its expiry in step. Returns what `change` returns; none without the entry.
+    #[inline]
+    pub(crate) fn change<R>(&mut self, hash: u64, key: &[u8], change: impl FnOnce(&mut Entry) -> R) -> Option<R> {
+        let entry = self.table.get_mut(hash, key)?;
+        let before = Times::of(entry);
+        let result = change(entry);
+        let after = Times::of(entry);
+        self.moved(hash, before, after);
+        Some(result)
+    }
+
+    /// Adds an entry whose key is not there.
+    pub(crate) fn insert(&mut self, hash: u64, entry: Entry) {
+        let times = Times::of(&entry);
+        self.table.insert(hash, entry);
+        self.moved(hash, Times::default(), times);
+    }
+
+    /// Drops everything.
+    pub(crate) fn clear(&mut self) {
+        self.table.clear();
+        self.expiry.clear();
+        (self.expires, self.expire_sum_ms, self.volatile_items) = (0, 0, 0);
+    }
+
+    #[inline]
+    fn moved(&mut self, hash: u64, before: Times, after: Times) {
+        if before == after {
+            return;
+        }
+        self.expiry.moved(hash, before.due(), after.due());
+        self.expires = self.expires + usize::from(after.key_ms != 0) - usize::from(before.key_ms != 0);
+        self.expire_sum_ms = self.expire_sum_ms + u128::from(after.key_ms) - u128::from(before.key_ms);
+        self.volatile_items =
+            self.volatile_items + usize::from(after.fields_ms != 0) - usize::from(before.fields_ms != 0);
+    }
+}

@@ -1,0 +1,124 @@
+//! The table against a plain map, and SCAN's promise while the table changes.
+
+use super::*;
+use proptest::prelude::*;
+use std::collections::{BTreeMap, HashSet};
+use std::ptr::NonNull;
+
+#[repr(transparent)]
+struct Owned(NonNull<Vec<u8>>);
+
+impl Owned {
+    fn new(key: &[u8]) -> Self {
+        Self(NonNull::from(Box::leak(Box::new(key.to_vec()))))
+    }
+}
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        // SAFETY: the pointer came from a leaked box and is dropped once.
+        drop(unsafe { Box::from_raw(self.0.as_ptr()) });
+    }
+}
+
+// SAFETY: one pointer wide and never null.
+unsafe impl Item for Owned {
+    fn key(&self) -> &[u8] {
+        // SAFETY: the box lives as long as this owner.
+        unsafe { self.0.as_ref() }
+    }
+
+    fn address(&self) -> *const u8 {
+        self.0.as_ptr().cast()
+    }
+}
+
+fn table() -> Table<Owned> {
+    Table::new(TableHash { stable: StableHash::new(7), seed: 11 })
+}
+
+fn hash(key: &[u8]) -> u64 {
+    StableHash::new(7).of(key)
+}
+
+fn add(table: &mut Table<Owned>, key: &[u8]) -> bool {
+    if table.get(hash(key), key).is_some() {
+        return false;
+    }
+    table.insert(hash(key), Owned::new(key));
+    true
+}
+
+proptest! {
+    #[test]
+    fn it_holds_what_a_plain_map_holds(steps in prop::collection::vec((any::<bool>(), 0_u16..700), 1..4_000)) {
+        let (mut table, mut model) = (table(), BTreeMap::new());
+        for (insert, key) in steps {
+            let key = key.to_string().into_bytes();
+            if insert {
+                prop_assert_eq!(add(&mut table, &key), model.insert(key, ()).is_none());
+            } else {
+                prop_assert_eq!(table.remove(hash(&key), &key).is_some(), model.remove(&key).is_some());
+            }
+            prop_assert_eq!(table.len(), model.len());
+        }
+        let mut held: Vec<_> = table.iter().map(|item| item.key().to_vec()).collect();
+        held.sort();
+        prop_assert_eq!(held, model.into_keys().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_scan_sees_all_that_stays_while_the_table_grows_and_shrinks(seed: u64, size in 1_usize..600) {
+        let mut table = table();
+        let stays: Vec<_> = (0..size).map(|n| format!("stays:{n}").into_bytes()).collect();
+        stays.iter().for_each(|key| assert!(add(&mut table, key)));
+        let (mut seen, mut cursor, mut pick, mut steps) = (HashSet::new(), 0, seed, 0);
+        loop {
+            cursor = table.scan(cursor, &mut |item| { seen.insert(item.key().to_vec()); });
+            steps += 1;
+            if cursor == 0 || steps > 100_000 {
+                break;
+            }
+            pick = stir(pick, 99);
+            for n in 0..pick % 90 {
+                let key = format!("goes:{}", (pick >> 8) % 2_000 + n).into_bytes();
+                if pick & 128 == 0 { add(&mut table, &key); } else { table.remove(hash(&key), &key); }
+            }
+        }
+        prop_assert_eq!(cursor, 0);
+        for key in stays {
+            prop_assert!(seen.contains(&key));
+        }
+    }
+}
+
+#[test]
+fn memory_is_given_back_when_items_go() {
+    let mut table = table();
+    for n in 0..100_000_u32 {
+        assert!(add(&mut table, &n.to_le_bytes()));
+    }
+    let full = table.heap_bytes();
+    for n in 0..100_000_u32 {
+        assert!(table.remove(hash(&n.to_le_bytes()), &n.to_le_bytes()).is_some());
+    }
+    assert!(table.heap_bytes() < full / 100, "{} of {full}", table.heap_bytes());
+    assert_eq!(table.chained, 0);
+}
+
+#[test]
+fn chains_stay_rare_at_full_load() {
+    let mut table = table();
+    for n in 0..200_000_u32 {
+        add(&mut table, &n.to_le_bytes());
+    }
+    assert!(table.chained * 3 < table.buckets(), "{} chained of {}", table.chained, table.buckets());
+}
+
+#[test]
+fn a_random_item_is_any_item() {
+    let mut table = table();
+    (0..50_u8).for_each(|n| assert!(add(&mut table, &[n])));
+    let drawn: HashSet<_> = (0..5_000).filter_map(|n| table.random(n).map(|item| item.key()[0])).collect();
+    assert_eq!(drawn.len(), 50);
+}

@@ -1,0 +1,468 @@
+//! The way of a write: the one file that sees commands, keyspace and log together.
+//!
+//! A command is run where its caller stands: space in the log is reserved, the shards of its keys are locked in the order
+//! of their indices, the handler changes the data and encodes its effects, the effects are appended to the log as one
+//! record while the shards are still locked, and the shards are unlocked. The reply may leave once the log has come as far
+//! as the LSN that is returned: the highest of all that the command wrote *or read*.
+//!
+//! What must hold: nothing changes without space reserved for its record; nothing is appended without the locks of all
+//! shards that it changes; no lock is held over I/O.
+
+use crate::command::{Command, Ctx, Fail, Keys, Reserve, Scratch, Settings, flag};
+use crate::effect::{Effect, Malformed};
+use crate::keyspace::wait::Waiter;
+use crate::keyspace::{Held, Keyspace, place};
+use crate::log::{Log, Lsn};
+use crate::reply::{Collector, Reply, Response};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+/// What a record needs in the log besides its keys and values: headers, lengths, small effects of expiry.
+const RECORD_OVERHEAD: u64 = 64;
+
+/// Keyspace and log of one open database.
+pub(crate) struct Shards {
+    pub(crate) keyspace: Keyspace,
+    /// None: nothing is logged (`memory:`).
+    pub(crate) log: Option<Log>,
+    pub(crate) settings: Settings,
+    /// Whether replies may wait for the disk, so that it is known for each key what is not durable yet.
+    pub(crate) tracks: AtomicBool,
+}
+
+/// Who runs commands: a connection, a thread. Keeps what lasts from command to command.
+#[derive(Default)]
+pub struct Caller {
+    /// The selected database.
+    pub db: u32,
+    /// The time that commands see, in Unix milliseconds; taken once for a batch.
+    pub now_ms: u64,
+    /// True if reads shall leave no trace in the access clocks (`CLIENT NO-TOUCH`).
+    pub no_touch: bool,
+    scratch: Scratch,
+}
+
+impl Caller {
+    /// Somebody who runs commands on database 0 at this time.
+    #[must_use]
+    pub fn at(now_ms: u64) -> Self {
+        Self { now_ms, ..Self::default() }
+    }
+}
+
+/// How a command went.
+pub struct Ran {
+    /// The reply may leave once the log has come this far.
+    pub lsn: Lsn,
+    /// The command waits: its keys and time-out in milliseconds (0: none). Nothing was replied.
+    pub blocked: Option<(Vec<Box<[u8]>>, u64)>,
+}
+
+impl Shards {
+    /// Shards without a log yet.
+    pub(crate) fn new(keyspace: Keyspace, log: Option<Log>) -> Self {
+        Self { keyspace, log, settings: Settings::default(), tracks: AtomicBool::new(false) }
+    }
+
+    /// Runs one command. A refusal and a wrong number of arguments are replies like others.
+    #[inline]
+    pub(crate) fn run(&self, caller: &mut Caller, command: &Command, args: &[&[u8]], out: &mut dyn Reply) -> Ran {
+        match self.begin(caller, command, args) {
+            Ok(mut ctx) => {
+                run_in(&mut ctx, command, args, out);
+                self.commit(ctx)
+            }
+            Err(fail) => {
+                out.error(&fail.0);
+                Ran { lsn: 0, blocked: None }
+            }
+        }
+    }
+
+    /// Runs a blocked command's first attempt, and queues it if it has to wait. `make` builds the waiter of the keys.
+    pub(crate) fn run_or_wait(
+        &self,
+        caller: &mut Caller,
+        command: &Command,
+        args: &[&[u8]],
+        out: &mut dyn Reply,
+        make: impl FnOnce(Vec<Box<[u8]>>) -> Arc<Waiter>,
+    ) -> (Ran, Option<Arc<Waiter>>) {
+        let mut ctx = match self.begin(caller, command, args) {
+            Ok(ctx) => ctx,
+            Err(fail) => {
+                out.error(&fail.0);
+                return (Ran { lsn: 0, blocked: None }, None);
+            }
+        };
+        ctx.may_block = true;
+        run_in(&mut ctx, command, args, out);
+        let waiter = ctx.block.as_ref().map(|(keys, _)| make(keys.clone()));
+        if let Some(waiter) = &waiter {
+            // Still under the locks under which nothing was found.
+            for key in &waiter.keys {
+                let place = place(self.keyspace.space_of(ctx.db), key);
+                let shard = self.keyspace.shard_of(self.keyspace.hash(key));
+                let part = ctx.held.get(shard).expect("the keys of a command are held while it runs");
+                part.waiters.entry(place).or_default().push_back(Arc::clone(waiter));
+            }
+        }
+        (self.commit(ctx), waiter)
+    }
+
+    /// Begins a transaction over these commands: reserves and locks for all of them.
+    pub(crate) fn begin_many<'a>(
+        &'a self,
+        caller: &'a mut Caller,
+        commands: &[(&Command, &[&[u8]])],
+    ) -> Result<Ctx<'a>, Fail> {
+        let (mut bytes, mut shards, mut whole) = (0, Vec::new(), false);
+        for (command, args) in commands {
+            if command.spec.is(flag::WRITE) {
+                bytes += space_for(args);
+            }
+            whole |= command.spec.is(flag::WHOLE | flag::WALKS);
+            for index in command.spec.key_indices(args).unwrap_or_default() {
+                shards.push(self.keyspace.shard_of(self.keyspace.hash(args[index])));
+            }
+        }
+        self.reserve(bytes)?;
+        shards.sort_unstable();
+        shards.dedup();
+        let held = if whole { self.keyspace.lock_all() } else { self.keyspace.lock_many(&shards) };
+        Ok(self.context(caller, held, None, bytes))
+    }
+
+    /// Appends what was changed to the log as one record, serves those who waited for it, and unlocks.
+    #[inline]
+    pub(crate) fn commit(&self, mut ctx: Ctx<'_>) -> Ran {
+        let mut served = Vec::new();
+        let mut deferred = VecDeque::new();
+        if !ctx.scratch.ready.is_empty() {
+            self.serve_ready(&mut ctx, &mut served, &mut deferred);
+        }
+        let mut lsn = ctx.seen_lsn;
+        if let Some(log) = &self.log {
+            if ctx.scratch.record.is_empty() {
+                if ctx.reserved != 0 {
+                    log.release(ctx.reserved);
+                }
+            } else {
+                lsn = log.append(&ctx.scratch.record, ctx.reserved);
+                self.note(&mut ctx, lsn);
+            }
+        }
+        ctx.scratch.record.clear();
+        ctx.scratch.touched.clear();
+        let (blocked, now_ms) = (ctx.block.take(), ctx.now_ms);
+        drop(ctx);
+        for (waiter, response) in served {
+            (waiter.deliver)((response, lsn));
+        }
+        while let Some((db, key)) = deferred.pop_front() {
+            self.serve_key(db, &key, now_ms);
+        }
+        Ran { lsn, blocked }
+    }
+
+    /// Notes in the shards which record changed them last.
+    #[inline]
+    fn note(&self, ctx: &mut Ctx<'_>, lsn: Lsn) {
+        let tracks = self.tracks.load(Relaxed);
+        let durable = self.log.as_ref().map_or(0, Log::durable);
+        for &(shard, key) in &ctx.scratch.touched {
+            let part = ctx.held.get(shard).expect("what was changed is held");
+            part.last_lsn = lsn;
+            if tracks {
+                if part.recent.len() >= part.recent_max {
+                    part.recent.retain(|_, at| *at > durable);
+                    part.recent_max = (part.recent.len() * 2).max(64);
+                }
+                part.recent.insert(key, lsn);
+            }
+        }
+        if ctx.whole {
+            for shard in 0..self.keyspace.shards() {
+                let part = ctx.held.get(shard).expect("a change to a whole database holds all shards");
+                (part.last_lsn, part.whole_lsn) = (lsn, lsn);
+            }
+        }
+    }
+
+    #[inline]
+    fn begin<'a>(&'a self, caller: &'a mut Caller, command: &Command, args: &[&'a [u8]]) -> Result<Ctx<'a>, Fail> {
+        if !command.spec.takes(args.len()) {
+            return Err(Fail::arity(command.spec.name));
+        }
+        let mut bytes = 0;
+        if command.spec.is(flag::WRITE) {
+            bytes = space_for(args);
+            self.reserve(bytes)?;
+        }
+        if let Keys::At(index) = command.spec.keys
+            && !command.spec.is(flag::WHOLE)
+        {
+            let key = args[index];
+            let hash = self.keyspace.hash(key);
+            let shard = self.keyspace.shard_of(hash);
+            let held = Held::One(shard, self.keyspace.lock(shard));
+            return Ok(self.context(caller, held, Some((key, hash)), bytes));
+        }
+        let held = match self.hold(command, args) {
+            Ok(held) => held,
+            Err(fail) => {
+                self.release(bytes);
+                return Err(fail);
+            }
+        };
+        Ok(self.context(caller, held, None, bytes))
+    }
+
+    fn hold(&self, command: &Command, args: &[&[u8]]) -> Result<Held<'_>, Fail> {
+        if command.spec.is(flag::WHOLE) {
+            return Ok(self.keyspace.lock_all());
+        }
+        let mut shards: Vec<usize> = command
+            .spec
+            .key_indices(args)?
+            .into_iter()
+            .map(|index| self.keyspace.shard_of(self.keyspace.hash(args[index])))
+            .collect();
+        shards.sort_unstable();
+        shards.dedup();
+        Ok(if shards.is_empty() { Held::None } else { self.keyspace.lock_many(&shards) })
+    }
+
+    #[inline]
+    fn context<'a>(
+        &'a self,
+        caller: &'a mut Caller,
+        held: Held<'a>,
+        first: Option<(&'a [u8], u64)>,
+        reserved: u64,
+    ) -> Ctx<'a> {
+        Ctx {
+            keyspace: &self.keyspace,
+            held,
+            scratch: &mut caller.scratch,
+            settings: &self.settings,
+            reserve: self,
+            reserved,
+            db: caller.db,
+            now_ms: caller.now_ms,
+            touches: !caller.no_touch,
+            may_block: false,
+            block: None,
+            first,
+            tracks: self.tracks.load(Relaxed),
+            seen_lsn: 0,
+            whole: false,
+        }
+    }
+
+    #[inline]
+    fn reserve(&self, bytes: u64) -> Result<(), Fail> {
+        match &self.log {
+            Some(log) if bytes != 0 => log.reserve(bytes).map_err(|refusal| refused(&refusal.to_string())),
+            _ => Ok(()),
+        }
+    }
+
+    fn release(&self, bytes: u64) {
+        if let Some(log) = &self.log
+            && bytes != 0
+        {
+            log.release(bytes);
+        }
+    }
+
+    /// Runs waiting commands whose keys are ready, inside the critical section that made them so. One whose keys are not
+    /// all held is left, with those behind it, for after the unlock.
+    fn serve_ready(
+        &self,
+        ctx: &mut Ctx<'_>,
+        served: &mut Vec<(Arc<Waiter>, Response)>,
+        deferred: &mut VecDeque<(u32, Box<[u8]>)>,
+    ) {
+        let (db, resp_block, may_block) = (ctx.db, ctx.block.take(), ctx.may_block);
+        let mut at = 0;
+        while at < ctx.scratch.ready.len() {
+            let (ready_db, key) = ctx.scratch.ready[at].clone();
+            at += 1;
+            ctx.db = ready_db;
+            while let Some(waiter) = self.front(ctx, ready_db, &key) {
+                let all_held = waiter
+                    .keys
+                    .iter()
+                    .map(|key| self.keyspace.shard_of(self.keyspace.hash(key)))
+                    .chain(self.shards_of_args(&waiter))
+                    .all(|shard| ctx.held.get(shard).is_some());
+                if !all_held {
+                    deferred.push_back((ready_db, key.clone()));
+                    break;
+                }
+                if !waiter.claim() {
+                    continue;
+                }
+                match self.attempt(ctx, &waiter) {
+                    Some(response) => served.push((waiter, response)),
+                    None => break,
+                }
+            }
+        }
+        ctx.scratch.ready.clear();
+        (ctx.db, ctx.block, ctx.may_block) = (db, resp_block, may_block);
+    }
+
+    /// Runs the commands that wait for a key, one after the other, each under the locks of all its keys.
+    pub(crate) fn serve_key(&self, db: u32, key: &[u8], now_ms: u64) {
+        loop {
+            let mut caller = Caller { db, now_ms, ..Caller::default() };
+            let shard = self.keyspace.shard_of(self.keyspace.hash(key));
+            let waiter = {
+                let held = Held::One(shard, self.keyspace.lock(shard));
+                let mut ctx = self.context(&mut caller, held, None, 0);
+                self.front(&mut ctx, db, key)
+            };
+            let Some(waiter) = waiter else { return };
+            let args: Vec<&[u8]> = waiter.args.iter().map(|arg| &**arg).collect();
+            let bytes = space_for(&args);
+            if self.reserve(bytes).is_err() {
+                return;
+            }
+            let mut shards: Vec<usize> =
+                waiter.keys.iter().map(|key| self.keyspace.shard_of(self.keyspace.hash(key))).collect();
+            shards.extend(self.shards_of_args(&waiter));
+            shards.sort_unstable();
+            shards.dedup();
+            let mut ctx = self.context(&mut caller, self.keyspace.lock_many(&shards), None, bytes);
+            let claimed = waiter.claim();
+            let response = if claimed { self.attempt(&mut ctx, &waiter) } else { None };
+            let ran = self.commit(ctx);
+            match response {
+                Some(response) => (waiter.deliver)((response, ran.lsn)),
+                None if claimed => return,
+                None => {}
+            }
+        }
+    }
+
+    /// Runs a claimed waiter's command; none if it is still blocked.
+    fn attempt(&self, ctx: &mut Ctx<'_>, waiter: &Arc<Waiter>) -> Option<Response> {
+        let args: Vec<&[u8]> = waiter.args.iter().map(|arg| &**arg).collect();
+        let command = crate::command::find(args[0]).expect("it was found when it began to wait");
+        let mut out = Collector::for_protocol(waiter.resp3);
+        (ctx.db, ctx.may_block) = (waiter.db, true);
+        run_in(ctx, command, &args, &mut out);
+        if ctx.block.take().is_some() {
+            waiter.release();
+            return None;
+        }
+        waiter.finish();
+        Some(out.into_response().unwrap_or(Response::Null))
+    }
+
+    /// The first command that still waits for this key. Those that have ended are dropped from the queue.
+    fn front(&self, ctx: &mut Ctx<'_>, db: u32, key: &[u8]) -> Option<Arc<Waiter>> {
+        let part = ctx.held.get(self.keyspace.shard_of(self.keyspace.hash(key)))?;
+        let place = place(self.keyspace.space_of(db), key);
+        let queue = part.waiters.get_mut(&place)?;
+        while queue.front().is_some_and(|waiter| waiter.is_done()) {
+            queue.pop_front();
+        }
+        let front = queue.front().cloned();
+        if front.is_none() {
+            part.waiters.remove(&place);
+        }
+        front
+    }
+
+    fn shards_of_args(&self, waiter: &Waiter) -> Vec<usize> {
+        let args: Vec<&[u8]> = waiter.args.iter().map(|arg| &**arg).collect();
+        let command = crate::command::find(args[0]).expect("it was found when it began to wait");
+        let keys = command.spec.key_indices(&args).unwrap_or_default();
+        keys.into_iter().map(|index| self.keyspace.shard_of(self.keyspace.hash(args[index]))).collect()
+    }
+
+    /// Takes a waiter that has ended out of its queues.
+    pub(crate) fn forget(&self, waiter: &Arc<Waiter>) {
+        for key in &waiter.keys {
+            let mut part = self.keyspace.lock(self.keyspace.shard_of(self.keyspace.hash(key)));
+            let place = place(self.keyspace.space_of(waiter.db), key);
+            if let Some(queue) = part.waiters.get_mut(&place) {
+                queue.retain(|other| !Arc::ptr_eq(other, waiter));
+                if queue.is_empty() {
+                    part.waiters.remove(&place);
+                }
+            }
+        }
+    }
+
+    /// Removes what has expired in one shard, at most `keys_max` entries. Returns how many it looked at.
+    pub(crate) fn sweep(&self, caller: &mut Caller, shard: usize, keys_max: usize) -> usize {
+        let mut swept = 0;
+        for db in 0..self.keyspace.databases() {
+            while swept < keys_max {
+                let part = self.keyspace.lock(shard);
+                let space = part.space(self.keyspace.space_of(db));
+                let Some(entry) = space.and_then(|space| space.first_due(caller.now_ms)) else { break };
+                let key: Box<[u8]> = crate::keyspace::table::Item::key(entry).into();
+                let bytes = RECORD_OVERHEAD + key.len() as u64 + entry.heap_bytes() as u64;
+                if self.reserve(bytes).is_err() {
+                    return swept;
+                }
+                caller.db = db;
+                let mut ctx = self.context(caller, Held::One(shard, part), None, bytes);
+                ctx.claim_expired(&key);
+                self.commit(ctx);
+                swept += 1;
+            }
+        }
+        swept
+    }
+
+    /// Applies a record of the log to the data.
+    pub(crate) fn replay(&self, record: &[u8]) -> Result<(), Malformed> {
+        let packing = self.settings.packing();
+        Effect::decode_all(record, |db, effect| {
+            if db >= self.keyspace.databases() {
+                return Err(Malformed);
+            }
+            let Some(key) = effect.key() else {
+                self.keyspace.apply_whole(&mut self.keyspace.lock_all(), db, &effect);
+                return Ok(());
+            };
+            let hash = self.keyspace.hash(key);
+            let shard = self.keyspace.shard_of(hash);
+            let mut part = self.keyspace.lock(shard);
+            self.keyspace.space_in(shard, &mut part, db).apply(hash, &effect, &packing)?;
+            Ok(())
+        })
+    }
+}
+
+impl Reserve for Shards {
+    fn reserve(&self, bytes: u64) -> Result<(), Fail> {
+        Shards::reserve(self, bytes)
+    }
+}
+
+/// Runs a handler; its refusal becomes the reply.
+#[inline]
+pub(crate) fn run_in(ctx: &mut Ctx<'_>, command: &Command, args: &[&[u8]], out: &mut dyn Reply) {
+    if let Err(fail) = (command.run)(ctx, args, out) {
+        out.error(&fail.0);
+    }
+}
+
+/// An upper bound of the record of a command with these arguments.
+#[inline]
+fn space_for(args: &[&[u8]]) -> u64 {
+    args.iter().fold(RECORD_OVERHEAD, |sum, arg| sum + arg.len() as u64 + 24)
+}
+
+/// The reply to a write that the log cannot take.
+fn refused(reason: &str) -> Fail {
+    Fail::text(format!("MISCONF Errors writing to the AOF file: {reason}"))
+}

@@ -1,0 +1,209 @@
+//! The most common commands as methods, without arguments and replies as lists of bytes.
+
+use crate::command::{self, Command};
+use crate::db::Database;
+use crate::error::{Error, ErrorKind};
+use crate::reply::{Reply, Response};
+use std::time::Duration;
+
+/// A refused command as an error of the caller's input.
+fn refused(text: String) -> Error {
+    Error::new(ErrorKind::Invalid, text)
+}
+
+fn unexpected() -> Error {
+    refused("the command answered in another form than it documents".to_owned())
+}
+
+impl Database {
+    /// The string at this key.
+    ///
+    /// # Errors
+    /// `Invalid` if the key holds another type; `Failed` if the log has failed.
+    pub fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+        let mut out = Bulk::default();
+        let lsn = self.run_here(self.row("get"), &[b"GET", key], &mut out);
+        self.wait(lsn)?;
+        out.into_result()
+    }
+
+    /// Sets a string; whatever was there is replaced, and does not expire.
+    ///
+    /// # Errors
+    /// `Invalid` if the write was refused (the text says why); `Failed` if the log has failed.
+    pub fn set(&self, key: &[u8], value: &[u8]) -> Result<(), Error> {
+        let mut out = Bulk::default();
+        let lsn = self.run_here(self.row("set"), &[b"SET", key, value], &mut out);
+        self.wait(lsn)?;
+        out.into_result().map(|_| ())
+    }
+
+    /// Sets a string that expires after a while, to the millisecond; at least one.
+    ///
+    /// # Errors
+    /// As [`Database::set`].
+    pub fn set_for(&self, key: &[u8], value: &[u8], lifetime: Duration) -> Result<(), Error> {
+        let millis = lifetime.as_millis().max(1).to_string();
+        self.call(&[b"SET", key, value, b"PX", millis.as_bytes()]).map(|_| ())
+    }
+
+    /// Removes keys. Returns how many there were.
+    ///
+    /// # Errors
+    /// As [`Database::set`].
+    pub fn del(&self, keys: &[&[u8]]) -> Result<u64, Error> {
+        self.call_count("DEL", keys)
+    }
+
+    /// How many of these keys exist; one named twice counts twice.
+    ///
+    /// # Errors
+    /// `Failed` if the log has failed.
+    pub fn exists(&self, keys: &[&[u8]]) -> Result<u64, Error> {
+        self.call_count("EXISTS", keys)
+    }
+
+    /// Adds to the integer at this key, 0 if there is none. Returns the sum.
+    ///
+    /// # Errors
+    /// `Invalid` if the key holds no integer or the sum overflows, and as [`Database::set`].
+    pub fn incr_by(&self, key: &[u8], by: i64) -> Result<i64, Error> {
+        match self.call(&[b"INCRBY", key, by.to_string().as_bytes()])? {
+            Response::Int(sum) => Ok(sum),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// Lets a key expire after a while. False if there is no such key.
+    ///
+    /// # Errors
+    /// As [`Database::set`].
+    pub fn expire(&self, key: &[u8], lifetime: Duration) -> Result<bool, Error> {
+        let millis = lifetime.as_millis().to_string();
+        Ok(self.call(&[b"PEXPIRE", key, millis.as_bytes()])? == Response::Int(1))
+    }
+
+    /// Pushes elements to the tail of a list. Returns its length.
+    ///
+    /// # Errors
+    /// `Invalid` if the key holds another type, and as [`Database::set`].
+    pub fn rpush(&self, key: &[u8], elements: &[&[u8]]) -> Result<u64, Error> {
+        self.call_count("RPUSH", &[&[key], elements].concat())
+    }
+
+    /// Takes the element at the head of a list.
+    ///
+    /// # Errors
+    /// `Invalid` if the key holds another type, and as [`Database::set`].
+    pub fn lpop(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+        bytes(self.call(&[b"LPOP", key])?)
+    }
+
+    /// The elements of a list from one index to another, both included; negative ones count from the end.
+    ///
+    /// # Errors
+    /// `Invalid` if the key holds another type; `Failed` if the log has failed.
+    pub fn lrange(&self, key: &[u8], start: i64, stop: i64) -> Result<Vec<Vec<u8>>, Error> {
+        match self.call(&[b"LRANGE", key, start.to_string().as_bytes(), stop.to_string().as_bytes()])? {
+            Response::Array(items) => items.into_iter().map(|item| bytes(item)?.ok_or_else(unexpected)).collect(),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// Sets fields of a hash, given as pairs. Returns how many are new.
+    ///
+    /// # Errors
+    /// `Invalid` if the key holds another type, and as [`Database::set`].
+    pub fn hset(&self, key: &[u8], pairs: &[(&[u8], &[u8])]) -> Result<u64, Error> {
+        let mut args = vec![key];
+        args.extend(pairs.iter().flat_map(|(field, value)| [*field, *value]));
+        self.call_count("HSET", &args)
+    }
+
+    /// The value of a field of a hash.
+    ///
+    /// # Errors
+    /// `Invalid` if the key holds another type; `Failed` if the log has failed.
+    pub fn hget(&self, key: &[u8], field: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+        bytes(self.call(&[b"HGET", key, field])?)
+    }
+
+    /// All fields of a hash with their values, in no order.
+    ///
+    /// # Errors
+    /// `Invalid` if the key holds another type; `Failed` if the log has failed.
+    #[expect(clippy::type_complexity, reason = "pairs of bytes are what a hash holds")]
+    pub fn hgetall(&self, key: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Error> {
+        let Response::Map(pairs) = self.call(&[b"HGETALL", key])? else { return Err(unexpected()) };
+        pairs
+            .into_iter()
+            .map(|(field, value)| Some((bytes(field).ok()??, bytes(value).ok()??)))
+            .collect::<Option<Vec<_>>>()
+            .ok_or_else(unexpected)
+    }
+
+    fn row(&self, name: &'static str) -> &'static Command {
+        command::find(name.as_bytes()).expect("the command is in the table")
+    }
+
+    fn call(&self, args: &[&[u8]]) -> Result<Response, Error> {
+        match self.execute(args)? {
+            Response::Error(text) => Err(refused(text)),
+            response => Ok(response),
+        }
+    }
+
+    fn call_count(&self, name: &str, args: &[&[u8]]) -> Result<u64, Error> {
+        match self.call(&[&[name.as_bytes()], args].concat())? {
+            Response::Int(count) => u64::try_from(count).map_err(|_| unexpected()),
+            _ => Err(unexpected()),
+        }
+    }
+}
+
+fn bytes(response: Response) -> Result<Option<Vec<u8>>, Error> {
+    match response {
+        Response::Bulk(bytes) => Ok(Some(bytes)),
+        Response::Null => Ok(None),
+        _ => Err(unexpected()),
+    }
+}
+
+/// Takes a reply of one byte string, status or error, without building a tree.
+#[derive(Default)]
+struct Bulk {
+    bytes: Option<Vec<u8>>,
+    error: Option<String>,
+}
+
+impl Bulk {
+    fn into_result(self) -> Result<Option<Vec<u8>>, Error> {
+        match self.error {
+            Some(text) => Err(refused(text)),
+            None => Ok(self.bytes),
+        }
+    }
+}
+
+impl Reply for Bulk {
+    fn resp3(&self) -> bool {
+        true
+    }
+    fn simple(&mut self, _: &str) {}
+    fn error(&mut self, text: &str) {
+        self.error = Some(text.to_owned());
+    }
+    fn bulk(&mut self, bytes: &[u8]) {
+        self.bytes = Some(bytes.to_vec());
+    }
+    fn null(&mut self) {}
+    fn null_array(&mut self) {}
+    fn int(&mut self, _: i64) {}
+    fn array(&mut self, _: usize) {}
+    fn map(&mut self, _: usize) {}
+    fn set(&mut self, _: usize) {}
+    fn push(&mut self, _: usize) {}
+    fn double(&mut self, _: f64) {}
+    fn boolean(&mut self, _: bool) {}
+    fn verbatim(&mut self, _: &str, _: &[u8]) {}
+}
