@@ -36,3 +36,4 @@ pub use settings::Config;
 pub use shared::{Hot, SharedConfig};
 pub use table::{directives, find};
 pub use value::{BindAddress, OutputLimit, SavePoint, Value};
+pub use words::split as split_words;

@@ -104,8 +104,8 @@ const UNBALANCED: &str = "Unbalanced quotes in configuration line";
 
 /// Reads the variables `RAMEKIN_…`: dashes are written as underscores.
 ///
-/// A name that is nearly a directive is an error; other names are somebody else's. What Kubernetes sets for a service
-/// that happens to be called `ramekin` is passed over.
+/// The environment is shared, so an unknown name is somebody else's and only warned of. What Kubernetes sets for a
+/// service that happens to be called `ramekin` is passed over, and so is the name of the binary for test runners.
 pub(super) fn environment(
     variables: impl Iterator<Item = (String, String)>,
     warnings: &mut Vec<String>,
@@ -114,7 +114,7 @@ pub(super) fn environment(
     for (variable, value) in variables {
         let Some(name) = variable.strip_prefix("RAMEKIN_") else { continue };
         let name = name.to_ascii_lowercase().replace('_', "-");
-        if set_by_kubernetes(&name, &value) {
+        if name == "bin" || set_by_kubernetes(&name, &value) {
             continue;
         }
         let row = match resolve(&name, &variable) {
@@ -123,9 +123,9 @@ pub(super) fn environment(
                 warnings.push(retired(&variable));
                 continue;
             }
-            Err(error) if special(&name).is_some() || nearest::nearest(&name).is_some() => return Err(error),
-            Err(_) => {
-                warnings.push(format!("{variable}: names no directive and is not used"));
+            Err(error) if special(&name).is_some() => return Err(error),
+            Err(error) => {
+                warnings.push(format!("{error}; it is not used"));
                 continue;
             }
         };
@@ -260,7 +260,7 @@ fn resolve(name: &str, place: &str) -> Result<Named, ConfigError> {
         }
         None => {
             let hint = nearest::nearest(&name.to_ascii_lowercase());
-            let hint = hint.map(|known| format!("; did you mean '{known}'?")).unwrap_or_default();
+            let hint = hint.map(|known| format!(", perhaps '{known}' is meant")).unwrap_or_default();
             Err(ConfigError::new(place, format!("unknown directive '{}'{hint}", name.escape_debug())))
         }
     }

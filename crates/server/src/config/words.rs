@@ -3,8 +3,9 @@
 //! Double quotes take `\n \r \t \b \a`, `\xHH` and `\` before anything else; single quotes take only `\'`. A closing
 //! quote must end its word.
 
-/// The words of a line, or `None` where the quotes are not balanced.
-pub(super) fn split(line: &[u8]) -> Option<Vec<Vec<u8>>> {
+/// The words of a line with the quoting of redis.conf, or `None` where the quotes are not balanced.
+#[must_use]
+pub fn split(line: &[u8]) -> Option<Vec<Vec<u8>>> {
     let mut words = Vec::new();
     let mut rest = line;
     loop {
