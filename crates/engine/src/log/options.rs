@@ -72,7 +72,7 @@ impl fmt::Display for Refusal {
             Self::Full { needed_bytes, cause } => {
                 write!(
                     f,
-                    "the disk is full, the write was refused and nothing has changed: {needed_bytes} bytes of log are needed; {cause}"
+                    "the write was refused and nothing has changed: no space for {needed_bytes} bytes of log: {cause}"
                 )
             }
             Self::Failed { reason } => {
@@ -84,6 +84,8 @@ impl fmt::Display for Refusal {
         }
     }
 }
+
+impl std::error::Error for Refusal {}
 
 /// Figures of a log.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
