@@ -58,10 +58,8 @@ fn pretty(out: &mut Vec<u8>, reply: &Frame, indent: &str) {
                 out.extend(mark.bytes());
                 out.extend(shown.trim_ascii_end());
                 out.extend(b" => ");
-                let scalar =
-                    !matches!(value, Frame::Array(_) | Frame::Set(_) | Frame::Map(_) | Frame::Push(_));
                 let inner = format!("{indent}{:1$}", "", mark.len());
-                if !scalar && !is_empty(value) {
+                if elements(value) > 1 {
                     out.push(b'\n');
                     out.extend(inner.bytes());
                 }
@@ -71,11 +69,12 @@ fn pretty(out: &mut Vec<u8>, reply: &Frame, indent: &str) {
     }
 }
 
-fn is_empty(reply: &Frame) -> bool {
+/// How many lines or more an aggregate takes; 0 for all else.
+fn elements(reply: &Frame) -> usize {
     match reply {
-        Frame::Array(items) | Frame::Set(items) | Frame::Push(items) => items.is_empty(),
-        Frame::Map(pairs) => pairs.is_empty(),
-        _ => false,
+        Frame::Array(items) | Frame::Set(items) | Frame::Push(items) => items.len(),
+        Frame::Map(pairs) => pairs.len(),
+        _ => 0,
     }
 }
 
@@ -125,17 +124,20 @@ fn raw(out: &mut Vec<u8>, reply: &Frame) {
         Frame::Double(number) => out.extend(number.to_string().bytes()),
         Frame::Bool(value) => out.extend(value.to_string().bytes()),
         Frame::BigNumber(digits) => out.extend(digits.bytes()),
-        Frame::Array(items) | Frame::Set(items) | Frame::Push(items) => joined(out, items.iter()),
-        Frame::Map(pairs) => joined(out, pairs.iter().flat_map(|(key, value)| [key, value])),
-    }
-}
-
-fn joined<'a>(out: &mut Vec<u8>, items: impl Iterator<Item = &'a Frame>) {
-    for (number, item) in items.enumerate() {
-        if number > 0 {
-            out.push(b'\n');
+        Frame::Array(items) | Frame::Set(items) | Frame::Push(items) => {
+            for (number, item) in items.iter().enumerate() {
+                out.extend(if number > 0 { "\n" } else { "" }.bytes());
+                raw(out, item);
+            }
         }
-        raw(out, item);
+        Frame::Map(pairs) => {
+            for (number, (key, value)) in pairs.iter().enumerate() {
+                out.extend(if number > 0 { "\n" } else { "" }.bytes());
+                raw(out, key);
+                out.push(b' ');
+                raw(out, value);
+            }
+        }
     }
 }
 
@@ -185,5 +187,7 @@ mod tests {
         let reply = Frame::Array(vec![bulk("x y"), Frame::Null, Frame::Int(2)]);
         assert_eq!(text(Style::Raw, &reply), "x y\n\n2\n");
         assert_eq!(text(Style::Raw, &bulk("a\n")), "a\n");
+        let map = Frame::Map(vec![(bulk("a"), Frame::Int(1)), (bulk("b"), bulk("c"))]);
+        assert_eq!(text(Style::Raw, &map), "a 1\nb c\n");
     }
 }

@@ -72,15 +72,16 @@ fn refusal(assignment: &Assignment, error: &str) -> ConfigError {
     if let Support::Refused(instead) = directive.support {
         return ConfigError::new(&assignment.place, instead);
     }
-    let mut message = error.to_owned();
+    let mut hints = Vec::new();
     if !directive.sensitive {
         let given: Vec<_> = assignment.words.iter().map(|word| String::from_utf8_lossy(word)).collect();
-        message += &format!(", not '{}'", given.join(" ").escape_debug());
+        hints.push(format!("given '{}'", given.join(" ").escape_debug()));
     }
     let says_what_is_allowed = ["one of the following", "between", "'yes' or 'no'"];
     if !says_what_is_allowed.iter().any(|text| error.contains(text)) {
-        message += &format!(" (allowed: {})", directive.kind.describe());
+        hints.push(format!("allowed: {}", directive.kind.describe()));
     }
+    let message = if hints.is_empty() { error.to_owned() } else { format!("{error} ({})", hints.join("; ")) };
     ConfigError::new(&assignment.place, message)
 }
 

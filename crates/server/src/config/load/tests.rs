@@ -59,7 +59,9 @@ fn a_flag_wins_over_the_environment_and_that_over_the_file() {
 fn flags_take_values_up_to_the_next_two_dashes() {
     let config = load(&["--save", "", "--bind", "127.0.0.1", "-::1", "--port", "-0"], &[]).unwrap_err();
     assert!(
-        config.to_string().starts_with("--port: argument couldn't be parsed into an integer, not '-0'"),
+        config.to_string().starts_with(
+            "--port: argument couldn't be parsed into an integer (given '-0'; allowed: 0 to 65535)"
+        ),
         "{config}"
     );
     let config =
@@ -88,14 +90,14 @@ fn mistakes_name_the_place_and_what_would_be_right() {
     );
     assert_eq!(
         refusal("appendfsync sometimes"),
-        "1: appendfsync: argument(s) must be one of the following: everysec, always, no, not 'sometimes'"
+        "1: appendfsync: argument(s) must be one of the following: everysec, always, no (given 'sometimes')"
     );
     assert_eq!(
         refusal("maxmemory 1zb"),
-        "1: maxmemory: argument must be a memory value, not '1zb' (allowed: bytes, or a number with k, kb, m, mb, g or gb)"
+        "1: maxmemory: argument must be a memory value (given '1zb'; allowed: bytes, or a number with k, kb, m, mb, g or gb)"
     );
     assert_eq!(refusal("maxclients \"abc"), "1: Unbalanced quotes in configuration line");
-    assert!(refusal("port 1 2").starts_with("1: port: wrong number of arguments, not '1 2'"));
+    assert!(refusal("port 1 2").starts_with("1: port: wrong number of arguments (given '1 2'"));
     assert!(
         load(&["/no/such/ramekin.conf"], &[]).unwrap_err().to_string().contains("can't open config file")
     );
