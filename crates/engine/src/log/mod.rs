@@ -386,13 +386,11 @@ impl Shared {
         Ok(self.prepared.lock().pop_front().expect("a segment has just been prepared"))
     }
 
-    /// Prepares a segment if none is ready. Whether one is.
+    /// Prepares a segment if none is ready. Whether there is nothing left to do.
     fn prepare_ahead(&self) -> bool {
         let mut preparing = self.preparing.lock();
-        if self.failed.lock().is_some() || !self.prepared.lock().is_empty() {
-            return true;
-        }
-        self.prepare(&mut preparing).is_ok()
+        let is_ready = !self.prepared.lock().is_empty();
+        is_ready || self.failed.lock().is_some() || self.prepare(&mut preparing).is_ok()
     }
 
     #[cold]

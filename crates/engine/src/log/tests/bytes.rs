@@ -2,9 +2,10 @@
 
 use super::*;
 use crate::error::ErrorKind;
-use crate::io::Disk;
+use crate::io::{Disk, Rng};
 use crate::log::record::{SEGMENT_HEADER_BYTES, SegmentHeader};
 use crate::log::{segment, verify};
+use crate::manifest::Manifest;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
@@ -33,6 +34,61 @@ fn segments(disk: &MemDisk) -> Vec<String> {
     names.retain(|name| segment::parse_name(name).is_some());
     names.sort();
     names
+}
+
+/// The folder that format version 1 left: two openings, the first closed, the second killed, and what is in it.
+const V1_DIR: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/v1/log");
+
+fn v1_records() -> Vec<Vec<u8>> {
+    let first = (0..10_u8).map(|number| vec![number; usize::from(number)]);
+    let second = [b"after a restart".to_vec(), (0..=255).cycle().take(5000).collect(), Vec::new()];
+    first.chain(second).collect()
+}
+
+#[test]
+fn the_folder_of_format_version_1_opens() {
+    let disk = MemDisk::default();
+    for entry in std::fs::read_dir(V1_DIR).unwrap() {
+        let path = entry.unwrap().path();
+        disk.put(path.file_name().unwrap().to_str().unwrap(), &std::fs::read(&path).unwrap());
+    }
+    let manifest = Manifest::load(&disk).unwrap().unwrap();
+    assert_eq!((manifest.shards, manifest.hash_seed), (256, 0x0123_4567_89ab_cdef));
+    let (log, recovery, records) =
+        try_open(&disk, LogOptions { database_id: manifest.database_id, ..options() }).unwrap();
+    assert_eq!(records, v1_records());
+    assert_eq!(
+        (recovery.epoch, recovery.synced_lsn, recovery.time_ms, recovery.cut),
+        (3, 10, 1_700_000_000_000, None)
+    );
+    assert_eq!(append(&log, b"goes on"), 14);
+}
+
+#[test]
+#[ignore = "it makes the fixture of the current format version; run it once for each"]
+fn make_the_fixture() {
+    struct Fixed;
+    impl Rng for Fixed {
+        fn next_u64(&self) -> u64 {
+            0x0123_4567_89ab_cdef
+        }
+    }
+    let disk = MemDisk::default();
+    let manifest = Manifest::load_or_create(&disk, &Fixed, 256).unwrap();
+    let options = LogOptions { database_id: manifest.database_id, ..options() };
+    for (part, is_closed) in [(0..10, true), (10..13, false)] {
+        let (log, ..) = try_open(&disk, options.clone()).unwrap();
+        log.note_time(1_700_000_000_000);
+        for record in &v1_records()[part] {
+            write_one(&log, record);
+        }
+        if is_closed {
+            log.close().unwrap();
+        }
+    }
+    for name in disk.list().unwrap() {
+        std::fs::write(format!("{V1_DIR}/{name}"), disk.content(&name).unwrap()).unwrap();
+    }
 }
 
 proptest! {
