@@ -114,7 +114,7 @@ impl std::fmt::Display for Extended {
         if self.exponent >= 0 && self.mantissa > 0 {
             let mut whole = Natural::from(self.mantissa);
             whole.shift_left(self.exponent.unsigned_abs());
-            return write!(f, "{sign}{}", whole.to_decimal());
+            return write!(f, "{sign}{}", whole.into_decimal());
         }
         let shift = self.exponent.unsigned_abs();
         let (scaled, _) = shift_right_to_even(u128::from(self.mantissa) * FRACTION_SCALE, shift, false);
@@ -215,7 +215,7 @@ fn parse_exponent(text: &[u8]) -> Option<i64> {
 }
 
 /// Powers of five that fit into 63 bits.
-const FIVES_MAX: u32 = 27;
+const FIVES_MAX: i32 = 27;
 
 fn parse_decimal(text: &[u8]) -> Option<Extended> {
     let Digits { digits, fraction, exponent } = read_digits(text, u8::is_ascii_digit, b'e')?;
@@ -229,11 +229,11 @@ fn parse_decimal(text: &[u8]) -> Option<Extended> {
     }
     let exponent = i32::try_from(exponent).ok()?;
     let number = match exponent {
-        -27..=0 if digits.len() <= 19 => {
+        _ if (-FIVES_MAX..=0).contains(&exponent) && digits.len() <= 19 => {
             let digits = digits.iter().fold(0, |n, digit| n * 10 + u128::from(digit - b'0'));
             divide_by_ten_to(digits, exponent.unsigned_abs())
         }
-        0.. => {
+        0..=i32::MAX => {
             let mut whole = Natural::from_digits(&digits);
             whole.multiply_by_power_of_ten(exponent.unsigned_abs());
             let (top, below, more) = whole.top();
@@ -265,12 +265,12 @@ fn divide_long(dividend: Natural, mut divisor: Natural) -> Option<Extended> {
 
 /// `digits / 10^exponent`, where both the digits and the power of five have at most 64 bits.
 fn divide_by_ten_to(digits: u128, exponent: u32) -> Option<Extended> {
-    debug_assert!(exponent <= FIVES_MAX);
+    debug_assert!(exponent <= FIVES_MAX.unsigned_abs());
     let fives = 5u128.pow(exponent);
     let shift = digits.leading_zeros();
     let dividend = digits << shift;
     let scale = -(shift + exponent).cast_signed();
-    round(false, dividend / fives, scale, dividend % fives > 0)
+    round(false, dividend / fives, scale, !dividend.is_multiple_of(fives))
 }
 
 fn parse_hexadecimal(text: &[u8]) -> Option<Extended> {

@@ -35,6 +35,12 @@ pub fn parse_i64(text: &[u8]) -> Option<i64> {
     if negative { 0i64.checked_sub_unsigned(magnitude) } else { i64::try_from(magnitude).ok() }
 }
 
+/// The double nearest to a float, as [`Extended::parse`] reads it.
+#[must_use]
+pub fn parse_f64(text: &[u8]) -> Option<f64> {
+    Extended::parse(text).map(Extended::to_f64)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -58,7 +58,7 @@ impl Natural {
     }
 
     pub(super) fn shift_left(&mut self, bits: u32) {
-        if bits % 32 > 0 {
+        if !bits.is_multiple_of(32) {
             self.multiply_add(1 << (bits % 32), 0);
         }
         self.0.splice(0..0, std::iter::repeat_n(0, (bits / 32) as usize));
@@ -125,7 +125,7 @@ impl Natural {
         low(rest)
     }
 
-    pub(super) fn to_decimal(mut self) -> String {
+    pub(super) fn into_decimal(mut self) -> String {
         let mut groups = Vec::new();
         while !self.0.is_empty() {
             groups.push(self.divide_by_billion());
