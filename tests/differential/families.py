@@ -261,17 +261,17 @@ def sorting(r):
 def transactions(r):
     """MULTI, EXEC and what can go wrong between them."""
     pick = r.random()
-    if pick < 0.2:
+    if pick < 0.12:
         return [b"MULTI"]
-    if pick < 0.4:
+    if pick < 0.24:
         return [b"EXEC"]
-    if pick < 0.45:
+    if pick < 0.26:
         return [b"DISCARD"]
-    if pick < 0.52:
+    if pick < 0.32:
         return [b"WATCH", key(r), *maybe(r, 0.3, key(r))]
-    if pick < 0.55:
+    if pick < 0.34:
         return [b"UNWATCH"]
-    if pick < 0.6:
+    if pick < 0.37:
         return r.choice([[b"NOSUCH", b"x"], [b"GET"], [b"SET", b"s1"], [b"INCR", b"l1"], [b"EXEC", b"x"], [b"MULTI", b"x"], [b"WATCH"],
                          [b"BLPOP", b"nokey", b"0.01"], [b"BLMOVE", b"nokey", b"l1", b"LEFT", b"LEFT", b"0.01"]])
     return r.choice([strings, lists, hashes, keys])(r)
@@ -363,7 +363,7 @@ FAMILIES = {
 def sequence(r, family, length):
     """A sequence of commands of a family, some of them wrong on purpose."""
     make = FAMILIES[family]
-    wrong = 0.12 if family != "connection" else 0
+    wrong = {"connection": 0, "transactions": 0.02}.get(family, 0.12)
     commands = []
     for _ in range(length):
         command = make(r)

@@ -81,7 +81,7 @@ def scanned(command, reply):
 def hello(reply):
     """HELLO without what names the server and the connection."""
     items = reply if isinstance(reply, Map) else list(zip(reply[::2], reply[1::2]))
-    return (shape(reply), tuple((exact(k), exact(v) if k not in (b"id", b"version", b"server") else shape(v)) for k, v in items))
+    return (shape(reply), tuple((exact(k), exact(v) if k not in (b"id", b"version", b"server", b"modules") else shape(v)) for k, v in items))
 
 
 def normal(command, reply, queued=()):

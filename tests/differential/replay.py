@@ -71,7 +71,7 @@ def run(server, commands, protocol, chunks=None):
                 client.raw(data[:size])
                 data = data[size:]
         for command in commands:
-            reply = client.read_any()
+            reply = client.read()
             client._note(command, reply)
             replies.append(reply)
     except (Closed, OSError):

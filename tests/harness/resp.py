@@ -190,14 +190,19 @@ class Client:
 
     def readable(self, timeout):
         """Whether bytes (or the end) arrive within the time."""
-        return self._at < len(self._buffer) or bool(select.select([self.socket], [], [], timeout)[0])
+        return self._at < len(self._buffer) or self._poll(timeout)
+
+    def _poll(self, timeout):
+        poller = select.poll()
+        poller.register(self.socket, select.POLLIN)
+        return bool(poller.poll(timeout * 1000))
 
     def closed(self, timeout=5.0):
         """Whether the server closes the connection within the time; what it sends before is dropped."""
         deadline = time.monotonic() + timeout
         while True:
             left = deadline - time.monotonic()
-            if left <= 0 or not select.select([self.socket], [], [], left)[0]:
+            if left <= 0 or not self._poll(left):
                 return False
             try:
                 if not self.socket.recv(1 << 16):
