@@ -62,6 +62,11 @@ pub(crate) trait Reserve {
 }
 
 impl<'a> Ctx<'a> {
+    /// A random number, to pick keys, fields and elements by.
+    pub(crate) fn random(&self) -> u64 {
+        self.keyspace.random()
+    }
+
     #[inline]
     pub(crate) fn hash(&self, key: &[u8]) -> u64 {
         match self.first {
@@ -187,22 +192,90 @@ impl<'a> Ctx<'a> {
         let (packing, clock) = (self.settings.packing(), self.settings.access_clock(self.now_ms));
         let index = self.keyspace.space_of(self.db);
         let (hash, shard, _) = self.reach(key);
+        let part = self.held.get(shard).expect("`reach` has just found it");
+        let space = self.keyspace.space_in(shard, part, self.db);
+        let changed = if let Effect::SetString { value, expire_at_ms, .. } = effect {
+            let mark = |entry: &mut Entry, new: bool| if new { clock.mark_new(entry) } else { clock.mark(entry) };
+            space.set_string(hash, key, value, expire_at_ms, mark);
+            1
+        } else {
+            let changed = space.apply(hash, &effect, &packing).expect("a command makes well-formed effects");
+            if let Some(entry) = space.touch(hash, key)
+                && entry.access() == 0
+            {
+                clock.mark_new(entry);
+            }
+            changed
+        };
+        self.log(&effect, key, hash, shard);
+        changed
+    }
+
+    /// Looks at the living entry of a key and changes it, in one lookup. `decide` sees the entry, refuses, or says what the
+    /// handler wants to know and with which effect of its type the entry changes; it may write the whole reply, for nothing
+    /// can fail after it. None without the key; an expired one is removed as by [`Ctx::claim`].
+    #[inline]
+    pub(crate) fn amend<'e, R>(
+        &mut self,
+        key: &[u8],
+        decide: impl FnOnce(&Entry) -> Result<(R, Option<Effect<'e>>), Fail>,
+    ) -> Result<Option<R>, Fail> {
+        enum Found<R> {
+            Expired,
+            ExpiredFields,
+            Here(R),
+        }
+        let (index, now) = (self.keyspace.space_of(self.db), self.now_ms);
+        let clock = self.settings.access_clock(now);
+        let (hash, shard, part) = self.reach(key);
+        let Some(space) = part.space_mut(index) else { return Ok(None) };
+        let mut decide = Some(decide);
+        let visited = space.amend(hash, key, |entry| {
+            if !entry.is_alive(now) {
+                return Ok((Found::Expired, None));
+            }
+            if has_expired_fields(entry, now) {
+                return Ok((Found::ExpiredFields, None));
+            }
+            clock.mark(entry);
+            let decide = decide.take().expect("an entry is visited once");
+            decide(entry).map(|(result, effect)| (Found::Here(result), effect))
+        });
+        match visited {
+            None => Ok(None),
+            Some(Err(fail)) => Err(fail),
+            Some(Ok((Found::Here(result), effect))) => {
+                if let Some(effect) = effect {
+                    self.log(&effect, key, hash, shard);
+                }
+                Ok(Some(result))
+            }
+            Some(Ok((Found::Expired, _))) => {
+                self.claim(key);
+                Ok(None)
+            }
+            Some(Ok((Found::ExpiredFields, _))) => {
+                self.claim(key);
+                self.amend(key, decide.take().expect("it was not called"))
+            }
+        }
+    }
+
+    /// Writes an effect that has been applied into this command's record, and tells those who watch or wait for the key.
+    #[inline]
+    fn log(&mut self, effect: &Effect<'_>, key: &[u8], hash: u64, shard: usize) {
+        let index = self.keyspace.space_of(self.db);
         effect.encode(self.db, &mut self.scratch.record);
         self.scratch.touched.push((shard, recent_key(index, hash)));
-        let part = self.held.get(shard).expect("`reach` has just found it");
+        let part = self.held.get(shard).expect("the shard of a key that was changed is held");
         part.raise_watches(index, key);
-        let waited = !part.waiters.is_empty() && part.waiters.contains_key(&crate::keyspace::place(index, key));
-        let space = self.keyspace.space_in(shard, part, self.db);
-        let changed = space.apply(hash, &effect, &packing).expect("a command makes well-formed effects");
-        if let Effect::SetString { .. } | Effect::Put { .. } = effect
-            && let Some(entry) = space.touch(hash, key)
+        if let Effect::ListPush { .. } | Effect::Put { .. } = effect
+            && !part.waiters.is_empty()
+            && part.waiters.contains_key(&crate::keyspace::place(index, key))
+            && part.space(index).and_then(|space| space.get(hash, key)).is_some_and(|entry| entry.kind() == Kind::List)
         {
-            clock.mark_new(entry);
-        }
-        if waited && space.get(hash, key).is_some_and(|entry| entry.kind() == Kind::List) {
             self.scratch.ready.push((self.db, key.into()));
         }
-        changed
     }
 
     /// Puts a whole value at a key, whatever was there.

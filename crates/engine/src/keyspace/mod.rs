@@ -28,7 +28,7 @@ use self::table::TableHash;
 use crate::effect::Effect;
 use self::wait::Watch;
 use parking_lot::{Mutex, MutexGuard};
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 
 /// All shards of a database folder.
@@ -37,6 +37,8 @@ pub(crate) struct Keyspace {
     stable: StableHash,
     /// The seed from which the tables' own seeds are drawn.
     seed: u64,
+    /// Random numbers drawn so far.
+    draws: AtomicU64,
     /// Which space a database number means.
     spaces: Box<[AtomicU32]>,
 }
@@ -61,8 +63,18 @@ impl Keyspace {
             shards: (0..shards).map(shard).collect(),
             stable: StableHash::new(stable_seed),
             seed,
+            draws: AtomicU64::new(0),
             spaces: (0..databases).map(AtomicU32::new).collect(),
         }
+    }
+
+    /// A random number to pick keys, fields and elements by: the seed's own sequence (Steele et al., SplitMix64).
+    pub(crate) fn random(&self) -> u64 {
+        let drawn = self.draws.fetch_add(0x9E37_79B9_7F4A_7C15, Relaxed);
+        let mixed = self.seed.wrapping_add(drawn);
+        let mixed = (mixed ^ mixed >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ mixed >> 31
     }
 
     /// Number of shards.
