@@ -1,4 +1,4 @@
-//! Prints what the log costs: reserving and appending, writing a group, and a commit with `always`.
+//! Prints what the log costs, as medians: reserving and appending, writing a group, and a commit with `always`.
 //!
 //! `cargo run --profile quick --example log_speed [DIR]`; the folder (default: a new temporary one) tells the disk.
 
@@ -21,7 +21,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (log, recovery) = Log::open(disk.clone(), clock.clone(), LogOptions::default(), &mut |_, _| Ok(()))?;
     println!("replayed {} records", recovery.records);
     let record = [0x5a; 100];
-    let (mut appending, mut writing) = (Duration::ZERO, Duration::ZERO);
+    let (mut appending, mut writing) = (Vec::new(), Vec::new());
     for _ in 0..GROUPS {
         let start = clock.monotonic();
         for _ in 0..GROUP {
@@ -30,14 +30,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
         let middle = clock.monotonic();
         log.write()?;
-        appending += middle - start;
-        writing += clock.monotonic() - middle;
+        appending.push(middle - start);
+        writing.push(clock.monotonic() - middle);
     }
-    println!(
-        "reserve + append, 100 bytes: {:.1} ns",
-        appending.as_secs_f64() * 1e9 / f64::from(GROUP * GROUPS)
-    );
-    println!("write of {GROUP} records: {:.2} us", writing.as_secs_f64() * 1e6 / f64::from(GROUPS));
+    println!("reserve + append, 100 bytes: {:.1} ns", median(appending) * 1e9 / f64::from(GROUP));
+    println!("write of {GROUP} records: {:.2} us", median(writing) * 1e6);
     println!("the same bytes by a bare write: {:.2} us", bare_write(&*disk, &*clock)? * 1e6);
     log.sync()?;
     let start = clock.monotonic();
@@ -51,18 +48,59 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         (clock.monotonic() - start).as_secs_f64() * 1e6 / f64::from(COMMITS)
     );
     log.close()?;
+    for (name, fills) in [("allocated", false), ("filled with zeros", true)] {
+        let (preparing, syncing) = sync_cost(&*disk, &*clock, fills)?;
+        println!(
+            "64 MiB {name}: {:.1} ms to prepare, then {:.0} us a write and sync",
+            preparing * 1e3,
+            syncing * 1e6
+        );
+    }
     Ok(())
+}
+
+/// What a small write and its sync cost in a file whose space is only allocated, or filled as well. In seconds: the
+/// preparation, and the median of the writes.
+fn sync_cost(
+    disk: &dyn Disk,
+    clock: &dyn Clock,
+    fills: bool,
+) -> Result<(f64, f64), Box<dyn std::error::Error>> {
+    let file = disk.create("bare")?;
+    let start = clock.monotonic();
+    file.allocate(64 << 20)?;
+    if fills {
+        (0..64).try_for_each(|block| file.write_at(block << 20, &vec![0; 1 << 20]))?;
+    }
+    file.sync_data()?;
+    let preparing = clock.monotonic() - start;
+    let mut took = Vec::new();
+    for number in 0..u64::from(COMMITS) {
+        let start = clock.monotonic();
+        file.write_at(number * 1000, &[0x5a; 1000])?;
+        file.sync_data()?;
+        took.push(clock.monotonic() - start);
+    }
+    disk.remove("bare")?;
+    Ok((preparing.as_secs_f64(), median(took)))
 }
 
 fn bare_write(disk: &dyn Disk, clock: &dyn Clock) -> Result<f64, Box<dyn std::error::Error>> {
     let file = disk.create("bare")?;
     file.allocate(64 << 20)?;
     let bytes = [0x5a; 104 * GROUP as usize + 56];
-    let start = clock.monotonic();
+    let mut took = Vec::new();
     for number in 0..GROUPS {
+        let start = clock.monotonic();
         file.write_at(u64::from(number) * bytes.len() as u64, &bytes)?;
+        took.push(clock.monotonic() - start);
     }
-    let took = clock.monotonic() - start;
     disk.remove("bare")?;
-    Ok(took.as_secs_f64() / f64::from(GROUPS))
+    Ok(median(took))
+}
+
+/// In seconds. The mean would tell of other work on the machine.
+fn median(mut took: Vec<Duration>) -> f64 {
+    took.sort();
+    took[took.len() / 2].as_secs_f64()
 }

@@ -28,10 +28,12 @@ impl Credit {
     }
 
     /// Takes `bytes` even if they are not there.
+    #[inline]
     pub(crate) fn take_anyway(&self, bytes: u64) {
         self.0.fetch_sub(signed(bytes), Ordering::Relaxed);
     }
 
+    #[inline]
     pub(crate) fn give(&self, bytes: u64) {
         self.0.fetch_add(signed(bytes), Ordering::Relaxed);
     }
@@ -47,6 +49,7 @@ impl Credit {
 }
 
 /// Amounts are bounded by the disk, so they fit; one that does not is more than there is.
+#[inline]
 fn signed(bytes: u64) -> i64 {
     i64::try_from(bytes).unwrap_or(i64::MAX / 4).min(i64::MAX / 4)
 }

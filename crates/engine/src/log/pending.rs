@@ -55,6 +55,7 @@ impl Pending {
     }
 
     /// Takes a record in, for which `charged_bytes` of credit were taken.
+    #[inline]
     pub(crate) fn push(&mut self, record: &[u8], charged_bytes: u64) -> Lsn {
         let lsn = self.next_lsn;
         self.next_lsn += 1;
@@ -108,6 +109,7 @@ impl Pending {
         });
     }
 
+    #[inline]
     fn push_piece(&mut self, piece: &[u8]) {
         let length = u32::try_from(piece.len()).expect("a piece fits into a frame");
         self.bytes.reserve(PIECE_HEADER_BYTES + piece.len());

@@ -3,7 +3,8 @@
 //! They are two because preparing may be slow and must not hold up a group of waiting commits. What must hold: both end
 //! when told, and neither works on after the log has failed.
 
-use super::{AppendFsync, Shared};
+use super::AppendFsync;
+use super::shared::Shared;
 use crate::error::Error;
 use parking_lot::{Condvar, Mutex};
 use std::sync::Arc;

@@ -7,7 +7,8 @@
 use super::pending::{Pending, PendingFrame};
 use super::record::{FRAME_HEADER_BYTES, SEGMENT_HEADER_BYTES, Seal, SegmentHeader, padded};
 use super::segment::{self, Prepared};
-use super::{AppendFsync, Lsn, Shared};
+use super::shared::Shared;
+use super::{AppendFsync, Lsn};
 use crate::error::{Error, ErrorKind};
 use crate::io::File;
 use std::ops::Range;
