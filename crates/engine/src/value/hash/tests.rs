@@ -115,7 +115,7 @@ proptest! {
     #[test]
     fn a_scan_meets_every_field_that_stays_however_the_table_changes(
         stays in 1u32..300,
-        changes in prop::collection::vec((any::<bool>(), 1u32..400), 0..60),
+        changes in prop::collection::vec(1u32..400, 0..60),
     ) {
         let mut hash = Hash::with_limits(Limits { entries_max: 0, bytes_max: 64 });
         for n in 0..stays {
@@ -130,7 +130,7 @@ proptest! {
             if cursor == 0 {
                 break;
             }
-            for n in changes.next().map_or(0..0, |(_, n)| 0..n) {
+            for n in 0..changes.next().unwrap_or(0) {
                 let name = format!("comes and goes:{n}");
                 if !hash.remove(name.as_bytes()) {
                     hash.insert(name.as_bytes(), b"", false);

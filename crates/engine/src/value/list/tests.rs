@@ -44,7 +44,8 @@ fn end() -> impl Strategy<Value = End> {
 fn element() -> impl Strategy<Value = Vec<u8>> {
     let filled = |len: usize| vec![b'x'; len];
     prop_oneof![
-        4 => prop::collection::vec(any::<u8>(), 0..4),
+        4 => (0u8..3).prop_map(|n| vec![b'a' + n]),
+        3 => prop::collection::vec(any::<u8>(), 0..4),
         4 => (-300i64..300).prop_map(|n| n.to_string().into_bytes()),
         1 => any::<i64>().prop_map(|n| n.to_string().into_bytes()),
         1 => (125usize..131).prop_map(filled),
@@ -63,7 +64,7 @@ fn op() -> impl Strategy<Value = Op> {
         4 => (index.clone(), element()).prop_map(|(i, e)| Op::Insert(i, e)),
         2 => (index.clone(), 0usize..12).prop_map(|(i, n)| Op::RemoveRange(i, n)),
         1 => (0usize..8, 20usize..90).prop_map(|(i, n)| Op::Trim(i, n)),
-        1 => (index.clone(), 0usize..5, end()).prop_map(|(i, n, end)| Op::RemoveEqual(i, n, end)),
+        2 => (index, 0usize..5, end()).prop_map(|(i, n, end)| Op::RemoveEqual(i, n, end)),
         1 => element().prop_map(Op::CloneAndPush),
     ]
 }

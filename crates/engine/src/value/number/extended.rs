@@ -372,6 +372,18 @@ mod tests {
     }
 
     #[test]
+    fn bits_that_are_lost_still_decide_a_tie() {
+        for (a, b, expected) in [
+            ("9223372036854775810", "0.5", "9223372036854775810"),
+            ("9223372036854775810", "0x0.8000000000000001", "9223372036854775811"),
+            ("9223372036854775810", "-0.5", "9223372036854775810"),
+            ("9223372036854775810", "-0x0.8000000000000001", "9223372036854775809"),
+        ] {
+            assert_eq!(sum(a, b).as_deref(), Some(expected), "{a} + {b}");
+        }
+    }
+
+    #[test]
     fn long_texts_and_short_ones_of_the_same_number_are_equal() {
         let short = Extended::parse(b"123456.789").unwrap();
         let zeros = "0".repeat(3000);
