@@ -59,8 +59,9 @@ impl Writer {
         self.spare.clear();
         assert!(appended >= shared.written.load(Ordering::Relaxed), "records are written in order");
         shared.written.store(appended, Ordering::Release);
-        shared.credit.give(charged_bytes);
-        shared.credit.take_anyway(used_bytes);
+        // In one step: between two, somebody could reserve what is not there.
+        assert!(charged_bytes >= used_bytes, "no record takes more than it was charged");
+        shared.credit.give(charged_bytes - used_bytes);
         Ok(())
     }
 
