@@ -347,6 +347,15 @@ impl<'a> Ctx<'a> {
         self.apply(Effect::HashDelete { key, fields: &expired });
     }
 
+    /// Removes fields whose new time to expire has come already, in this command's record.
+    pub(crate) fn expire_fields_now(&mut self, key: &[u8], fields: &[&[u8]]) {
+        if !fields.is_empty() {
+            let (_, _, part) = self.reach(key);
+            part.counts.expired_fields += fields.len() as u64;
+            self.apply(Effect::HashDelete { key, fields });
+        }
+    }
+
     /// Runs `visit` on the selected database's space in every shard: those held, or each locked for the while.
     pub(crate) fn each_space(&mut self, mut visit: impl FnMut(&Space)) {
         for shard in 0..self.keyspace.shards() {

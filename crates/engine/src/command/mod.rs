@@ -6,6 +6,10 @@
 
 mod context;
 mod fail;
+mod hash;
+mod hash_expire;
+mod hash_volatile;
+mod hash_walk;
 mod index;
 mod parse;
 mod settings;
@@ -23,7 +27,8 @@ pub use spec::{Command, Handler, Keys, Spec, flag};
 use std::sync::LazyLock;
 
 /// The families, each a list of rows.
-const FAMILIES: &[&[Command]] = &[string::COMMANDS];
+const FAMILIES: &[&[Command]] =
+    &[string::COMMANDS, hash::COMMANDS, hash_expire::COMMANDS, hash_volatile::COMMANDS, hash_walk::COMMANDS];
 
 static ALL: LazyLock<(Vec<&'static Command>, NameIndex)> = LazyLock::new(|| {
     let rows: Vec<_> = FAMILIES.iter().flat_map(|family| family.iter()).collect();

@@ -55,3 +55,8 @@ pub(crate) fn timeout(text: &[u8]) -> Result<u64, Fail> {
     let millis = millis as u64;
     Ok(millis)
 }
+
+/// The cursor of a scan: as C's `strtoull` reads it, without a minus sign and without spaces.
+pub(crate) fn cursor(text: &[u8]) -> Result<u64, Fail> {
+    std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()).ok_or(Fail::new("ERR invalid cursor"))
+}

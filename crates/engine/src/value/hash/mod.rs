@@ -256,8 +256,8 @@ impl Hash {
 
     /// Visits some living fields and gives the cursor to go on with; 0 begins and ends a scan. A small hash is visited
     /// whole. A field that is there from the start to the end is visited at least once.
-    pub fn scan(&self, cursor: u64, now_ms: u64, visit: &mut dyn FnMut(&[u8], &[u8])) -> u64 {
-        let mut visit = |field: Field<'_>| {
+    pub fn scan<'h>(&'h self, cursor: u64, now_ms: u64, visit: &mut dyn FnMut(&'h [u8], &'h [u8])) -> u64 {
+        let mut visit = |field: Field<'h>| {
             if field.is_alive(now_ms) {
                 visit(field.name, field.value);
             }

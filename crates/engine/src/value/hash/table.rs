@@ -326,7 +326,7 @@ impl FieldTable {
     }
 
     /// Visits one round's bucket and what was split off it; gives the cursor of the next, 0 after the last.
-    pub(super) fn scan(&self, cursor: u64, visit: &mut dyn FnMut(Field<'_>)) -> u64 {
+    pub(super) fn scan<'h>(&'h self, cursor: u64, visit: &mut dyn FnMut(Field<'h>)) -> u64 {
         let mask = self.mask();
         let bucket = usize::try_from(cursor & mask as u64).unwrap_or(0);
         self.visit_chain(bucket, visit);
@@ -337,7 +337,7 @@ impl FieldTable {
         (cursor | !(mask as u64)).reverse_bits().wrapping_add(1).reverse_bits()
     }
 
-    fn visit_chain(&self, bucket: usize, visit: &mut dyn FnMut(Field<'_>)) {
+    fn visit_chain<'h>(&'h self, bucket: usize, visit: &mut dyn FnMut(Field<'h>)) {
         let mut at = self.heads[bucket];
         while at != NONE {
             let slot = self.slot(at);
