@@ -15,8 +15,7 @@ pub(crate) fn run(args: &[OsString]) -> Result<(), String> {
     start(loaded)
 }
 
-/// Runs the server until it has stopped: `ramekin_server::serve(loaded)`, once the server crate has that entry point.
+/// Runs the server until it has stopped.
 fn start(loaded: Loaded) -> Result<(), String> {
-    drop(loaded);
-    Err("this build holds no server".into())
+    ramekin_server::serve(loaded).map_err(|error| error.to_string())
 }

@@ -1,2 +1,20 @@
-//! server
+//! The server: sessions without sockets, event loops, and the commands that are about connections and the server itself.
+//!
+//! [`serve`] is the one entry point: it opens the database that the configuration names, listens, and returns once it was
+//! told to stop. Everything about data is the engine's; everything about bytes on the wire is `ramekin-resp`'s.
+
+pub mod clients;
+pub mod command;
 pub mod config;
+mod error;
+mod monitor;
+mod net;
+mod pause;
+mod run;
+pub mod server;
+mod session;
+mod slowlog;
+pub mod stats;
+
+pub use error::Error;
+pub use run::serve;

@@ -76,8 +76,12 @@ pub mod flag {
     pub const WHOLE: u32 = 1 << 15;
     /// Walks the keyspace, one shard at a time.
     pub const WALKS: u32 = 1 << 16;
-    /// Only marks keys as used; asks for keys read-only otherwise.
-    pub const DANGEROUS: u32 = 1 << 17;
+    /// Only groups subcommands.
+    pub const CONTAINER: u32 = 1 << 17;
+    /// Is run at once between MULTI and EXEC, not queued.
+    pub const IN_MULTI: u32 = 1 << 19;
+    /// Looks into the database by itself: in a transaction it is run between two parts of it.
+    pub const LOOKS: u32 = 1 << 18;
 }
 
 /// Where a command's keys are among its arguments.

@@ -1,0 +1,134 @@
+//! Who is connected: what `CLIENT LIST` shows and `CLIENT KILL` reaches.
+//!
+//! A session writes what it is doing into its [`Client`] with relaxed atomics; anybody may read it, a moment old. What must
+//! hold: a client is in the registry from its acceptance until its connection is dropped.
+
+use crate::net::Mailbox;
+use parking_lot::{Mutex, RwLock};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+
+/// One connected client, as others see it.
+pub struct Client {
+    /// Unique since the start.
+    pub id: u64,
+    /// The peer's address, or the path of the Unix socket with `:0`.
+    pub addr: String,
+    /// The address that it connected to.
+    pub laddr: String,
+    /// The file descriptor.
+    pub fd: i32,
+    /// When it connected, in Unix milliseconds.
+    pub connected_ms: u64,
+    /// Connected over a Unix socket.
+    pub unix: bool,
+    /// Connected from this machine.
+    pub local: bool,
+    /// `CLIENT SETNAME`.
+    pub name: Mutex<Vec<u8>>,
+    /// `CLIENT SETINFO`: library name and version.
+    pub library: Mutex<(Vec<u8>, Vec<u8>)>,
+    /// When it last sent something, in Unix milliseconds.
+    pub active_ms: AtomicU64,
+    /// The selected database.
+    pub db: AtomicU32,
+    /// Its last command, as a position in the table of all commands plus one; 0: none yet.
+    pub last_command: AtomicU32,
+    /// 2 or 3.
+    pub protocol: AtomicU32,
+    /// Commands queued since MULTI plus one; 0: no transaction.
+    pub multi: AtomicU32,
+    /// Keys watched.
+    pub watching: AtomicU32,
+    /// Bytes received and not yet run.
+    pub query_bytes: AtomicU64,
+    /// Room that the query buffer has left.
+    pub query_free_bytes: AtomicU64,
+    /// Bytes of replies not yet sent.
+    pub output_bytes: AtomicU64,
+    /// Bytes received since it connected.
+    pub in_bytes: AtomicU64,
+    /// Bytes sent since it connected.
+    pub out_bytes: AtomicU64,
+    /// Commands run since it connected.
+    pub commands: AtomicU64,
+    /// Waits for a key.
+    pub blocked: AtomicBool,
+    /// `CLIENT NO-EVICT`.
+    pub no_evict: AtomicBool,
+    /// `CLIENT NO-TOUCH`.
+    pub no_touch: AtomicBool,
+    /// Has sent MONITOR.
+    pub monitor: AtomicBool,
+    /// Somebody else wants the connection closed.
+    pub killed: AtomicBool,
+    /// Where its event loop takes messages, and under which token it knows the connection.
+    pub mailbox: Arc<Mailbox>,
+    /// See `mailbox`.
+    pub token: usize,
+}
+
+/// All connected clients.
+#[derive(Default)]
+pub struct Clients {
+    next_id: AtomicU64,
+    by_id: RwLock<BTreeMap<u64, Arc<Client>>>,
+    /// How many, read at each acceptance.
+    count: AtomicU32,
+    /// How many wait for a key.
+    pub blocked: AtomicU32,
+}
+
+impl Clients {
+    /// A new id.
+    #[must_use]
+    pub fn next_id(&self) -> u64 {
+        self.next_id.fetch_add(1, Relaxed) + 1
+    }
+
+    /// Takes a client in.
+    pub fn add(&self, client: &Arc<Client>) {
+        self.by_id.write().insert(client.id, Arc::clone(client));
+        self.count.fetch_add(1, Relaxed);
+    }
+
+    /// Lets a client go.
+    pub fn remove(&self, id: u64) {
+        if self.by_id.write().remove(&id).is_some() {
+            self.count.fetch_sub(1, Relaxed);
+        }
+    }
+
+    /// How many are connected.
+    #[must_use]
+    pub fn len(&self) -> u32 {
+        self.count.load(Relaxed)
+    }
+
+    /// True without clients.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The client with this id.
+    #[must_use]
+    pub fn get(&self, id: u64) -> Option<Arc<Client>> {
+        self.by_id.read().get(&id).cloned()
+    }
+
+    /// All of them, in the order of their ids.
+    #[must_use]
+    pub fn all(&self) -> Vec<Arc<Client>> {
+        self.by_id.read().values().cloned().collect()
+    }
+}
+
+impl Client {
+    /// Asks the client's event loop to close the connection.
+    pub fn kill(&self) {
+        self.killed.store(true, Relaxed);
+        self.mailbox.send(crate::net::Message::Kill { token: self.token, id: self.id });
+    }
+}

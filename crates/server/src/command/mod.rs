@@ -1,0 +1,137 @@
+//! The table of all commands: the engine's, and those about connections and the server itself.
+//!
+//! A row of the server is a [`ServerCommand`]; its handler sees the [`Peer`] that sent it and the [`Server`]. Positions in
+//! [`all`] name commands in statistics. A container (`CLIENT`) has a row of its own and one for each subcommand
+//! (`client|list`).
+
+mod connection;
+mod transaction;
+
+use crate::server::Server;
+use crate::session::{Peer, Replier};
+use ramekin::command::{Command, Fail, NameIndex, Outcome, Spec, flag};
+use std::sync::{Arc, LazyLock};
+
+/// Runs a command of the server.
+pub type ServerHandler = fn(&mut Peer, &Arc<Server>, &[&[u8]], &mut Replier<'_>) -> Outcome;
+
+/// A command of the server.
+pub struct ServerCommand {
+    /// What is known of it.
+    pub spec: Spec,
+    /// Its code.
+    pub run: ServerHandler,
+}
+
+/// Who runs a command.
+#[derive(Clone, Copy)]
+pub enum Runner {
+    /// The engine.
+    Engine(&'static Command),
+    /// The server.
+    Server(ServerHandler),
+    /// Nobody: it only groups subcommands.
+    Container,
+}
+
+/// One row of the table of all commands.
+pub struct Row {
+    /// What is known of it.
+    pub spec: &'static Spec,
+    /// Who runs it.
+    pub runner: Runner,
+    /// Its position in [`all`].
+    pub position: usize,
+}
+
+const FAMILIES: &[&[ServerCommand]] = &[connection::COMMANDS, transaction::COMMANDS];
+
+/// Applies changes of the configuration to the running server.
+pub(crate) fn register_hooks(server: &Arc<Server>) {
+    let hook = |name: &'static str, apply: fn(&Server, &crate::config::Config)| {
+        let weak = Arc::downgrade(server);
+        let run = move |config: &crate::config::Config| {
+            if let Some(server) = weak.upgrade() {
+                apply(&server, config);
+            }
+            Ok(())
+        };
+        server.config.on_change(name, run);
+    };
+    hook("appendfsync", |server, config| server.db.set_appendfsync(crate::run::log_sync(config.appendfsync())));
+    for name in crate::run::ENGINE_DIRECTIVES {
+        hook(name, crate::run::apply_settings);
+    }
+}
+
+/// The handler of containers.
+pub(crate) fn container(_: &mut Peer, _: &Arc<Server>, _: &[&[u8]], _: &mut Replier<'_>) -> Outcome {
+    Err(Fail::SYNTAX)
+}
+
+static ALL: LazyLock<(Vec<Row>, NameIndex)> = LazyLock::new(|| {
+    let engine = ramekin::command::all().iter().map(|command| {
+        let runner = if command.spec.is(flag::CONTAINER) { Runner::Container } else { Runner::Engine(command) };
+        (&command.spec, runner)
+    });
+    let server = FAMILIES.iter().flat_map(|family| family.iter()).map(|command| {
+        let runner = if command.spec.is(flag::CONTAINER) { Runner::Container } else { Runner::Server(command.run) };
+        (&command.spec, runner)
+    });
+    let rows: Vec<Row> = engine
+        .chain(server)
+        .enumerate()
+        .map(|(position, (spec, runner))| Row { spec, runner, position })
+        .collect();
+    let index = NameIndex::new(rows.iter().map(|row| row.spec.name));
+    (rows, index)
+});
+
+/// All commands.
+#[must_use]
+pub fn all() -> &'static [Row] {
+    &ALL.0
+}
+
+/// The command of this name, in any case; a subcommand is `container|sub`.
+#[inline]
+#[must_use]
+pub fn find(name: &[u8]) -> Option<&'static Row> {
+    ALL.1.find(name).map(|at| &ALL.0[at])
+}
+
+/// The row that runs a request: a subcommand's where the name is a container's.
+///
+/// # Errors
+/// The reply to a name that is not in the table.
+#[inline]
+pub fn resolve(args: &[&[u8]]) -> Result<&'static Row, Fail> {
+    let Some(row) = find(args[0]) else { return Err(unknown(args)) };
+    match row.runner {
+        Runner::Container => resolve_sub(row, args),
+        _ => Ok(row),
+    }
+}
+
+fn resolve_sub(row: &'static Row, args: &[&[u8]]) -> Result<&'static Row, Fail> {
+    let Some(sub) = args.get(1) else { return Err(Fail::arity(row.spec.name)) };
+    find(&[row.spec.name.as_bytes(), b"|", sub].concat()).ok_or_else(|| {
+        let shown = String::from_utf8_lossy(&sub[..sub.len().min(128)]).into_owned();
+        Fail::text(format!("ERR unknown subcommand '{shown}'. Try {} HELP.", row.spec.name.to_ascii_uppercase()))
+    })
+}
+
+/// The reply to a command that is not in the table: its name and the beginning of its arguments.
+fn unknown(args: &[&[u8]]) -> Fail {
+    const SHOWN_MAX: usize = 128;
+    let show = |bytes: &[u8], max: usize| String::from_utf8_lossy(&bytes[..bytes.len().min(max)]).into_owned();
+    let mut shown = String::new();
+    for arg in &args[1..] {
+        if shown.len() >= SHOWN_MAX {
+            break;
+        }
+        shown.push_str(&format!("'{}' ", show(arg, SHOWN_MAX - shown.len())));
+    }
+    let text = format!("ERR unknown command '{}', with args beginning with: {shown}", show(args[0], SHOWN_MAX));
+    Fail::text(text.replace(['\r', '\n'], " "))
+}

@@ -1,0 +1,233 @@
+//! Transactions: MULTI, EXEC, DISCARD, WATCH, UNWATCH.
+//!
+//! EXEC runs the engine's commands under the locks of all their keys and logs them as one record. A command of the server
+//! that looks into the database by itself (`flag::LOOKS`) cannot run under those locks: it divides the transaction in two.
+
+use super::{Runner, ServerCommand};
+use crate::server::Server;
+use crate::session::{Peer, Queued, Replier, Transaction, Watching};
+use ramekin::Reply;
+use ramekin::command::{Command, Fail, Keys, Outcome, Spec, flag};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+const fn spec(name: &'static str, arity: i32, flags: u32, keys: Keys, since: &'static str) -> Spec {
+    Spec { name, arity, flags, keys, group: "transactions", since, summary: "", complexity: "O(1)", syntax: "" }
+}
+
+const COMMON: u32 = flag::NOSCRIPT | flag::LOADING | flag::STALE;
+
+pub(super) const COMMANDS: &[ServerCommand] = &[
+    ServerCommand {
+        spec: Spec {
+            summary: "Starts a transaction.",
+            ..spec("multi", 1, COMMON | flag::FAST | flag::IN_MULTI, Keys::None, "1.2.0")
+        },
+        run: multi,
+    },
+    ServerCommand {
+        spec: Spec {
+            summary: "Executes all commands in a transaction.",
+            complexity: "Depends on commands in the transaction",
+            ..spec("exec", 1, COMMON | flag::SKIP_SLOWLOG | flag::IN_MULTI, Keys::None, "1.2.0")
+        },
+        run: exec,
+    },
+    ServerCommand {
+        spec: Spec {
+            summary: "Discards a transaction.",
+            complexity: "O(N), when N is the number of queued commands",
+            ..spec("discard", 1, COMMON | flag::FAST | flag::IN_MULTI, Keys::None, "2.0.0")
+        },
+        run: |peer, server, _, out| {
+            if peer.transaction.is_none() {
+                return Err(Fail::new("ERR DISCARD without MULTI"));
+            }
+            peer.end_transaction(server);
+            out.ok();
+            Ok(())
+        },
+    },
+    ServerCommand {
+        spec: Spec {
+            summary: "Monitors changes to keys to determine the execution of a transaction.",
+            complexity: "O(1) for every key.",
+            syntax: "key [key ...]",
+            ..spec(
+                "watch",
+                -2,
+                COMMON | flag::FAST | flag::IN_MULTI,
+                Keys::Range { first: 1, last: -1, step: 1 },
+                "2.2.0",
+            )
+        },
+        run: watch,
+    },
+    ServerCommand {
+        spec: Spec {
+            summary: "Forgets about watched keys of a transaction.",
+            ..spec("unwatch", 1, COMMON | flag::FAST, Keys::None, "2.2.0")
+        },
+        run: |peer, server, _, out| {
+            peer.unwatch(server);
+            out.ok();
+            Ok(())
+        },
+    },
+];
+
+fn multi(peer: &mut Peer, _: &Arc<Server>, _: &[&[u8]], out: &mut Replier<'_>) -> Outcome {
+    if peer.transaction.is_some() {
+        return Err(Fail::new("ERR MULTI calls can not be nested"));
+    }
+    peer.transaction = Some(Transaction::default());
+    out.ok();
+    Ok(())
+}
+
+fn watch(peer: &mut Peer, server: &Arc<Server>, args: &[&[u8]], out: &mut Replier<'_>) -> Outcome {
+    if peer.transaction.is_some() {
+        return Err(Fail::new("ERR WATCH inside MULTI is not allowed"));
+    }
+    let db = peer.caller.db;
+    let watching = peer.watching.get_or_insert_with(Watching::default);
+    let fresh: Vec<&[u8]> = args[1..]
+        .iter()
+        .filter(|key| !watching.keys.iter().any(|(at, other, _)| *at == db && **other == ***key))
+        .copied()
+        .collect();
+    let existed = server.db.watch(&peer.caller, &fresh, &watching.watch);
+    watching.keys.extend(fresh.iter().zip(existed).map(|(key, existed)| (db, Box::from(*key), existed)));
+    let watched = u32::try_from(watching.keys.len()).unwrap_or(u32::MAX);
+    peer.client.watching.store(watched, Relaxed);
+    out.ok();
+    Ok(())
+}
+
+fn exec(peer: &mut Peer, server: &Arc<Server>, _: &[&[u8]], out: &mut Replier<'_>) -> Outcome {
+    let Some(transaction) = peer.transaction.take() else { return Err(Fail::new("ERR EXEC without MULTI")) };
+    if transaction.refused {
+        peer.unwatch(server);
+        return Err(Fail::new("EXECABORT Transaction discarded because of previous errors."));
+    }
+    let watching = peer.watching.take();
+    let outcome = run_all(peer, server, &transaction.queued, watching.as_ref(), out);
+    peer.watching = watching;
+    peer.unwatch(server);
+    outcome
+}
+
+/// Whether a watched key has changed, or was there and has expired since.
+fn is_stale(server: &Server, now_ms: u64, watching: Option<&Watching>) -> bool {
+    watching.is_some_and(|watching| {
+        watching.watch.is_raised()
+            || watching.keys.iter().any(|(db, key, existed)| *existed && !server.db.exists_now(*db, now_ms, key))
+    })
+}
+
+fn run_all(
+    peer: &mut Peer,
+    server: &Arc<Server>,
+    queued: &[Queued],
+    watching: Option<&Watching>,
+    out: &mut Replier<'_>,
+) -> Outcome {
+    if is_stale(server, peer.caller.now_ms, watching) {
+        out.null_array();
+        return Ok(());
+    }
+    let args: Vec<Vec<&[u8]>> =
+        queued.iter().map(|queued| queued.args.iter().map(|arg| &**arg).collect()).collect();
+    let mut at = 0;
+    while at < queued.len() || at == 0 {
+        let looks = |queued: &Queued| queued.row.spec.is(flag::LOOKS);
+        let end = queued[at..].iter().position(looks).map_or(queued.len(), |found| at + found);
+        let stale = run_part(peer, server, (&queued[at..end], &args[at..end]), (at == 0).then_some(watching), queued.len(), out)?;
+        if stale {
+            return Ok(());
+        }
+        if end < queued.len() {
+            run_server(peer, server, &queued[end], &args[end], out);
+        }
+        at = end + 1;
+    }
+    Ok(())
+}
+
+/// Runs commands under the locks of all their keys. `first`: this part begins the reply, unless a watched key has changed
+/// before the locks were taken; then nothing is run and true is returned.
+fn run_part(
+    peer: &mut Peer,
+    server: &Arc<Server>,
+    (queued, args): (&[Queued], &[Vec<&[u8]>]),
+    first: Option<Option<&Watching>>,
+    len: usize,
+    out: &mut Replier<'_>,
+) -> Result<bool, Fail> {
+    let commands: Vec<(&Command, &[&[u8]])> = queued
+        .iter()
+        .zip(args)
+        .filter_map(|(queued, args)| match queued.row.runner {
+            Runner::Engine(command) => Some((command, &**args)),
+            _ => None,
+        })
+        .collect();
+    let mut caller = std::mem::take(&mut peer.caller);
+    let result = run_locked(peer, server, (&mut caller, &commands), (queued, args), first, len, out);
+    caller.db = peer.caller.db;
+    caller.no_touch = peer.caller.no_touch;
+    peer.caller = caller;
+    result
+}
+
+fn run_locked(
+    peer: &mut Peer,
+    server: &Arc<Server>,
+    (caller, commands): (&mut ramekin::Caller, &[(&Command, &[&[u8]])]),
+    (queued, args): (&[Queued], &[Vec<&[u8]>]),
+    first: Option<Option<&Watching>>,
+    len: usize,
+    out: &mut Replier<'_>,
+) -> Result<bool, Fail> {
+    // Handlers of the server see the same database and time while the caller is lent to the transaction.
+    (peer.caller.db, peer.caller.now_ms, peer.caller.no_touch) = (caller.db, caller.now_ms, caller.no_touch);
+    let mut transaction = server.db.transaction(caller, commands)?;
+    if let Some(watching) = first {
+        if watching.is_some_and(|watching| watching.watch.is_raised()) {
+            out.null_array();
+            return Ok(true);
+        }
+        out.array(len);
+    }
+    peer.in_exec = true;
+    for (queued, args) in queued.iter().zip(args) {
+        server.stats.commands[queued.row.position].calls.fetch_add(1, Relaxed);
+        match queued.row.runner {
+            Runner::Engine(command) => {
+                let from = out.written();
+                transaction.run(command, args, out);
+                if out.since(from).first() == Some(&b'-') {
+                    server.stats.commands[queued.row.position].failed.fetch_add(1, Relaxed);
+                }
+            }
+            Runner::Server(_) => {
+                run_server(peer, server, queued, args, out);
+                transaction.select(peer.caller.db);
+            }
+            Runner::Container => out.error(&Fail::SYNTAX.0),
+        }
+    }
+    peer.in_exec = false;
+    let ran = transaction.commit();
+    peer.reply_lsn = peer.reply_lsn.max(ran.lsn);
+    peer.last_write_lsn = peer.last_write_lsn.max(ran.lsn);
+    Ok(false)
+}
+
+fn run_server(peer: &mut Peer, server: &Arc<Server>, queued: &Queued, args: &[&[u8]], out: &mut Replier<'_>) {
+    if let Runner::Server(run) = queued.row.runner
+        && let Err(fail) = run(peer, server, args, out)
+    {
+        out.error(&fail.0);
+    }
+}

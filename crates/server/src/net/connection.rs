@@ -1,0 +1,152 @@
+//! One connection: a socket and its session.
+
+use crate::clients::Client;
+use crate::server::Server;
+use crate::session::{Next, Session};
+use mio::net::{TcpStream, UnixStream};
+use std::io::{ErrorKind, Read, Write};
+use std::os::fd::AsRawFd as _;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+/// A socket of either kind.
+#[derive(Debug)]
+pub enum Stream {
+    /// Over TCP.
+    Tcp(TcpStream),
+    /// Over a Unix socket.
+    Unix(UnixStream),
+}
+
+/// A connection that was accepted and belongs to no loop yet.
+#[derive(Debug)]
+pub struct Accepted {
+    /// The socket.
+    pub stream: Stream,
+    /// The peer's address.
+    pub addr: String,
+    /// The address that it connected to.
+    pub laddr: String,
+    /// It comes from this machine.
+    pub local: bool,
+}
+
+impl Stream {
+    pub(super) fn source(&mut self) -> &mut dyn mio::event::Source {
+        match self {
+            Stream::Tcp(stream) => stream,
+            Stream::Unix(stream) => stream,
+        }
+    }
+
+    pub(super) fn fd(&self) -> i32 {
+        match self {
+            Stream::Tcp(stream) => stream.as_raw_fd(),
+            Stream::Unix(stream) => stream.as_raw_fd(),
+        }
+    }
+
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        match self {
+            Stream::Tcp(stream) => stream.read(into),
+            Stream::Unix(stream) => stream.read(into),
+        }
+    }
+
+    pub(super) fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        match self {
+            Stream::Tcp(stream) => stream.write(bytes),
+            Stream::Unix(stream) => stream.write(bytes),
+        }
+    }
+}
+
+/// A connection of a loop.
+pub(super) struct Connection {
+    pub(super) stream: Stream,
+    pub(super) session: Session,
+    /// The socket may have more to read (epoll tells only of changes).
+    pub(super) readable: bool,
+    /// The socket has taken all that it was given so far.
+    pub(super) writable: bool,
+    /// The peer has ended its side.
+    pub(super) ended: bool,
+    /// It is in the loop's list of connections to be served in this turn.
+    pub(super) listed: bool,
+}
+
+impl Connection {
+    pub(super) fn new(stream: Stream, server: &Server, client: Arc<Client>) -> Self {
+        let session = Session::new(server, client);
+        Self { stream, session, readable: true, writable: true, ended: false, listed: false }
+    }
+
+    /// Reads once and runs what came. False if the connection is over.
+    pub(super) fn receive(&mut self, server: &Arc<Server>, spare: &mut Vec<u8>, now_ms: u64) -> bool {
+        if !self.readable || self.session.is_full() {
+            return true;
+        }
+        let room = self.session.room(spare);
+        let wanted = room.len();
+        let read = self.stream.read(room);
+        server.stats.reads.fetch_add(1, Relaxed);
+        match read {
+            Ok(0) => {
+                self.ended = true;
+                self.readable = false;
+            }
+            Ok(bytes) => {
+                // Less than asked for: the socket is empty, and epoll tells when it no longer is.
+                self.readable = bytes == wanted;
+                server.stats.in_bytes.fetch_add(bytes as u64, Relaxed);
+                self.session.received(server, bytes, now_ms);
+                if self.session.is_over_query_limit(server) {
+                    server.stats.query_limit_disconnections.fetch_add(1, Relaxed);
+                    return false;
+                }
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => self.readable = false,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(_) => return false,
+        }
+        self.session.give_back(spare);
+        true
+    }
+
+    /// Sends what may leave. False if the connection is over.
+    pub(super) fn send(&mut self, server: &Server, now_ms: u64) -> bool {
+        loop {
+            if !self.writable {
+                break;
+            }
+            let bytes = self.session.output.sendable(&server.db);
+            if bytes.is_empty() {
+                break;
+            }
+            let wanted = bytes.len();
+            server.stats.writes.fetch_add(1, Relaxed);
+            match self.stream.write(bytes) {
+                Ok(sent) => {
+                    server.stats.out_bytes.fetch_add(sent as u64, Relaxed);
+                    self.session.client().out_bytes.fetch_add(sent as u64, Relaxed);
+                    self.session.output.sent(sent);
+                    self.writable = sent == wanted;
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => self.writable = false,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => return false,
+            }
+        }
+        let left = self.session.output.len();
+        self.session.client().output_bytes.store(left as u64, Relaxed);
+        if left > 0 && self.session.is_over_output_limit(server, now_ms) {
+            server.stats.output_limit_disconnections.fetch_add(1, Relaxed);
+            return false;
+        }
+        match self.session.next() {
+            Next::Open => !self.ended || (left > 0 && self.session.output.is_gated()),
+            Next::Close => left > 0 && !self.ended,
+            Next::Drop => false,
+        }
+    }
+}

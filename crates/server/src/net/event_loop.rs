@@ -1,0 +1,392 @@
+//! One event loop.
+//!
+//! A turn: wait for events; read and run; one write to the log for all of it; send. What must hold: a connection that sends
+//! without end is read once a turn like the others; nothing is sent before the log has what it depends on; a loop never
+//! waits for the disk with `appendfsync always`, which is the log's own thread's work.
+
+use super::connection::{Accepted, Connection, Stream};
+use super::listen::Listener;
+use super::mailbox::{Mailbox, Message};
+use crate::clients::Client;
+use crate::server::Server;
+use mio::event::Event;
+use mio::{Events, Interest, Poll, Token, Waker};
+use parking_lot::Mutex;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
+use std::time::Duration;
+
+const WAKER: Token = Token(0);
+/// Tokens below this one are listeners'.
+const FIRST_CONNECTION: usize = 64;
+const EVENTS_MAX: usize = 1024;
+/// The longest sleep, and how often time-outs are looked at.
+const TICK_MS: u64 = 100;
+/// Connections accepted in one turn.
+const ACCEPTS_MAX: usize = 1000;
+
+/// A loop and its connections.
+pub(crate) struct EventLoop {
+    server: Arc<Server>,
+    poll: Poll,
+    mailbox: Arc<Mailbox>,
+    listeners: Vec<Listener>,
+    connections: Vec<Option<Connection>>,
+    free: Vec<usize>,
+    /// Connections to be read from in this turn, and those to be sent to.
+    reading: Vec<usize>,
+    sending: Vec<usize>,
+    /// Connections whose replies wait for the log's thread.
+    waiting: Vec<usize>,
+    /// A buffer lent to sessions while they read.
+    spare: Vec<u8>,
+    next_tick_ms: u64,
+    /// The loop that the next connection is dealt to.
+    next_loop: usize,
+}
+
+impl EventLoop {
+    /// A loop; `listeners` is empty for all but one.
+    pub(crate) fn new(server: Arc<Server>, mut listeners: Vec<Listener>) -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let mailbox = Arc::new(Mailbox::new(Waker::new(poll.registry(), WAKER)?));
+        for (at, listener) in listeners.iter_mut().enumerate() {
+            poll.registry().register(listener.source(), Token(at + 1), Interest::READABLE)?;
+        }
+        assert!(listeners.len() < FIRST_CONNECTION - 1, "there are fewer listeners than tokens for them");
+        Ok(Self {
+            server,
+            poll,
+            mailbox,
+            listeners,
+            connections: Vec::new(),
+            free: Vec::new(),
+            reading: Vec::new(),
+            sending: Vec::new(),
+            waiting: Vec::new(),
+            spare: Vec::new(),
+            next_tick_ms: 0,
+            next_loop: 0,
+        })
+    }
+
+    /// Where it takes messages.
+    pub(crate) fn mailbox(&self) -> Arc<Mailbox> {
+        Arc::clone(&self.mailbox)
+    }
+
+    /// Runs until the server stops.
+    pub(crate) fn run(mut self) {
+        let mut events = Events::with_capacity(EVENTS_MAX);
+        while !self.server.is_stopping() {
+            let patience = if self.reading.is_empty() { self.patience() } else { Duration::ZERO };
+            match self.poll.poll(&mut events, Some(patience)) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                // Nothing can be served without it; the others go on, and the operator sees a dead loop.
+                Err(error) => panic!("epoll failed: {error}"),
+            }
+            self.turn(&events);
+        }
+        self.finish();
+    }
+
+    /// How long to sleep at most.
+    fn patience(&self) -> Duration {
+        let now_ms = self.server.db.now_ms();
+        Duration::from_millis(self.next_tick_ms.saturating_sub(now_ms).clamp(1, TICK_MS))
+    }
+
+    fn turn(&mut self, events: &Events) {
+        let now_ms = self.server.db.now_ms();
+        let mut reading = std::mem::take(&mut self.reading);
+        for event in events {
+            match event.token() {
+                WAKER => {}
+                Token(at) if at < FIRST_CONNECTION => self.accept(at - 1),
+                Token(at) => self.note(event, at - FIRST_CONNECTION, &mut reading),
+            }
+        }
+        for message in self.mailbox.take() {
+            self.take_message(message, now_ms, &mut reading);
+        }
+        for at in reading.drain(..) {
+            self.receive(at, now_ms);
+        }
+        if now_ms >= self.next_tick_ms {
+            self.tick(now_ms);
+        }
+        // Keeps the allocation; new entries were put into `self.reading` meanwhile.
+        reading.append(&mut self.reading);
+        self.reading = reading;
+        self.settle();
+        let mut sending = std::mem::take(&mut self.sending);
+        for at in sending.drain(..) {
+            self.send(at, now_ms);
+        }
+        sending.append(&mut self.sending);
+        self.sending = sending;
+    }
+
+    /// Notes what epoll says of a connection.
+    fn note(&mut self, event: &Event, at: usize, reading: &mut Vec<usize>) {
+        let Some(Some(connection)) = self.connections.get_mut(at) else { return };
+        if event.is_readable() || event.is_read_closed() || event.is_error() {
+            connection.readable = true;
+            reading.push(at);
+        }
+        if event.is_writable() && !connection.writable {
+            connection.writable = true;
+            self.list(at);
+        }
+    }
+
+    /// The connection has something to send, perhaps.
+    fn list(&mut self, at: usize) {
+        if let Some(Some(connection)) = self.connections.get_mut(at)
+            && !connection.listed
+        {
+            connection.listed = true;
+            self.sending.push(at);
+        }
+    }
+
+    fn receive(&mut self, at: usize, now_ms: u64) {
+        let Some(Some(connection)) = self.connections.get_mut(at) else { return };
+        if !connection.receive(&self.server, &mut self.spare, now_ms) {
+            return self.drop_connection(at);
+        }
+        if connection.readable && !connection.session.is_full() {
+            self.reading.push(at);
+        }
+        self.list(at);
+    }
+
+    /// One write to the log for all that was run in this turn.
+    fn settle(&mut self) {
+        let db = &self.server.db;
+        let gated = |at: &usize| {
+            self.connections[*at].as_ref().is_some_and(|connection| connection.session.output.is_gated_by_disk())
+        };
+        if self.sending.iter().any(gated) {
+            db.request_sync();
+        }
+        if db.appendfsync() != ramekin::log::AppendFsync::Always
+            && let Err(error) = db.write_log()
+        {
+            let reason = db.log_failed().unwrap_or_else(|| error.to_string());
+            for connection in self.connections.iter_mut().flatten() {
+                connection.session.output.fail(db, &reason);
+            }
+        }
+    }
+
+    fn send(&mut self, at: usize, now_ms: u64) {
+        let Some(Some(connection)) = self.connections.get_mut(at) else { return };
+        connection.listed = false;
+        if !connection.send(&self.server, now_ms) {
+            return self.drop_connection(at);
+        }
+        if connection.session.output.is_gated() {
+            self.waiting.push(at);
+        }
+    }
+
+    fn take_message(&mut self, message: Message, now_ms: u64, reading: &mut Vec<usize>) {
+        match message {
+            Message::Accepted(accepted) => {
+                if let Some(at) = self.adopt(accepted) {
+                    reading.push(at);
+                }
+            }
+            Message::Served { token, id, wait, served } => {
+                let server = Arc::clone(&self.server);
+                self.with(token, id, |session| session.served(&server, wait, &served, now_ms));
+            }
+            Message::Append { token, id, bytes } => self.with(token, id, |session| session.append(&bytes)),
+            Message::Kill { token, id } => self.with(token, id, |_| {}),
+            Message::Unblock { token, id, with_error } => {
+                let server = Arc::clone(&self.server);
+                self.with(token, id, |session| session.unblock_by_request(&server, with_error, now_ms));
+            }
+            Message::LogProgress => self.log_progress(now_ms),
+        }
+    }
+
+    fn log_progress(&mut self, now_ms: u64) {
+        let server = Arc::clone(&self.server);
+        for at in std::mem::take(&mut self.waiting) {
+            if let Some(Some(connection)) = self.connections.get_mut(at) {
+                connection.session.log_progress(&server, now_ms);
+                self.list(at);
+            }
+        }
+        // Clients that wait for the disk itself (WAITAOF) are few and not in the list.
+        if server.clients.blocked.load(Relaxed) > 0 {
+            for at in 0..self.connections.len() {
+                if let Some(Some(connection)) = self.connections.get_mut(at)
+                    && connection.session.client().blocked.load(Relaxed)
+                {
+                    connection.session.log_progress(&server, now_ms);
+                    self.list(at);
+                }
+            }
+        }
+    }
+
+    /// Does something with the session of a client, if it is still there, and looks at its output afterwards.
+    fn with(&mut self, token: usize, id: u64, act: impl FnOnce(&mut crate::session::Session)) {
+        if let Some(Some(connection)) = self.connections.get_mut(token)
+            && connection.session.client().id == id
+        {
+            act(&mut connection.session);
+            self.list(token);
+        }
+    }
+
+    fn accept(&mut self, listener: usize) {
+        let keepalive_s = self.server.config.snapshot().tcp_keepalive_s();
+        for _ in 0..ACCEPTS_MAX {
+            match self.listeners[listener].accept(keepalive_s) {
+                Ok(accepted) => self.deal(accepted),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                // A connection that is gone already, or no descriptors left: the others go on.
+                Err(_) => break,
+            }
+        }
+        // More may wait, and epoll tells only of changes: ask to be told again.
+        let source = self.listeners[listener].source();
+        let _ = self.poll.registry().reregister(source, Token(listener + 1), Interest::READABLE);
+    }
+
+    /// Gives a connection to the next loop, or turns it away.
+    fn deal(&mut self, mut accepted: Accepted) {
+        if let Some(refusal) = self.refusal(&accepted) {
+            self.server.stats.rejected_connections.fetch_add(1, Relaxed);
+            // Said once and without waiting; the connection closes either way.
+            let _ = accepted.stream.write(refusal.as_bytes());
+            return;
+        }
+        self.server.stats.connections.fetch_add(1, Relaxed);
+        let loops = self.server.loops.lock();
+        self.next_loop = (self.next_loop + 1) % loops.len();
+        loops[self.next_loop].send(Message::Accepted(accepted));
+    }
+
+    fn refusal(&self, accepted: &Accepted) -> Option<String> {
+        let server = &self.server;
+        if server.clients.len() >= server.config.hot().maxclients() {
+            return Some("-ERR max number of clients reached\r\n".to_owned());
+        }
+        let config = server.config.snapshot();
+        let open = config.protected_mode() && config.bind_is_default() && config.requirepass().is_none();
+        (open && !accepted.local).then(|| {
+            "-DENIED Ramekin is running in protected mode because protected mode is enabled and no password is set for the default user. In this mode connections are only accepted from the loopback interface. Set a password with `requirepass`, or name the addresses to listen on with `bind`, or turn this off with `protected-mode no`.\r\n".to_owned()
+        })
+    }
+
+    /// Takes a connection in. Returns where it lies.
+    fn adopt(&mut self, accepted: Accepted) -> Option<usize> {
+        let Accepted { mut stream, addr, laddr, local } = accepted;
+        let at = self.free.pop().unwrap_or_else(|| {
+            self.connections.push(None);
+            self.connections.len() - 1
+        });
+        let token = Token(at + FIRST_CONNECTION);
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        if self.poll.registry().register(stream.source(), token, interest).is_err() {
+            self.free.push(at);
+            return None;
+        }
+        let client = Arc::new(Client {
+            id: self.server.clients.next_id(),
+            addr,
+            laddr,
+            fd: stream.fd(),
+            connected_ms: self.server.db.now_ms(),
+            unix: matches!(stream, Stream::Unix(_)),
+            local,
+            name: Mutex::default(),
+            library: Mutex::default(),
+            active_ms: AtomicU64::new(self.server.db.now_ms()),
+            db: AtomicU32::new(0),
+            last_command: AtomicU32::new(0),
+            protocol: AtomicU32::new(2),
+            multi: AtomicU32::new(0),
+            watching: AtomicU32::new(0),
+            query_bytes: AtomicU64::new(0),
+            query_free_bytes: AtomicU64::new(0),
+            output_bytes: AtomicU64::new(0),
+            in_bytes: AtomicU64::new(0),
+            out_bytes: AtomicU64::new(0),
+            commands: AtomicU64::new(0),
+            blocked: AtomicBool::new(false),
+            no_evict: AtomicBool::new(false),
+            no_touch: AtomicBool::new(false),
+            monitor: AtomicBool::new(false),
+            killed: AtomicBool::new(false),
+            mailbox: self.mailbox(),
+            token: at,
+        });
+        self.server.clients.add(&client);
+        self.connections[at] = Some(Connection::new(stream, &self.server, client));
+        Some(at)
+    }
+
+    fn drop_connection(&mut self, at: usize) {
+        if let Some(mut connection) = self.connections[at].take() {
+            // It fails only for a socket that is not registered.
+            let _ = self.poll.registry().deregister(connection.stream.source());
+            connection.session.end(&self.server);
+            self.free.push(at);
+        }
+    }
+
+    /// Looks at time-outs.
+    fn tick(&mut self, now_ms: u64) {
+        let server = Arc::clone(&self.server);
+        let timeout_ms = u64::from(server.config.hot().timeout_s()) * 1000;
+        let mut next_ms = now_ms + TICK_MS;
+        for at in 0..self.connections.len() {
+            let Some(Some(connection)) = self.connections.get_mut(at) else { continue };
+            if connection.session.is_idle(timeout_ms, now_ms) {
+                self.drop_connection(at);
+                continue;
+            }
+            let before = connection.session.output.len();
+            connection.session.tick(&server, now_ms);
+            if let Some(at_ms) = connection.session.deadline_ms() {
+                next_ms = next_ms.min(at_ms.max(now_ms + 1));
+            }
+            if connection.readable {
+                self.reading.push(at);
+            }
+            let connection = self.connections[at].as_mut().expect("it was there a moment ago");
+            if connection.session.output.len() != before || before != 0 {
+                self.list(at);
+            }
+        }
+        self.next_tick_ms = next_ms;
+        if self.listeners.is_empty() {
+            return;
+        }
+        let stats = &server.stats;
+        let totals = [&stats.processed, &stats.in_bytes, &stats.out_bytes].map(|counter| counter.load(Relaxed));
+        stats.rates.sample(now_ms, totals);
+    }
+
+    /// The server stops: what was answered is sent, as far as sockets take it.
+    fn finish(&mut self) {
+        let now_ms = self.server.db.now_ms();
+        if self.server.db.sync_log().is_ok() {
+            for connection in self.connections.iter_mut().flatten() {
+                connection.send(&self.server, now_ms);
+            }
+        }
+        for at in 0..self.connections.len() {
+            self.drop_connection(at);
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! Starting and ending a server.
+
+use crate::config::{AppendFsync, Config, Loaded, SharedConfig};
+use crate::error::Error;
+use crate::net::{EventLoop, Listener, listen};
+use crate::server::{Server, Stop};
+use ramekin::log::AppendFsync as LogSync;
+use ramekin::{Database, Options};
+use std::io::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::thread::JoinHandle;
+
+/// Runs a server until it is told to stop: by SIGTERM, SIGINT or SHUTDOWN.
+///
+/// # Errors
+/// One line that says what to do: the data folder cannot be used, an address cannot be listened on, or what was not on
+/// disk yet could not be brought there at the end.
+pub fn serve(loaded: Loaded) -> Result<(), Error> {
+    let config = &loaded.config;
+    for warning in &loaded.warnings {
+        say(&format!("warning: {warning}"));
+    }
+    let listeners = listen(config)?;
+    let db = open(config)?;
+    report_recovery(&db);
+    let addresses: Vec<String> = listeners.iter().map(Listener::describe).collect();
+    let sockets: Vec<_> = listeners.iter().filter_map(|listener| listener.path().map(Path::to_owned)).collect();
+    let loops = config.io_threads().max(1);
+    let pidfile = config.pidfile();
+    let server = Arc::new(Server::new(db, SharedConfig::from(loaded)));
+    apply_settings(&server, &server.config.snapshot());
+    crate::command::register_hooks(&server);
+    let threads = start_loops(&server, listeners, loops)?;
+    let signals = watch_signals(&server)?;
+    if let Some(path) = &pidfile {
+        write_pidfile(path);
+    }
+    say(&format!("ready to accept connections on {}", addresses.join(", ")));
+    if let Some(first) = addresses.first() {
+        say(&format!("connect with: redis-cli -p {}", first.rsplit(':').next().unwrap_or(first)));
+    }
+    let stop = server.wait_for_stop();
+    let ended = end(&server, threads, stop);
+    signals.close();
+    for path in sockets.iter().chain(&pidfile) {
+        // Whoever removed it before us wanted it gone.
+        let _ = std::fs::remove_file(path);
+    }
+    ended
+}
+
+fn open(config: &Config) -> Result<Database, Error> {
+    let options = Options {
+        databases: u32::try_from(config.databases()).unwrap_or(16),
+        appendfsync: log_sync(config.appendfsync()),
+        ..Options::default()
+    };
+    if !config.appendonly() {
+        return Database::memory(&options).map_err(|error| Error(error.to_string()));
+    }
+    let dir = config.dir();
+    std::fs::create_dir_all(&dir).map_err(|error| {
+        Error(format!("cannot make the data folder {}: {error}: check `dir`", dir.display()))
+    })?;
+    Database::open_with(&dir, &options).map_err(|error| Error(format!("{}: {error}", dir.display())))
+}
+
+pub(crate) fn log_sync(fsync: AppendFsync) -> LogSync {
+    match fsync {
+        AppendFsync::Always => LogSync::Always,
+        AppendFsync::EverySec => LogSync::Everysec,
+        AppendFsync::No => LogSync::No,
+    }
+}
+
+/// The directives that [`apply_settings`] hands over.
+pub(crate) const ENGINE_DIRECTIVES: &[&str] = &[
+    "list-max-listpack-size",
+    "hash-max-listpack-entries",
+    "hash-max-listpack-value",
+    "proto-max-bulk-len",
+    "maxmemory-policy",
+    "lfu-log-factor",
+    "lfu-decay-time",
+];
+
+/// Hands the engine's settings over from the configuration.
+pub(crate) fn apply_settings(server: &Server, config: &Config) {
+    let settings = server.db.settings();
+    settings.list_max_listpack_size.store(config.list_max_listpack_size(), Relaxed);
+    settings.hash_max_listpack_entries.store(config.hash_max_listpack_entries(), Relaxed);
+    let value = usize::try_from(config.hash_max_listpack_value()).unwrap_or(usize::MAX);
+    settings.hash_max_listpack_value.store(value, Relaxed);
+    settings.string_bytes_max.store(config.proto_max_bulk_len(), Relaxed);
+    settings.lfu.store(config.maxmemory_policy().ends_with("-lfu"), Relaxed);
+    settings.lfu_log_factor.store(config.lfu_log_factor(), Relaxed);
+    settings.lfu_decay_minutes.store(config.lfu_decay_minutes(), Relaxed);
+}
+
+fn report_recovery(db: &Database) {
+    let Some(recovery) = db.recovery() else { return };
+    let cut = recovery.cut.as_ref().map_or_else(String::new, |cut| {
+        format!(
+            "; a torn end of {} bytes was cut from {} at {}: {} (nothing acknowledged as durable was in it)",
+            cut.bytes, cut.file, cut.offset, cut.reason
+        )
+    });
+    say(&format!("{} records read from the log{cut}", recovery.records));
+}
+
+fn start_loops(
+    server: &Arc<Server>,
+    listeners: Vec<Listener>,
+    loops: usize,
+) -> Result<Vec<JoinHandle<()>>, Error> {
+    let failed = |error: std::io::Error| Error(format!("cannot start an event loop: {error}"));
+    let mut listeners = Some(listeners);
+    let made: Result<Vec<EventLoop>, _> = (0..loops)
+        .map(|_| EventLoop::new(Arc::clone(server), listeners.take().unwrap_or_default()).map_err(failed))
+        .collect();
+    let made = made?;
+    *server.loops.lock() = made.iter().map(EventLoop::mailbox).collect();
+    let mailboxes: Vec<_> = made.iter().map(EventLoop::mailbox).collect();
+    server.db.on_log_progress(Box::new(move || mailboxes.iter().for_each(|mailbox| mailbox.note_progress())));
+    made.into_iter()
+        .enumerate()
+        .map(|(at, event_loop)| {
+            std::thread::Builder::new()
+                .name(format!("loop-{at}"))
+                .spawn(move || event_loop.run())
+                .map_err(failed)
+        })
+        .collect()
+}
+
+fn watch_signals(server: &Arc<Server>) -> Result<signal_hook::iterator::Handle, Error> {
+    use signal_hook::consts::{SIGINT, SIGTERM};
+    let failed = |error: std::io::Error| Error(format!("cannot watch for signals: {error}"));
+    let mut signals = signal_hook::iterator::Signals::new([SIGTERM, SIGINT]).map_err(failed)?;
+    let (handle, server) = (signals.handle(), Arc::clone(server));
+    std::thread::Builder::new()
+        .name("signals".to_owned())
+        .spawn(move || {
+            if let Some(signal) = signals.forever().next() {
+                say(if signal == SIGINT { "SIGINT: stopping" } else { "SIGTERM: stopping" });
+                server.request_stop(Stop { save: true });
+            }
+        })
+        .map_err(failed)?;
+    Ok(handle)
+}
+
+fn end(server: &Arc<Server>, threads: Vec<JoinHandle<()>>, stop: Stop) -> Result<(), Error> {
+    server.wake_loops();
+    let mut broken = false;
+    for thread in threads {
+        broken |= thread.join().is_err();
+    }
+    let closed = server.db.close();
+    if let (true, Err(error)) = (stop.save, closed) {
+        return Err(Error(format!("stopped, but the last changes may not be on disk: {error}")));
+    }
+    if broken {
+        return Err(Error("an event loop ended by a defect; everything that was acknowledged is on disk".to_owned()));
+    }
+    say("stopped, everything is on disk");
+    Ok(())
+}
+
+fn write_pidfile(path: &Path) {
+    if let Err(error) = std::fs::write(path, format!("{}\n", std::process::id())) {
+        say(&format!("warning: cannot write the pid file {}: {error}", path.display()));
+    }
+}
+
+/// One line for the operator.
+fn say(text: &str) {
+    // Nobody may be listening.
+    let _ = writeln!(std::io::stderr(), "ramekin: {text}");
+}

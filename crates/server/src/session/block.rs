@@ -1,0 +1,170 @@
+//! Commands that wait: for a key, or for the disk.
+
+use super::peer::Peer;
+use super::{Replier, Session};
+use crate::net::Message;
+use crate::server::Server;
+use ramekin::command::Command;
+use ramekin::{Reply, Served, Waiter};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+/// What a blocked client waits for.
+pub(super) enum Blocked {
+    /// For a key, in the engine.
+    Key { waiter: Arc<Waiter>, wait: u64, deadline_ms: Option<u64>, null_array: bool },
+    /// For the disk to have this LSN (WAITAOF).
+    Durable { lsn: u64, deadline_ms: Option<u64> },
+}
+
+impl Blocked {
+    pub(super) fn deadline_ms(&self) -> Option<u64> {
+        match self {
+            Blocked::Key { deadline_ms, .. } | Blocked::Durable { deadline_ms, .. } => *deadline_ms,
+        }
+    }
+}
+
+fn deadline(peer: &Peer, timeout_ms: u64) -> Option<u64> {
+    (timeout_ms != 0).then(|| peer.caller.now_ms.saturating_add(timeout_ms))
+}
+
+impl Session {
+    /// Runs a command that may wait for a key.
+    pub(super) fn run_or_block(&mut self, server: &Arc<Server>, command: &'static Command, args: &[&[u8]]) -> u64 {
+        self.waits += 1;
+        let (wait, client) = (self.waits, Arc::clone(&self.peer.client));
+        let deliver = Box::new(move |served: Served| {
+            client.mailbox.send(Message::Served { token: client.token, id: client.id, wait, served });
+        });
+        let mut out = Replier::new(&mut self.output.bytes, self.peer.protocol);
+        let (ran, waiter) = server.db.run_or_wait(&mut self.peer.caller, command, args, &mut out, deliver);
+        if let Some(waiter) = waiter {
+            let timeout_ms = ran.blocked.map_or(0, |(_, timeout_ms)| timeout_ms);
+            let null_array = !matches!(command.spec.name, "blmove" | "brpoplpush");
+            self.blocked =
+                Some(Blocked::Key { waiter, wait, deadline_ms: deadline(&self.peer, timeout_ms), null_array });
+            self.note_blocked(server, true);
+        } else {
+            self.peer.last_write_lsn = self.peer.last_write_lsn.max(ran.lsn);
+        }
+        ran.lsn
+    }
+
+    /// The engine has run the command that this client waited with.
+    pub(crate) fn served(&mut self, server: &Arc<Server>, wait: u64, (response, lsn): &Served, now_ms: u64) {
+        if !matches!(self.blocked, Some(Blocked::Key { wait: mine, .. }) if mine == wait) {
+            return;
+        }
+        let from = self.unblock(server);
+        response.write_to(&mut Replier::new(&mut self.output.bytes, self.peer.protocol));
+        self.peer.last_write_lsn = self.peer.last_write_lsn.max(*lsn);
+        self.finish(server, from, *lsn);
+        self.advance(server, now_ms);
+    }
+
+    /// Waits until the log is on disk up to this client's last change.
+    pub(super) fn block_until_durable(&mut self, server: &Arc<Server>, timeout_ms: u64) {
+        let lsn = self.peer.last_write_lsn;
+        self.blocked = Some(Blocked::Durable { lsn, deadline_ms: deadline(&self.peer, timeout_ms) });
+        self.note_blocked(server, true);
+        server.db.request_sync();
+    }
+
+    /// The log has come further, or failed.
+    pub(crate) fn log_progress(&mut self, server: &Arc<Server>, now_ms: u64) {
+        if let Some(reason) = server.db.log_failed() {
+            self.output.fail(&server.db, &reason);
+        }
+        if let Some(Blocked::Durable { lsn, .. }) = self.blocked
+            && (server.db.durable_lsn() >= lsn || server.db.log_failed().is_some())
+        {
+            self.answer_durable(server, lsn);
+            self.advance(server, now_ms);
+        }
+    }
+
+    /// Ends a wait whose time has come.
+    pub(super) fn expire_wait(&mut self, server: &Arc<Server>, now_ms: u64) {
+        let Some(blocked) = &self.blocked else { return };
+        if blocked.deadline_ms().is_none_or(|at| now_ms < at) {
+            return;
+        }
+        match blocked {
+            Blocked::Durable { lsn, .. } => {
+                let lsn = *lsn;
+                self.answer_durable(server, lsn);
+            }
+            Blocked::Key { waiter, null_array, .. } => {
+                let null_array = *null_array;
+                // If it is just being served, the answer is on its way.
+                if !server.db.give_up(waiter) {
+                    return;
+                }
+                let from = self.unblock(server);
+                let mut out = Replier::new(&mut self.output.bytes, self.peer.protocol);
+                if null_array { out.null_array() } else { out.null() }
+                self.finish(server, from, 0);
+            }
+        }
+        self.advance(server, now_ms);
+    }
+
+    /// `CLIENT UNBLOCK`: ends the wait as if its time had come, or with an error.
+    pub(crate) fn unblock_by_request(&mut self, server: &Arc<Server>, with_error: bool, now_ms: u64) {
+        let Some(Blocked::Key { waiter, null_array, .. }) = &self.blocked else { return };
+        let null_array = *null_array;
+        if !server.db.give_up(waiter) {
+            return;
+        }
+        let from = self.unblock(server);
+        let mut out = Replier::new(&mut self.output.bytes, self.peer.protocol);
+        if with_error {
+            out.error("UNBLOCKED client unblocked via CLIENT UNBLOCK");
+        } else if null_array {
+            out.null_array();
+        } else {
+            out.null();
+        }
+        self.finish(server, from, 0);
+        self.advance(server, now_ms);
+    }
+
+    /// The connection ends: nobody waits any more.
+    pub(super) fn cancel_wait(&mut self, server: &Server) {
+        if let Some(Blocked::Key { waiter, .. }) = &self.blocked {
+            // An answer that is on its way finds nobody; what it took from the key is logged, as with any client that
+            // closes before it reads.
+            let _ = server.db.give_up(waiter);
+        }
+        if self.blocked.take().is_some() {
+            self.note_blocked(server, false);
+        }
+    }
+
+    fn answer_durable(&mut self, server: &Arc<Server>, lsn: u64) {
+        let from = self.unblock(server);
+        let durable = i64::from(server.db.durable_lsn() >= lsn);
+        let mut out = Replier::new(&mut self.output.bytes, self.peer.protocol);
+        out.array(2);
+        out.int(durable);
+        out.int(0);
+        self.finish(server, from, 0);
+    }
+
+    /// Ends the wait; returns where the reply begins.
+    fn unblock(&mut self, server: &Server) -> usize {
+        self.blocked = None;
+        self.note_blocked(server, false);
+        self.output.bytes.len()
+    }
+
+    fn note_blocked(&self, server: &Server, blocked: bool) {
+        self.peer.client.blocked.store(blocked, Relaxed);
+        if blocked {
+            server.clients.blocked.fetch_add(1, Relaxed);
+        } else {
+            server.clients.blocked.fetch_sub(1, Relaxed);
+        }
+    }
+}

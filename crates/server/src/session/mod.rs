@@ -1,0 +1,239 @@
+//! One connection without its socket: bytes, time, wake-ups and completions in, bytes out.
+//!
+//! [`Session`] owns the buffers and the order of things: decode, run, hold replies back until the log has come far enough.
+//! [`Peer`] is what a command's handler sees of the client. Neither knows sockets or has a clock of its own.
+
+mod block;
+mod execute;
+mod output;
+mod peer;
+mod replier;
+
+pub(crate) use output::Output;
+pub use peer::{Durability, Peer, Queued, ReplyMode, Transaction, Watching};
+pub use replier::Replier;
+
+use crate::clients::Client;
+use crate::server::Server;
+use block::Blocked;
+use ramekin_resp::{Batch, Decoder, Limits};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+/// Commands decoded and prefetched together.
+const BATCH_COMMANDS_MAX: usize = 64;
+/// What a read asks for, and what an idle connection does not keep.
+const READ_BYTES: usize = 16 * 1024;
+/// A query buffer is not grown further for what was only announced.
+const GROWTH_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// The state of one connection.
+pub(crate) struct Session {
+    peer: Peer,
+    decoder: Decoder,
+    batch: Batch,
+    /// Commands of `batch` that have been run.
+    ran: usize,
+    /// Received bytes; only the first `filled` mean something.
+    input: Vec<u8>,
+    filled: usize,
+    pub(crate) output: Output,
+    blocked: Option<Blocked>,
+    /// Counts blocked commands, so that a late answer is known.
+    waits: u64,
+    /// A protocol error that is told once everything before it has been.
+    broken: bool,
+    /// Since when the output is above its soft limit, in ms.
+    over_soft_since_ms: Option<u64>,
+}
+
+/// What the socket should do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// Go on reading and writing.
+    Open,
+    /// Send what is in the output and close.
+    Close,
+    /// Close now.
+    Drop,
+}
+
+impl Session {
+    /// The session of a client that has just connected.
+    pub(crate) fn new(server: &Server, client: Arc<Client>) -> Self {
+        Self {
+            peer: Peer::new(server, client),
+            decoder: Decoder::new(),
+            batch: Batch::new(),
+            ran: 0,
+            input: Vec::new(),
+            filled: 0,
+            output: Output::default(),
+            blocked: None,
+            waits: 0,
+            broken: false,
+            over_soft_since_ms: None,
+        }
+    }
+
+    /// The client as others see it.
+    pub(crate) fn client(&self) -> &Arc<Client> {
+        &self.peer.client
+    }
+
+    /// Room to read into. `spare` is a buffer of the event loop that is lent to sessions without input of their own.
+    pub(crate) fn room(&mut self, spare: &mut Vec<u8>) -> &mut [u8] {
+        if self.input.is_empty() {
+            std::mem::swap(&mut self.input, spare);
+        }
+        let wanted = self.decoder.needs().clamp(READ_BYTES, GROWTH_BYTES_MAX);
+        if self.input.len() - self.filled < READ_BYTES / 4 || self.decoder.needs() > self.input.len() - self.filled {
+            let doubled = self.input.len().min(GROWTH_BYTES_MAX);
+            self.input.resize(self.filled + wanted.max(doubled), 0);
+        }
+        &mut self.input[self.filled..]
+    }
+
+    /// Takes in what was read, and gives the lent buffer back if nothing is left in it.
+    pub(crate) fn received(&mut self, server: &Arc<Server>, bytes: usize, now_ms: u64) {
+        self.filled += bytes;
+        self.peer.client.active_ms.store(now_ms, Relaxed);
+        self.peer.client.in_bytes.fetch_add(bytes as u64, Relaxed);
+        self.advance(server, now_ms);
+    }
+
+    /// Returns the input buffer to the loop if the session does not need it.
+    pub(crate) fn give_back(&mut self, spare: &mut Vec<u8>) {
+        if self.filled == 0 && !self.input.is_empty() {
+            let buffer = std::mem::take(&mut self.input);
+            if spare.is_empty() && buffer.len() <= READ_BYTES * 4 {
+                *spare = buffer;
+            }
+        }
+    }
+
+    /// Runs what can be run: until the input is used up, or a command blocks, or the client is paused or to be closed.
+    pub(crate) fn advance(&mut self, server: &Arc<Server>, now_ms: u64) {
+        let limits = Limits {
+            bulk_bytes_max: usize::try_from(server.config.hot().proto_max_bulk_len()).unwrap_or(usize::MAX),
+            authenticated: self.peer.authenticated,
+            ..Limits::default()
+        };
+        self.peer.caller.now_ms = now_ms;
+        while self.may_run() {
+            let mut failure = None;
+            if self.ran == self.batch.len() {
+                self.drop_run();
+                let (input, filled) = (&mut self.input, self.filled);
+                failure = self.decoder.decode(&mut input[..filled], &limits, BATCH_COMMANDS_MAX, &mut self.batch).err();
+            }
+            if self.batch.is_empty() {
+                if let Some(error) = failure {
+                    self.broken = true;
+                    server.stats.count_error(b"ERR");
+                    self.output.protocol_error(&self.peer, error);
+                    self.peer.closing = true;
+                }
+                break;
+            }
+            self.run_batch(server, now_ms);
+            if self.peer.authenticated != limits.authenticated {
+                return self.advance(server, now_ms);
+            }
+        }
+        self.drop_run();
+        self.peer.publish(self.filled, self.input.len() - self.filled, self.output.len());
+    }
+
+    fn may_run(&self) -> bool {
+        self.blocked.is_none() && !self.peer.closing && !self.peer.stalled && !self.broken
+    }
+
+    /// Drops the bytes of commands that have been run from the input.
+    fn drop_run(&mut self) {
+        if self.ran < self.batch.len() {
+            return;
+        }
+        let done = self.decoder.boundary();
+        self.batch.clear();
+        self.ran = 0;
+        if done > 0 {
+            self.input.copy_within(done..self.filled, 0);
+            self.filled -= done;
+            self.decoder.consumed(done);
+        }
+        if self.filled == 0 && self.input.len() > READ_BYTES * 4 {
+            self.input = Vec::new();
+        }
+    }
+
+    /// True if the client has sent more than it may at once.
+    pub(crate) fn is_over_query_limit(&self, server: &Server) -> bool {
+        let queued = self.peer.transaction.as_ref().map_or(0, |transaction| transaction.bytes);
+        (self.filled + queued) as u64 > server.config.hot().query_buffer_limit()
+    }
+
+    /// True if the client has left more unread than it may.
+    pub(crate) fn is_over_output_limit(&mut self, server: &Server, now_ms: u64) -> bool {
+        let limit = server.config.hot().output_limit(if self.peer.monitor { 1 } else { 0 });
+        let pending = self.output.len() as u64;
+        if limit.hard_bytes != 0 && pending >= limit.hard_bytes {
+            return true;
+        }
+        if limit.soft_bytes == 0 || pending < limit.soft_bytes {
+            self.over_soft_since_ms = None;
+            return false;
+        }
+        let since = *self.over_soft_since_ms.get_or_insert(now_ms);
+        now_ms - since > limit.soft_seconds * 1000
+    }
+
+    /// Whether enough input waits that reading more would be of no use.
+    pub(crate) fn is_full(&self) -> bool {
+        !self.may_run() && self.filled >= READ_BYTES * 16
+    }
+
+    /// Time has passed: a wait may be over, a pause may have ended.
+    pub(crate) fn tick(&mut self, server: &Arc<Server>, now_ms: u64) {
+        self.expire_wait(server, now_ms);
+        if self.peer.stalled && !self.peer.closing {
+            self.peer.stalled = false;
+            self.advance(server, now_ms);
+        }
+    }
+
+    /// When the session next wants to be ticked; none: whenever.
+    pub(crate) fn deadline_ms(&self) -> Option<u64> {
+        self.blocked.as_ref().and_then(Blocked::deadline_ms)
+    }
+
+    /// True if nothing was asked for `timeout` and the client does not wait for anything.
+    pub(crate) fn is_idle(&self, timeout_ms: u64, now_ms: u64) -> bool {
+        timeout_ms != 0
+            && self.blocked.is_none()
+            && !self.peer.monitor
+            && now_ms.saturating_sub(self.peer.client.active_ms.load(Relaxed)) > timeout_ms
+    }
+
+    /// What the socket should do, after the output that may leave has left.
+    pub(crate) fn next(&self) -> Next {
+        if self.peer.client.killed.load(Relaxed) && !self.peer.closing {
+            Next::Drop
+        } else if self.peer.closing {
+            Next::Close
+        } else {
+            Next::Open
+        }
+    }
+
+    /// Appends bytes that are not a reply (MONITOR).
+    pub(crate) fn append(&mut self, bytes: &[u8]) {
+        self.output.push_raw(bytes);
+    }
+
+    /// The connection is gone.
+    pub(crate) fn end(&mut self, server: &Server) {
+        self.cancel_wait(server);
+        self.peer.end(server);
+    }
+}

@@ -1,0 +1,123 @@
+//! Replies on their way out, held back until the log has come far enough.
+//!
+//! What must hold: bytes behind a gate leave only once the log has reached the gate's LSN; bytes leave in order; if the log
+//! fails, what is behind a gate that can never open becomes as many errors as there were replies.
+
+use super::peer::Peer;
+use ramekin::Database;
+use ramekin_resp::{Encoder, ProtocolError};
+use std::collections::VecDeque;
+
+/// An output buffer that was sent is not kept if it is larger.
+const KEPT_BYTES_MAX: usize = 64 * 1024;
+
+/// From this byte on, the output depends on this LSN.
+#[derive(Clone, Copy, Debug)]
+struct Gate {
+    from: usize,
+    lsn: u64,
+    /// Whether the disk has to have it, or only the operating system.
+    disk: bool,
+    /// Replies from here to the next gate.
+    replies: u64,
+}
+
+/// The pending output of one connection.
+#[derive(Default)]
+pub(crate) struct Output {
+    pub(super) bytes: Vec<u8>,
+    sent: usize,
+    gates: VecDeque<Gate>,
+}
+
+impl Output {
+    /// Bytes that are not sent yet.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len() - self.sent
+    }
+
+    /// Whether something waits for the log.
+    pub(crate) fn is_gated(&self) -> bool {
+        !self.gates.is_empty()
+    }
+
+    /// Whether something waits for the disk.
+    pub(crate) fn is_gated_by_disk(&self) -> bool {
+        self.gates.back().is_some_and(|gate| gate.disk)
+    }
+
+    /// The reply that begins at `from` depends on this LSN. Without need it costs a comparison.
+    #[inline]
+    pub(super) fn gate(&mut self, db: &Database, from: usize, lsn: u64, disk: bool) {
+        if let Some(last) = self.gates.back_mut() {
+            // What is handed over goes in one write for the whole batch: one gate is enough. Syncs are slow, so there each
+            // reply leaves as soon as it may.
+            if lsn <= last.lsn || !disk {
+                last.lsn = last.lsn.max(lsn);
+                last.replies += 1;
+                return;
+            }
+        }
+        if !db.is_settled(lsn, disk) {
+            self.gates.push_back(Gate { from, lsn, disk, replies: 1 });
+        }
+    }
+
+    /// What may be sent now.
+    pub(crate) fn sendable(&mut self, db: &Database) -> &[u8] {
+        while self.gates.front().is_some_and(|gate| db.is_settled(gate.lsn, gate.disk)) {
+            self.gates.pop_front();
+        }
+        let end = self.gates.front().map_or(self.bytes.len(), |gate| gate.from);
+        &self.bytes[self.sent..end.max(self.sent)]
+    }
+
+    /// So much of it was sent.
+    pub(crate) fn sent(&mut self, bytes: usize) {
+        self.sent += bytes;
+        if self.sent == self.bytes.len() {
+            self.bytes.clear();
+            self.sent = 0;
+            if self.bytes.capacity() > KEPT_BYTES_MAX {
+                self.bytes = Vec::new();
+            }
+        } else if self.sent > self.bytes.len() / 2 && self.sent > KEPT_BYTES_MAX {
+            self.bytes.drain(..self.sent);
+            self.gates.iter_mut().for_each(|gate| gate.from -= self.sent);
+            self.sent = 0;
+        }
+    }
+
+    /// The log has failed: replies that can never be given are errors now.
+    pub(crate) fn fail(&mut self, db: &Database, reason: &str) {
+        self.sendable(db);
+        let Some(first) = self.gates.front().copied() else { return };
+        let replies: u64 = self.gates.iter().map(|gate| gate.replies).sum();
+        self.bytes.truncate(first.from);
+        self.gates.clear();
+        let text = failed(reason);
+        for _ in 0..replies {
+            Encoder::new(&mut self.bytes, ramekin_resp::Protocol::Resp2).error(&text);
+        }
+    }
+
+    /// Replaces the reply that begins at `from` by the error of a failed log.
+    pub(super) fn fail_one(&mut self, from: usize, reason: &str) {
+        self.bytes.truncate(from);
+        Encoder::new(&mut self.bytes, ramekin_resp::Protocol::Resp2).error(&failed(reason));
+    }
+
+    /// Appends bytes that depend on nothing.
+    pub(super) fn push_raw(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Appends what is said to a client that broke the protocol.
+    pub(super) fn protocol_error(&mut self, peer: &Peer, error: ProtocolError) {
+        Encoder::new(&mut self.bytes, peer.protocol).protocol_error(error);
+    }
+}
+
+fn failed(reason: &str) -> String {
+    format!("MISCONF Errors writing to the AOF file: {reason}")
+}

@@ -1,0 +1,173 @@
+//! What a command's handler sees of the client that sent it.
+
+use crate::clients::Client;
+use crate::command::Row;
+use crate::server::Server;
+use ramekin::{Caller, Watch};
+use ramekin_resp::Protocol;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+/// How durable a change has to be before this client is told of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// As `appendfsync` says.
+    #[default]
+    Server,
+    /// In memory: replies never wait for the log.
+    Memory,
+    /// On disk.
+    Disk,
+}
+
+/// `CLIENT REPLY`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ReplyMode {
+    /// Every command is answered.
+    #[default]
+    On,
+    /// None is.
+    Off,
+    /// The next one is not.
+    SkipNext,
+    /// This one is not.
+    Skip,
+}
+
+/// A command between MULTI and EXEC.
+pub struct Queued {
+    /// Its row.
+    pub row: &'static Row,
+    /// The command and its arguments.
+    pub args: Vec<Box<[u8]>>,
+}
+
+/// A transaction that is being put together.
+#[derive(Default)]
+pub struct Transaction {
+    /// The commands so far.
+    pub queued: Vec<Queued>,
+    /// Bytes of their arguments.
+    pub bytes: usize,
+    /// One of them was refused: EXEC refuses all.
+    pub refused: bool,
+}
+
+/// Keys that are watched for EXEC.
+#[derive(Default)]
+pub struct Watching {
+    pub(crate) watch: Arc<Watch>,
+    /// Database, key, and whether it existed.
+    pub(crate) keys: Vec<(u32, Box<[u8]>, bool)>,
+}
+
+/// The client's side of a session.
+pub struct Peer {
+    /// As others see it.
+    pub client: Arc<Client>,
+    /// Runs commands in the engine; holds the selected database and the time.
+    pub caller: Caller,
+    /// The version of the protocol.
+    pub protocol: Protocol,
+    /// It has given the password, or none is needed.
+    pub authenticated: bool,
+    /// What follows MULTI.
+    pub transaction: Option<Transaction>,
+    /// What WATCH watches.
+    pub watching: Option<Watching>,
+    /// Whether it is answered.
+    pub reply: ReplyMode,
+    /// How long its replies wait.
+    pub durability: Durability,
+    /// Sees every command.
+    pub monitor: bool,
+    /// The connection is closed once what was answered is sent.
+    pub closing: bool,
+    /// It waits for the end of a pause.
+    pub stalled: bool,
+    /// The LSN of its last change.
+    pub last_write_lsn: u64,
+    /// A handler asks for a wait until the log is durable up to `last_write_lsn`, at most so many ms (0: without end).
+    pub wait_durable_ms: Option<u64>,
+    /// A handler ran several commands: the reply depends on this LSN.
+    pub reply_lsn: u64,
+    /// Between MULTI and EXEC handlers run with locks held; they may not look into the database.
+    pub in_exec: bool,
+}
+
+impl Peer {
+    pub(super) fn new(server: &Server, client: Arc<Client>) -> Self {
+        let authenticated = server.config.snapshot().requirepass().is_none();
+        Self {
+            client,
+            caller: Caller::default(),
+            protocol: Protocol::Resp2,
+            authenticated,
+            transaction: None,
+            watching: None,
+            reply: ReplyMode::On,
+            durability: Durability::Server,
+            monitor: false,
+            closing: false,
+            stalled: false,
+            last_write_lsn: 0,
+            wait_durable_ms: None,
+            reply_lsn: 0,
+            in_exec: false,
+        }
+    }
+
+    /// Ends the watch over keys.
+    pub fn unwatch(&mut self, server: &Server) {
+        if let Some(watching) = self.watching.take() {
+            let keys: Vec<_> = watching.keys.into_iter().map(|(db, key, _)| (db, key)).collect();
+            server.db.unwatch(&keys, &watching.watch);
+        }
+        self.client.watching.store(0, Relaxed);
+    }
+
+    /// Back to the state of a new connection (RESET); name, address and id stay with the connection's registry entry.
+    pub fn reset(&mut self, server: &Server) {
+        self.end_transaction(server);
+        if self.monitor {
+            server.monitors.remove(self.client.id);
+            self.monitor = false;
+            self.client.monitor.store(false, Relaxed);
+        }
+        self.caller.db = 0;
+        self.caller.no_touch = false;
+        self.protocol = Protocol::Resp2;
+        self.reply = ReplyMode::On;
+        self.durability = Durability::Server;
+        self.authenticated = server.config.snapshot().requirepass().is_none();
+        self.client.no_touch.store(false, Relaxed);
+        self.client.no_evict.store(false, Relaxed);
+        self.client.name.lock().clear();
+    }
+
+    /// Forgets what MULTI and WATCH began.
+    pub fn end_transaction(&mut self, server: &Server) {
+        self.transaction = None;
+        self.unwatch(server);
+    }
+
+    /// Tells the registry how things are.
+    pub(super) fn publish(&self, query_bytes: usize, query_free_bytes: usize, output_bytes: usize) {
+        let client = &self.client;
+        client.query_bytes.store(query_bytes as u64, Relaxed);
+        client.query_free_bytes.store(query_free_bytes as u64, Relaxed);
+        client.output_bytes.store(output_bytes as u64, Relaxed);
+        client.db.store(self.caller.db, Relaxed);
+        client.protocol.store(if self.protocol == Protocol::Resp3 { 3 } else { 2 }, Relaxed);
+        let multi = self.transaction.as_ref().map_or(0, |transaction| transaction.queued.len() + 1);
+        client.multi.store(u32::try_from(multi).unwrap_or(u32::MAX), Relaxed);
+    }
+
+    pub(super) fn end(&mut self, server: &Server) {
+        self.end_transaction(server);
+        if self.monitor {
+            server.monitors.remove(self.client.id);
+        }
+        server.clients.remove(self.client.id);
+    }
+}

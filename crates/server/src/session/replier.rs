@@ -1,0 +1,95 @@
+//! Replies into the output buffer: the engine's idea of a reply in the protocol's bytes.
+
+use ramekin::Reply;
+use ramekin_resp::Encoder;
+
+/// Writes replies for one client.
+pub struct Replier<'a> {
+    encoder: Encoder<'a>,
+}
+
+impl<'a> Replier<'a> {
+    pub(crate) fn new(out: &'a mut Vec<u8>, protocol: ramekin_resp::Protocol) -> Self {
+        Self { encoder: Encoder::new(out, protocol) }
+    }
+
+    /// Changes the protocol for what follows (HELLO).
+    pub fn set_protocol(&mut self, protocol: ramekin_resp::Protocol) {
+        self.encoder.protocol = protocol;
+    }
+
+    /// Bytes written so far, in the whole buffer.
+    pub(crate) fn written(&self) -> usize {
+        self.encoder.out.len()
+    }
+
+    /// The buffer from this offset on.
+    pub(crate) fn since(&self, from: usize) -> &[u8] {
+        &self.encoder.out[from..]
+    }
+
+    /// A big number, as decimal digits.
+    pub fn big_number(&mut self, digits: &str) {
+        self.encoder.big_number(digits);
+    }
+
+    /// Bytes that are a reply already.
+    pub fn raw(&mut self, bytes: &[u8]) {
+        self.encoder.out.extend_from_slice(bytes);
+    }
+}
+
+impl Reply for Replier<'_> {
+    #[inline]
+    fn resp3(&self) -> bool {
+        self.encoder.protocol == ramekin_resp::Protocol::Resp3
+    }
+    #[inline]
+    fn simple(&mut self, text: &str) {
+        self.encoder.simple(text);
+    }
+    fn error(&mut self, text: &str) {
+        self.encoder.error(text);
+    }
+    #[inline]
+    fn int(&mut self, value: i64) {
+        self.encoder.int(value);
+    }
+    #[inline]
+    fn bulk(&mut self, bytes: &[u8]) {
+        self.encoder.bulk(bytes);
+    }
+    #[inline]
+    fn null(&mut self) {
+        self.encoder.null();
+    }
+    fn null_array(&mut self) {
+        self.encoder.null_array();
+    }
+    #[inline]
+    fn array(&mut self, len: usize) {
+        self.encoder.array(len);
+    }
+    fn map(&mut self, pairs: usize) {
+        self.encoder.map(pairs);
+    }
+    fn set(&mut self, len: usize) {
+        self.encoder.set(len);
+    }
+    fn push(&mut self, len: usize) {
+        self.encoder.push(len);
+    }
+    fn double(&mut self, value: f64) {
+        self.encoder.double(value);
+    }
+    fn boolean(&mut self, value: bool) {
+        self.encoder.boolean(value);
+    }
+    fn verbatim(&mut self, format: &str, text: &[u8]) {
+        self.encoder.verbatim(format, text);
+    }
+    #[inline]
+    fn ok(&mut self) {
+        self.encoder.out.extend_from_slice(ramekin_resp::shared::OK);
+    }
+}
