@@ -49,9 +49,16 @@ def test_the_first_key_of_the_command_wins_when_several_are_ready(client, connec
     assert waiter.read() == [b"first", b"1"]
 
 
-@pytest.mark.parametrize("command", [
-    ["BLPOP", "k", 0.1], ["BRPOP", "k", 0.1], ["BLMPOP", 0.1, 1, "k", "LEFT"], ["BLMOVE", "k", "d", "LEFT", "RIGHT", 0.1], ["BRPOPLPUSH", "k", "d", 0.1],
-])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["BLPOP", "k", 0.1],
+        ["BRPOP", "k", 0.1],
+        ["BLMPOP", 0.1, 1, "k", "LEFT"],
+        ["BLMOVE", "k", "d", "LEFT", "RIGHT", 0.1],
+        ["BRPOPLPUSH", "k", "d", 0.1],
+    ],
+)
 def test_a_timeout_ends_the_wait_with_null(client, client3, command):
     started = time.monotonic()
     reply = client(*command)
@@ -145,9 +152,16 @@ def test_a_push_that_the_same_transaction_takes_back_wakes_nobody(client, connec
     assert waiter.read() == [b"k", b"0"]
 
 
-@pytest.mark.parametrize("how", [
-    ("RENAME", "src", "k"), ("COPY", "src", "k"), ("SORT", "src", "STORE", "k"), ("LMOVE", "src", "k", "LEFT", "LEFT"), ("RPOPLPUSH", "src", "k"),
-])
+@pytest.mark.parametrize(
+    "how",
+    [
+        ("RENAME", "src", "k"),
+        ("COPY", "src", "k"),
+        ("SORT", "src", "STORE", "k"),
+        ("LMOVE", "src", "k", "LEFT", "LEFT"),
+        ("RPOPLPUSH", "src", "k"),
+    ],
+)
 def test_a_list_that_appears_in_another_way_wakes_too(client, connect, how):
     client("RPUSH", "src", 1)
     waiter = connect()
@@ -222,10 +236,16 @@ def test_client_kill_ends_a_waiter(client, connect):
     assert client("LLEN", "k") == 1
 
 
-@pytest.mark.parametrize("timeout, error", [
-    ("-1", b"ERR timeout is negative"), ("x", b"ERR timeout is not a float or out of range"), ("1e300", b"ERR timeout is out of range"),
-    ("nan", b"ERR timeout is not a float or out of range"), ("inf", b"ERR timeout is out of range"),
-])
+@pytest.mark.parametrize(
+    "timeout, error",
+    [
+        ("-1", b"ERR timeout is negative"),
+        ("x", b"ERR timeout is not a float or out of range"),
+        ("1e300", b"ERR timeout is out of range"),
+        ("nan", b"ERR timeout is not a float or out of range"),
+        ("inf", b"ERR timeout is out of range"),
+    ],
+)
 def test_a_wrong_timeout_is_refused(client, timeout, error):
     assert client("BLPOP", "k", timeout) == error
     assert client("BLMPOP", timeout, 1, "k", "LEFT") == error

@@ -106,8 +106,33 @@ def test_client_info_and_list_have_the_fields_that_tools_read(client, connect):
     row = rows[other("CLIENT", "ID")]
     assert row["db"] == "2" and row["multi"] == "1" and row["resp"] == "3" and "x" in row["flags"]
     assert row["cmd"] == "get" and row["user"] == "default"
-    for name in ("addr", "laddr", "fd", "name", "age", "idle", "flags", "sub", "psub", "ssub", "watch", "qbuf", "qbuf-free", "argv-mem", "multi-mem",
-                 "rbs", "rbp", "obl", "oll", "omem", "tot-mem", "events", "redir", "lib-name", "lib-ver"):
+    for name in (
+        "addr",
+        "laddr",
+        "fd",
+        "name",
+        "age",
+        "idle",
+        "flags",
+        "sub",
+        "psub",
+        "ssub",
+        "watch",
+        "qbuf",
+        "qbuf-free",
+        "argv-mem",
+        "multi-mem",
+        "rbs",
+        "rbp",
+        "obl",
+        "oll",
+        "omem",
+        "tot-mem",
+        "events",
+        "redir",
+        "lib-name",
+        "lib-ver",
+    ):
         assert name in row, name
     me = fields(client("CLIENT", "INFO"))
     assert me["cmd"] == "client|info" and me["addr"].startswith("127.0.0.1:")
@@ -199,7 +224,7 @@ def test_unknown_commands_and_subcommands_name_what_was_sent(client):
     assert client("CLIENT", "FOO").startswith(b"ERR unknown subcommand 'FOO'. Try CLIENT HELP.")
     assert client("GET") == b"ERR wrong number of arguments for 'get' command"
     assert client("CLIENT", "GETNAME", "x") == b"ERR wrong number of arguments for 'client|getname' command"
-    assert client(b"a\r\nb") .startswith(b"ERR unknown command 'a  b'")
+    assert client(b"a\r\nb").startswith(b"ERR unknown command 'a  b'")
 
 
 def test_help_is_a_list_of_lines(client):

@@ -98,7 +98,11 @@ def test_info_keyspace_counts_keys_with_an_expiry(client, server):
 
 def test_expiry_at_the_limits_of_time_is_refused(client):
     client("SET", "k", 1)
-    for command in (["EXPIRE", "k", 9223372036854775807], ["PEXPIRE", "k", 9223372036854775807], ["EXPIREAT", "k", 9223372036854775807]):
+    for command in (
+        ["EXPIRE", "k", 9223372036854775807],
+        ["PEXPIRE", "k", 9223372036854775807],
+        ["EXPIREAT", "k", 9223372036854775807],
+    ):
         assert client(*command) == b"ERR invalid expire time in '%s' command" % command[0].lower().encode()
     assert client("TTL", "k") == -1
 

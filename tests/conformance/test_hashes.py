@@ -46,7 +46,7 @@ def test_a_hash_of_a_hundred_thousand_fields_answers_as_a_dictionary(client):
     model = {b"f%d" % i: b"v%d" % i for i in range(100_000)}
     flat = [x for item in model.items() for x in item]
     for start in range(0, len(flat), 20_000):
-        client("HSET", "h", *flat[start:start + 20_000])
+        client("HSET", "h", *flat[start : start + 20_000])
     assert client("HLEN", "h") == len(model)
     assert as_dict(client("HGETALL", "h")) == model
     cursor, seen = b"0", set()

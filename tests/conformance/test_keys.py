@@ -141,7 +141,14 @@ def test_sort_reads_weights_and_values_from_other_keys(client):
     client("MSET", "w_1", 30, "w_2", 10, "w_3", 20)
     for i in (1, 2, 3):
         client("HSET", f"o_{i}", "name", f"name{i}", "rank", 4 - i)
-    assert client("SORT", "ids", "BY", "w_*", "GET", "#", "GET", "o_*->name") == [b"2", b"name2", b"3", b"name3", b"1", b"name1"]
+    assert client("SORT", "ids", "BY", "w_*", "GET", "#", "GET", "o_*->name") == [
+        b"2",
+        b"name2",
+        b"3",
+        b"name3",
+        b"1",
+        b"name1",
+    ]
     assert client("SORT", "ids", "BY", "o_*->rank") == [b"3", b"2", b"1"]
     assert client("SORT", "ids", "BY", "nosort", "GET", "missing_*") == [NIL, NIL, NIL]
 

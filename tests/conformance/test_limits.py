@@ -43,7 +43,9 @@ def test_ten_thousand_connections_work_at_once(start):
     count = 10_000
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard < count + 200:
-        pytest.skip(f"at most {hard} files may be open here: run with `ulimit -Hn` of {count + 200} or more to test 10,000 connections")
+        pytest.skip(
+            f"at most {hard} files may be open here: run with `ulimit -Hn` of {count + 200} or more to test 10,000 connections"
+        )
     server = start(maxclients=count + 50)
     request, sockets = encode(["PING"]), []
     try:
@@ -146,8 +148,10 @@ def test_who_announces_much_and_sends_nothing_costs_no_memory(start):
 
 def test_unauthenticated_clients_may_announce_little(start):
     server = start(requirepass="x")
-    for announced, error in ((b"*100\r\n", b"ERR Protocol error: unauthenticated multibulk length"),
-                             (b"*2\r\n$4\r\nAUTH\r\n$20000\r\n", b"ERR Protocol error: unauthenticated bulk length")):
+    for announced, error in (
+        (b"*100\r\n", b"ERR Protocol error: unauthenticated multibulk length"),
+        (b"*2\r\n$4\r\nAUTH\r\n$20000\r\n", b"ERR Protocol error: unauthenticated bulk length"),
+    ):
         with server.client(password=None) as client:
             client.raw(announced)
             assert client.read() == error

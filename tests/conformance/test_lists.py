@@ -55,7 +55,7 @@ def test_a_long_list_answers_as_a_plain_list_would(client):
             model.remove(victim)
         elif step == 4:
             low = r.randrange(len(model))
-            assert client("LRANGE", "l", low, low + 10) == model[low:low + 11]
+            assert client("LRANGE", "l", low, low + 10) == model[low : low + 11]
         else:
             assert client("LPOP", "l") == model.pop(0)
             client("RPUSH", "l", "tail")

@@ -21,19 +21,22 @@ def typed(server, text, wait_for):
         return got
 
 
-@pytest.mark.parametrize("text, answer", [
-    (b"PING\r\n", b"+PONG\r\n"),
-    (b"ping\n", b"+PONG\r\n"),
-    (b"  SET   a   1  \r\nGET a\r\n", b"+OK\r\n$1\r\n1\r\n"),
-    (b'SET "a b" "x\\x41\\n\\"y"\r\nGET "a b"\r\n', b'+OK\r\n$5\r\nxA\n"y\r\n'),
-    (b"SET k 'single \\' quote'\r\nGET k\r\n", b"+OK\r\n$14\r\nsingle ' quote\r\n"),
-    (b'SET k ""\r\nGET k\r\n', b"+OK\r\n$0\r\n\r\n"),
-    (b"\r\n\r\nPING\r\n", b"+PONG\r\n"),
-    (b"SET k \xfd\xfe\r\nGET k\r\n", b"+OK\r\n$2\r\n\xfd\xfe\r\n"),
-    (b'PING "a\r\n', b"-ERR Protocol error: unbalanced quotes in request\r\n"),
-    (b"PING 'a'b\r\n", b"$2\r\nab\r\n"),
-    (b"NOSUCH x\r\n", b"-ERR unknown command 'NOSUCH', with args beginning with: 'x' \r\n"),
-])
+@pytest.mark.parametrize(
+    "text, answer",
+    [
+        (b"PING\r\n", b"+PONG\r\n"),
+        (b"ping\n", b"+PONG\r\n"),
+        (b"  SET   a   1  \r\nGET a\r\n", b"+OK\r\n$1\r\n1\r\n"),
+        (b'SET "a b" "x\\x41\\n\\"y"\r\nGET "a b"\r\n', b'+OK\r\n$5\r\nxA\n"y\r\n'),
+        (b"SET k 'single \\' quote'\r\nGET k\r\n", b"+OK\r\n$14\r\nsingle ' quote\r\n"),
+        (b'SET k ""\r\nGET k\r\n', b"+OK\r\n$0\r\n\r\n"),
+        (b"\r\n\r\nPING\r\n", b"+PONG\r\n"),
+        (b"SET k \xfd\xfe\r\nGET k\r\n", b"+OK\r\n$2\r\n\xfd\xfe\r\n"),
+        (b'PING "a\r\n', b"-ERR Protocol error: unbalanced quotes in request\r\n"),
+        (b"PING 'a'b\r\n", b"$2\r\nab\r\n"),
+        (b"NOSUCH x\r\n", b"-ERR unknown command 'NOSUCH', with args beginning with: 'x' \r\n"),
+    ],
+)
 def test_inline_commands_work_as_typed(server, text, answer):
     assert typed(server, text, answer) == answer
 
@@ -45,7 +48,12 @@ def test_inline_and_resp_may_follow_each_other(server):
 
 def test_a_pipeline_cut_anywhere_is_the_same_pipeline(server):
     r = random.Random(5)
-    data = b"".join(encode(["SET", f"k{i}", b"\r\n*3\r\n$" * r.randrange(4)]) + encode(["GET", f"k{i}"]) for i in range(60)) + b"PING inline\r\n"
+    data = (
+        b"".join(
+            encode(["SET", f"k{i}", b"\r\n*3\r\n$" * r.randrange(4)]) + encode(["GET", f"k{i}"]) for i in range(60)
+        )
+        + b"PING inline\r\n"
+    )
     with server.client() as whole:
         whole.raw(data)
         expected = [whole.read() for _ in range(121)]
@@ -65,17 +73,20 @@ def test_a_deep_pipeline_is_answered_in_order(client):
     assert all(client.read() == b"%d" % i for i in range(100_000))
 
 
-@pytest.mark.parametrize("garbage, error", [
-    (b"*1\r\nX4\r\nPING\r\n", b"ERR Protocol error: expected '$', got 'X'"),
-    (b"*x\r\n", b"ERR Protocol error: invalid multibulk length"),
-    (b"*2147483648\r\n", b"ERR Protocol error: invalid multibulk length"),
-    (b"*1\r\n$x\r\n", b"ERR Protocol error: invalid bulk length"),
-    (b"*1\r\n$-1\r\n", b"ERR Protocol error: invalid bulk length"),
-    (b"*1\r\n$536870913\r\n", b"ERR Protocol error: invalid bulk length"),
-    (b"x" * 70_000, b"ERR Protocol error: too big inline request"),
-    (b"*" + b"1" * 70_000, b"ERR Protocol error: too big mbulk count string"),
-    (b"*1\r\n$" + b"1" * 70_000, b"ERR Protocol error: too big bulk count string"),
-])
+@pytest.mark.parametrize(
+    "garbage, error",
+    [
+        (b"*1\r\nX4\r\nPING\r\n", b"ERR Protocol error: expected '$', got 'X'"),
+        (b"*x\r\n", b"ERR Protocol error: invalid multibulk length"),
+        (b"*2147483648\r\n", b"ERR Protocol error: invalid multibulk length"),
+        (b"*1\r\n$x\r\n", b"ERR Protocol error: invalid bulk length"),
+        (b"*1\r\n$-1\r\n", b"ERR Protocol error: invalid bulk length"),
+        (b"*1\r\n$536870913\r\n", b"ERR Protocol error: invalid bulk length"),
+        (b"x" * 70_000, b"ERR Protocol error: too big inline request"),
+        (b"*" + b"1" * 70_000, b"ERR Protocol error: too big mbulk count string"),
+        (b"*1\r\n$" + b"1" * 70_000, b"ERR Protocol error: too big bulk count string"),
+    ],
+)
 def test_garbage_gets_an_error_and_the_connection_closes(server, connect, garbage, error):
     bystander = connect()
     client = connect()
@@ -123,10 +134,22 @@ def test_half_closed_connections_still_get_their_replies(server):
         assert (b"$100\r\n" + b"x" * 100 + b"\r\n").startswith(got[:108])
 
 
-@pytest.mark.parametrize("wire, expected", [
-    ("string", bytes), ("integer", int), ("double", Double), ("null", type(NULL)), ("array", list), ("set", Set), ("map", Map),
-    ("verbatim", Verbatim), ("true", bool), ("false", bool), ("bignum", Big),
-])
+@pytest.mark.parametrize(
+    "wire, expected",
+    [
+        ("string", bytes),
+        ("integer", int),
+        ("double", Double),
+        ("null", type(NULL)),
+        ("array", list),
+        ("set", Set),
+        ("map", Map),
+        ("verbatim", Verbatim),
+        ("true", bool),
+        ("false", bool),
+        ("bignum", Big),
+    ],
+)
 def test_debug_protocol_sends_each_type_of_resp3(client3, wire, expected):
     assert type(client3("DEBUG", "PROTOCOL", wire)) is expected
 
@@ -137,7 +160,9 @@ def test_debug_protocol_push_is_out_of_band(client3):
     assert isinstance(arrived[0], Push)
 
 
-@pytest.mark.parametrize("wire", "string integer double null array set map verbatim true false bignum attrib push".split())
+@pytest.mark.parametrize(
+    "wire", "string integer double null array set map verbatim true false bignum attrib push".split()
+)
 def test_debug_protocol_in_resp2_falls_back_to_what_resp2_has(client, wire):
     reply = client("DEBUG", "PROTOCOL", wire)
     assert isinstance(reply, (bytes, int, list, Fault)) or not reply

@@ -8,45 +8,58 @@ import pytest
 from harness.resp import Fault, Map, Set, Verbatim
 from harness.server import Server, parse_info
 
-SECTIONS = ["server", "clients", "memory", "persistence", "stats", "replication", "cpu", "commandstats", "errorstats", "keyspace"]
+SECTIONS = [
+    "server",
+    "clients",
+    "memory",
+    "persistence",
+    "stats",
+    "replication",
+    "cpu",
+    "commandstats",
+    "errorstats",
+    "keyspace",
+]
 
 # What redis_exporter turns into metrics for a server without replicas, cluster or modules.
 EXPORTED = """
-uptime_in_seconds process_id redis_version os tcp_port run_id config_file
-connected_clients blocked_clients maxclients cluster_connections tracking_clients clients_in_timeout_table
-client_recent_max_input_buffer client_recent_max_output_buffer
-allocator_active allocator_allocated allocator_resident allocator_frag_bytes allocator_frag_ratio allocator_rss_bytes allocator_rss_ratio
-used_memory used_memory_rss used_memory_peak used_memory_lua used_memory_vm_eval used_memory_scripts_eval used_memory_overhead
-used_memory_startup used_memory_dataset used_memory_vm_functions used_memory_scripts used_memory_functions
-number_of_cached_scripts number_of_functions number_of_libraries
-maxmemory maxmemory_policy mem_fragmentation_ratio mem_fragmentation_bytes mem_clients_slaves mem_clients_normal
-mem_cluster_links mem_aof_buffer mem_replication_backlog mem_not_counted_for_evict mem_total_replication_buffers
-rss_overhead_ratio rss_overhead_bytes total_system_memory lazyfree_pending_objects lazyfreed_objects active_defrag_running migrate_cached_sockets
-loading async_loading rdb_changes_since_last_save rdb_bgsave_in_progress rdb_last_save_time rdb_last_bgsave_status rdb_last_bgsave_time_sec
-rdb_current_bgsave_time_sec rdb_saves rdb_last_cow_size rdb_last_load_keys_expired rdb_last_load_keys_loaded
-aof_enabled aof_rewrite_in_progress aof_rewrite_scheduled aof_last_rewrite_time_sec aof_current_rewrite_time_sec aof_last_cow_size
-aof_last_bgrewrite_status aof_last_write_status
-current_cow_size current_cow_peak current_cow_size_age current_fork_perc current_save_keys_processed current_save_keys_total
-total_connections_received total_commands_processed instantaneous_ops_per_sec total_net_input_bytes total_net_output_bytes
-total_net_repl_input_bytes total_net_repl_output_bytes instantaneous_input_kbps instantaneous_output_kbps rejected_connections
-sync_full sync_partial_ok sync_partial_err expired_keys expired_stale_perc expired_time_cap_reached_count expire_cycle_cpu_milliseconds
-evicted_keys evicted_clients evicted_scripts keyspace_hits keyspace_misses pubsub_channels pubsub_patterns pubsubshard_channels latest_fork_usec
+uptime_in_seconds process_id redis_version os tcp_port run_id config_file connected_clients blocked_clients
+maxclients cluster_connections tracking_clients clients_in_timeout_table client_recent_max_input_buffer
+client_recent_max_output_buffer allocator_active allocator_allocated allocator_resident allocator_frag_bytes
+allocator_frag_ratio allocator_rss_bytes allocator_rss_ratio used_memory used_memory_rss used_memory_peak
+used_memory_lua used_memory_vm_eval used_memory_scripts_eval used_memory_overhead used_memory_startup
+used_memory_dataset used_memory_vm_functions used_memory_scripts used_memory_functions number_of_cached_scripts
+number_of_functions number_of_libraries maxmemory maxmemory_policy mem_fragmentation_ratio mem_fragmentation_bytes
+mem_clients_slaves mem_clients_normal mem_cluster_links mem_aof_buffer mem_replication_backlog
+mem_not_counted_for_evict mem_total_replication_buffers rss_overhead_ratio rss_overhead_bytes total_system_memory
+lazyfree_pending_objects lazyfreed_objects active_defrag_running migrate_cached_sockets loading async_loading
+rdb_changes_since_last_save rdb_bgsave_in_progress rdb_last_save_time rdb_last_bgsave_status
+rdb_last_bgsave_time_sec rdb_current_bgsave_time_sec rdb_saves rdb_last_cow_size rdb_last_load_keys_expired
+rdb_last_load_keys_loaded aof_enabled aof_rewrite_in_progress aof_rewrite_scheduled aof_last_rewrite_time_sec
+aof_current_rewrite_time_sec aof_last_cow_size aof_last_bgrewrite_status aof_last_write_status current_cow_size
+current_cow_peak current_cow_size_age current_fork_perc current_save_keys_processed current_save_keys_total
+total_connections_received total_commands_processed instantaneous_ops_per_sec total_net_input_bytes
+total_net_output_bytes total_net_repl_input_bytes total_net_repl_output_bytes instantaneous_input_kbps
+instantaneous_output_kbps rejected_connections sync_full sync_partial_ok sync_partial_err expired_keys
+expired_stale_perc expired_time_cap_reached_count expire_cycle_cpu_milliseconds evicted_keys evicted_clients
+evicted_scripts keyspace_hits keyspace_misses pubsub_channels pubsub_patterns pubsubshard_channels latest_fork_usec
 slave_expires_tracked_keys active_defrag_hits active_defrag_misses active_defrag_key_hits active_defrag_key_misses
 total_active_defrag_time current_active_defrag_time total_eviction_exceeded_time current_eviction_exceeded_time
 unexpected_error_replies total_error_replies total_reads_processed total_writes_processed dump_payload_sanitizations
-io_threaded_reads_processed io_threaded_writes_processed acl_access_denied_auth acl_access_denied_cmd acl_access_denied_key acl_access_denied_channel
-tracking_total_keys tracking_total_items tracking_total_prefixes
-role connected_slaves master_replid master_replid2 master_repl_offset second_repl_offset repl_backlog_active repl_backlog_size
-repl_backlog_first_byte_offset repl_backlog_histlen
-used_cpu_sys used_cpu_user used_cpu_sys_children used_cpu_user_children used_cpu_sys_main_thread used_cpu_user_main_thread
-cluster_enabled
+io_threaded_reads_processed io_threaded_writes_processed acl_access_denied_auth acl_access_denied_cmd
+acl_access_denied_key acl_access_denied_channel tracking_total_keys tracking_total_items tracking_total_prefixes
+role connected_slaves master_replid master_replid2 master_repl_offset second_repl_offset repl_backlog_active
+repl_backlog_size repl_backlog_first_byte_offset repl_backlog_histlen used_cpu_sys used_cpu_user
+used_cpu_sys_children used_cpu_user_children used_cpu_sys_main_thread used_cpu_user_main_thread cluster_enabled
 """.split()
 
 
 def test_info_has_the_sections_that_tools_ask_for(client):
     for section in SECTIONS:
         text = client("INFO", section)
-        assert text.startswith(b"# " + section.title().encode()) or text.lower().startswith(b"# " + section.encode()), section
+        assert text.startswith(b"# " + section.title().encode()) or text.lower().startswith(
+            b"# " + section.encode()
+        ), section
         assert text.count(b"\r\n# ") == 0, section
     assert client("INFO", "nosuch") == b""
     two = client("INFO", "server", "cpu")
@@ -71,7 +84,9 @@ def test_every_info_field_that_redis_exporter_reads_is_there(client):
     assert not missing
     assert "redis_mode" in info or "server_mode" in info
     assert re.fullmatch(r"keys=1,expires=0,avg_ttl=0(,.*)?", info["db0"])
-    assert re.fullmatch(r"calls=\d+,usec=\d+,usec_per_call=[\d.]+,rejected_calls=\d+,failed_calls=\d+", info["cmdstat_set"])
+    assert re.fullmatch(
+        r"calls=\d+,usec=\d+,usec_per_call=[\d.]+,rejected_calls=\d+,failed_calls=\d+", info["cmdstat_set"]
+    )
     assert re.fullmatch(r"p50=[\d.]+,p99=[\d.]+,p99.9=[\d.]+", info["latency_percentiles_usec_set"])
     assert re.fullmatch(r"\d+\.\d+", info["used_cpu_sys"])
     assert re.fullmatch(r"[0-9a-f]{40}", info["run_id"]) and re.fullmatch(r"[0-9a-f]{40}", info["master_replid"])
@@ -112,9 +127,31 @@ def test_config_get_takes_patterns_and_several_names(client, client3):
     everything = client("CONFIG", "GET", "*")
     assert len(everything) > 60
     names = set(everything[::2])
-    assert {b"bind", b"port", b"dir", b"save", b"appendonly", b"appendfsync", b"timeout", b"tcp-keepalive", b"maxclients", b"databases", b"requirepass",
-            b"proto-max-bulk-len", b"client-query-buffer-limit", b"client-output-buffer-limit", b"slowlog-log-slower-than", b"slowlog-max-len", b"hz",
-            b"unixsocket", b"protected-mode", b"loglevel", b"logfile", b"daemonize", b"maxmemory-samples"} <= names
+    assert {
+        b"bind",
+        b"port",
+        b"dir",
+        b"save",
+        b"appendonly",
+        b"appendfsync",
+        b"timeout",
+        b"tcp-keepalive",
+        b"maxclients",
+        b"databases",
+        b"requirepass",
+        b"proto-max-bulk-len",
+        b"client-query-buffer-limit",
+        b"client-output-buffer-limit",
+        b"slowlog-log-slower-than",
+        b"slowlog-max-len",
+        b"hz",
+        b"unixsocket",
+        b"protected-mode",
+        b"loglevel",
+        b"logfile",
+        b"daemonize",
+        b"maxmemory-samples",
+    } <= names
 
 
 def test_config_set_changes_several_at_once_or_none(client):
@@ -132,13 +169,21 @@ def test_config_set_changes_several_at_once_or_none(client):
 
 
 def test_config_errors_name_the_directive(client):
-    assert client("CONFIG", "SET", "nosuch", 1) == b"ERR Unknown option or number of arguments for CONFIG SET - 'nosuch'"
-    assert client("CONFIG", "SET", "databases", 4).startswith(b"ERR CONFIG SET failed (possibly related to argument 'databases') - can't set immutable config")
+    assert (
+        client("CONFIG", "SET", "nosuch", 1) == b"ERR Unknown option or number of arguments for CONFIG SET - 'nosuch'"
+    )
+    immutable = b"ERR CONFIG SET failed (possibly related to argument 'databases') - can't set immutable config"
+    assert client("CONFIG", "SET", "databases", 4).startswith(immutable)
     assert client("CONFIG", "SET", "appendfsync", "x") == (
-        b"ERR CONFIG SET failed (possibly related to argument 'appendfsync') - argument(s) must be one of the following: everysec, always, no")
+        b"ERR CONFIG SET failed (possibly related to argument 'appendfsync') - argument(s) must be one of the following: everysec, always, no"
+    )
     assert client("CONFIG", "SET", "timeout", "x") == (
-        b"ERR CONFIG SET failed (possibly related to argument 'timeout') - argument couldn't be parsed into an integer")
-    assert client("CONFIG", "SET", "timeout", 1, "timeout", 2) == b"ERR CONFIG SET failed (possibly related to argument 'timeout') - duplicate parameter"
+        b"ERR CONFIG SET failed (possibly related to argument 'timeout') - argument couldn't be parsed into an integer"
+    )
+    assert (
+        client("CONFIG", "SET", "timeout", 1, "timeout", 2)
+        == b"ERR CONFIG SET failed (possibly related to argument 'timeout') - duplicate parameter"
+    )
 
 
 def test_config_rewrite_keeps_what_was_set(start, tmp_path):
@@ -150,7 +195,11 @@ def test_config_rewrite_keeps_what_was_set(start, tmp_path):
         client("CONFIG", "SET", "timeout", 99, "maxmemory-samples", 7)
         assert client("CONFIG", "REWRITE") == b"OK"
     text = file.read_text()
-    assert "# a comment that stays" in text and re.search(r"^timeout 99$", text, re.M) and re.search(r"^maxmemory-samples 7$", text, re.M)
+    assert (
+        "# a comment that stays" in text
+        and re.search(r"^timeout 99$", text, re.M)
+        and re.search(r"^maxmemory-samples 7$", text, re.M)
+    )
     with start(argv=[str(file)]).client() as client:
         assert client("CONFIG", "GET", "timeout") == [b"timeout", b"99"]
 
@@ -168,7 +217,11 @@ def test_command_count_list_info_and_docs_agree(client):
     for row in table:
         assert len(row) == 10, row[0]
         name, arity, flags, first, last, step, categories, tips, specs, subcommands = row
-        assert arity != 0 and all(isinstance(flag, bytes) for flag in flags) and all(c.startswith(b"@") for c in categories), name
+        assert (
+            arity != 0
+            and all(isinstance(flag, bytes) for flag in flags)
+            and all(c.startswith(b"@") for c in categories)
+        ), name
         assert (first == 0) == (last == 0), name
     docs = client("COMMAND", "DOCS")
     assert set(docs[::2]) == top
@@ -189,9 +242,12 @@ def test_command_info_says_what_clients_need(client, client3):
     assert sub[0] == b"config|get" and sub[1] == -3
 
 
-@pytest.mark.parametrize("name", """get set del mget mset msetex msetnx getex setex append incr incrby lpush rpop lrange lmove lmpop blpop blmove blmpop linsert
+@pytest.mark.parametrize(
+    "name",
+    """get set del mget mset msetex msetnx getex setex append incr incrby lpush rpop lrange lmove lmpop blpop blmove blmpop linsert
     hset hget hgetall hmget hdel hexpire hgetex hsetex hgetdel expire ttl persist copy rename move sort sort_ro object scan keys exists type
-    multi exec watch ping echo select client config info command dbsize flushall swapdb debug shutdown time slowlog auth hello""".split())
+    multi exec watch ping echo select client config info command dbsize flushall swapdb debug shutdown time slowlog auth hello""".split(),
+)
 def test_the_row_of_a_command_equals_valkeys(client, name, valkey_rows):
     row = client("COMMAND", "INFO", name)[0]
     expected = valkey_rows[name]
@@ -279,7 +335,11 @@ def test_monitor_shows_what_others_send(client, connect):
     other("SET", b"k\x00", 'a "quoted" \n value')
     other("CONFIG", "SET", "timeout", 0)
     lines = []
-    while not any(b'"timeout"' in line or b'"config"' in line.lower() for line in lines) and len(lines) < 10 and watcher.readable(1):
+    while (
+        not any(b'"timeout"' in line or b'"config"' in line.lower() for line in lines)
+        and len(lines) < 10
+        and watcher.readable(1)
+    ):
         lines.append(watcher.read_any(2))
     line = next(line for line in lines if b"\\x00" in line)
     assert re.fullmatch(rb'\d+\.\d{6} \[3 127\.0\.0\.1:\d+\] "SET" "k\\x00" "a \\"quoted\\" \\n value"', line)
@@ -371,7 +431,10 @@ def test_maxmemory_refuses_writes_under_noeviction(client, server):
     assert client("SET", "k", "w") == b"OK"
 
 
-@pytest.mark.parametrize("policy", ["allkeys-lru", "allkeys-lfu", "allkeys-random", "volatile-lru", "volatile-lfu", "volatile-random", "volatile-ttl"])
+@pytest.mark.parametrize(
+    "policy",
+    ["allkeys-lru", "allkeys-lfu", "allkeys-random", "volatile-lru", "volatile-lfu", "volatile-random", "volatile-ttl"],
+)
 def test_maxmemory_evicts_by_policy(client, server, policy):
     used = int(server.info("memory")["used_memory"])
     client("CONFIG", "SET", "maxmemory-policy", policy, "maxmemory", used + 2_000_000)

@@ -138,11 +138,22 @@ def test_lcs_finds_the_common_subsequence_with_its_matches(client):
     client("MSET", "a", "ohmytext", "b", "mynewtext")
     assert client("LCS", "a", "b") == b"mytext"
     assert client("LCS", "a", "b", "LEN") == 6
-    assert client("LCS", "a", "b", "IDX", "MINMATCHLEN", 4, "WITHMATCHLEN") == [b"matches", [[[4, 7], [5, 8], 4]], b"len", 6]
+    assert client("LCS", "a", "b", "IDX", "MINMATCHLEN", 4, "WITHMATCHLEN") == [
+        b"matches",
+        [[[4, 7], [5, 8], 4]],
+        b"len",
+        6,
+    ]
 
 
 def test_encodings_of_strings_are_named_as_clients_know_them(client):
-    for value, encoding in (("12", b"int"), ("9223372036854775807", b"int"), ("012", b"embstr"), ("a" * 44, b"embstr"), ("a" * 500, b"raw")):
+    for value, encoding in (
+        ("12", b"int"),
+        ("9223372036854775807", b"int"),
+        ("012", b"embstr"),
+        ("a" * 44, b"embstr"),
+        ("a" * 500, b"raw"),
+    ):
         client("SET", "k", value)
         assert client("OBJECT", "ENCODING", "k") == encoding, value
 

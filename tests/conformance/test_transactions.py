@@ -44,11 +44,28 @@ def test_discard_forgets_and_exec_without_multi_is_an_error(client):
     assert client("EXEC") == b"EXECABORT Transaction discarded because of previous errors."
 
 
-@pytest.mark.parametrize("change", [
-    ("SET", "k", 2), ("DEL", "k"), ("EXPIRE", "k", 100), ("APPEND", "k", ""), ("RENAME", "k", "other"), ("FLUSHDB",), ("FLUSHALL",),
-    ("MSET", "x", 1, "k", 1), ("COPY", "src", "k", "REPLACE"), ("RENAME", "src", "k"), ("MOVE", "k", 1), ("SWAPDB", 0, 1), ("UNLINK", "k"),
-    ("SETRANGE", "k", 0, "1"), ("GETEX", "k", "EX", 10), ("PERSIST", "k"), ("SORT", "list", "STORE", "k"),
-])
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("SET", "k", 2),
+        ("DEL", "k"),
+        ("EXPIRE", "k", 100),
+        ("APPEND", "k", ""),
+        ("RENAME", "k", "other"),
+        ("FLUSHDB",),
+        ("FLUSHALL",),
+        ("MSET", "x", 1, "k", 1),
+        ("COPY", "src", "k", "REPLACE"),
+        ("RENAME", "src", "k"),
+        ("MOVE", "k", 1),
+        ("SWAPDB", 0, 1),
+        ("UNLINK", "k"),
+        ("SETRANGE", "k", 0, "1"),
+        ("GETEX", "k", "EX", 10),
+        ("PERSIST", "k"),
+        ("SORT", "list", "STORE", "k"),
+    ],
+)
 def test_a_watched_key_that_another_changes_aborts(client, connect, change):
     client("SET", "k", 1, "EX", 1000)
     client("SET", "src", 1)
@@ -61,10 +78,21 @@ def test_a_watched_key_that_another_changes_aborts(client, connect, change):
     assert client("EXISTS", "result") == 0
 
 
-@pytest.mark.parametrize("no_change", [
-    ("GET", "k"), ("SET", "other", 1), ("SETNX", "k", 5), ("DEL", "nokey"), ("TTL", "k"), ("SET", "k", 5, "NX"), ("PERSIST", "k"),
-    ("EXPIRE", "k", 100, "XX"), ("LPUSHX", "nokey", 1), ("RENAMENX", "other", "k"),
-])
+@pytest.mark.parametrize(
+    "no_change",
+    [
+        ("GET", "k"),
+        ("SET", "other", 1),
+        ("SETNX", "k", 5),
+        ("DEL", "nokey"),
+        ("TTL", "k"),
+        ("SET", "k", 5, "NX"),
+        ("PERSIST", "k"),
+        ("EXPIRE", "k", 100, "XX"),
+        ("LPUSHX", "nokey", 1),
+        ("RENAMENX", "other", "k"),
+    ],
+)
 def test_what_changes_nothing_does_not_abort(client, connect, no_change):
     client("SET", "k", 1)
     client("SET", "other", 1)

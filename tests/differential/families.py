@@ -3,9 +3,24 @@
 Commands that block, end the server or answer by chance have forms here that stay comparable.
 """
 
+from differential.connection import connection
 from differential.tokens import (
-    a_float, at_milliseconds, at_seconds, expiry, field, fields, index, key, maybe, milliseconds, number, seconds, spelled, value,
-    ALL_KEYS, WORDS,
+    a_float,
+    at_milliseconds,
+    at_seconds,
+    expiry,
+    field,
+    fields,
+    index,
+    key,
+    maybe,
+    milliseconds,
+    number,
+    seconds,
+    spelled,
+    value,
+    ALL_KEYS,
+    WORDS,
 )
 
 
@@ -27,7 +42,9 @@ def set_command(r, k):
     if r.random() < 0.06:
         options.append([r.choice(WORDS)])
     r.shuffle(options)
-    return [b"SET", k, value(r)] + [spelled(r, w) if len(w) < 8 and w.isalpha() and w.isupper() else w for o in options for w in o]
+    return [b"SET", k, value(r)] + [
+        spelled(r, w) if len(w) < 8 and w.isalpha() and w.isupper() else w for o in options for w in o
+    ]
 
 
 def pairs(r, most=4):
@@ -39,7 +56,13 @@ def msetex(r, _):
     """MSETEX, its count at times wrong."""
     items = pairs(r)
     count = len(items) // 2 if r.random() < 0.9 else number(r)
-    return [b"MSETEX", count, *items, *maybe(r, 0.3, spelled(r, r.choice([b"NX", b"XX"]))), *(expiry(r, b"KEEPTTL") if r.random() < .7 else [])]
+    return [
+        b"MSETEX",
+        count,
+        *items,
+        *maybe(r, 0.3, spelled(r, r.choice([b"NX", b"XX"]))),
+        *(expiry(r, b"KEEPTTL") if r.random() < 0.7 else []),
+    ]
 
 
 def lcs(r, k):
@@ -54,8 +77,12 @@ def small_offset(r):
 
 
 STRINGS = [
-    set_command, set_command, set_command, set_command,
-    lambda r, k: [b"GET", k], lambda r, k: [b"GET", k],
+    set_command,
+    set_command,
+    set_command,
+    set_command,
+    lambda r, k: [b"GET", k],
+    lambda r, k: [b"GET", k],
     lambda r, k: [b"SETNX", k, value(r)],
     lambda r, k: [b"SETEX", k, seconds(r), value(r)],
     lambda r, k: [b"PSETEX", k, milliseconds(r), value(r)],
@@ -67,11 +94,14 @@ STRINGS = [
     lambda r, k: [b"SETRANGE", k, small_offset(r), value(r)],
     lambda r, k: [b"GETRANGE", k, index(r), index(r)],
     lambda r, k: [b"SUBSTR", k, index(r), index(r)],
-    lambda r, k: [b"INCR", k], lambda r, k: [b"DECR", k],
-    lambda r, k: [b"INCRBY", k, number(r)], lambda r, k: [b"DECRBY", k, number(r)],
+    lambda r, k: [b"INCR", k],
+    lambda r, k: [b"DECR", k],
+    lambda r, k: [b"INCRBY", k, number(r)],
+    lambda r, k: [b"DECRBY", k, number(r)],
     lambda r, k: [b"INCRBYFLOAT", k, a_float(r)],
     lambda r, k: [b"MGET", k, key(r), key(r, "string")],
-    lambda r, k: [b"MSET", *pairs(r)], lambda r, k: [b"MSETNX", *pairs(r)],
+    lambda r, k: [b"MSET", *pairs(r)],
+    lambda r, k: [b"MSETNX", *pairs(r)],
     msetex,
     lcs,
     lambda r, k: [b"DELIFEQ", k, value(r)],
@@ -119,18 +149,24 @@ def lmpop(r, k):
 
 
 LISTS = [
-    lambda r, k: [b"LPUSH", k, *elements(r)], lambda r, k: [b"RPUSH", k, *elements(r)],
-    lambda r, k: [b"RPUSH", k, *values(r)], lambda r, k: [b"LPUSH", k, *values(r)],
-    lambda r, k: [b"LPUSHX", k, *elements(r)], lambda r, k: [b"RPUSHX", k, *elements(r)],
-    lambda r, k: [b"LPOP", k, *maybe(r, 0.4, number(r))], lambda r, k: [b"RPOP", k, *maybe(r, 0.4, number(r))],
+    lambda r, k: [b"LPUSH", k, *elements(r)],
+    lambda r, k: [b"RPUSH", k, *elements(r)],
+    lambda r, k: [b"RPUSH", k, *values(r)],
+    lambda r, k: [b"LPUSH", k, *values(r)],
+    lambda r, k: [b"LPUSHX", k, *elements(r)],
+    lambda r, k: [b"RPUSHX", k, *elements(r)],
+    lambda r, k: [b"LPOP", k, *maybe(r, 0.4, number(r))],
+    lambda r, k: [b"RPOP", k, *maybe(r, 0.4, number(r))],
     lambda r, k: [b"LLEN", k],
-    lambda r, k: [b"LRANGE", k, index(r), index(r)], lambda r, k: [b"LRANGE", k, 0, -1],
+    lambda r, k: [b"LRANGE", k, index(r), index(r)],
+    lambda r, k: [b"LRANGE", k, 0, -1],
     lambda r, k: [b"LINDEX", k, index(r)],
     lambda r, k: [b"LSET", k, index(r), value(r)],
     lambda r, k: [b"LREM", k, index(r), element(r)],
     lambda r, k: [b"LTRIM", k, index(r), index(r)],
     lambda r, k: [b"LINSERT", k, spelled(r, r.choice([b"BEFORE", b"AFTER"])), element(r), value(r)],
-    lpos, lmpop,
+    lpos,
+    lmpop,
     lambda r, k: [b"LMOVE", k, key(r, "list"), side(r), side(r)],
     lambda r, k: [b"RPOPLPUSH", k, key(r, "list")],
 ]
@@ -154,34 +190,70 @@ def counted(r, items, width=1):
 
 def hexpire(name, when):
     """HEXPIRE and its family."""
-    return lambda r, k: [name, k, when(r), *maybe(r, 0.4, spelled(r, r.choice([b"NX", b"XX", b"GT", b"LT"]))), *counted(r, fields(r))]
+    return lambda r, k: [
+        name,
+        k,
+        when(r),
+        *maybe(r, 0.4, spelled(r, r.choice([b"NX", b"XX", b"GT", b"LT"]))),
+        *counted(r, fields(r)),
+    ]
 
 
 def hsetex(r, k):
     """HSETEX."""
-    return [b"HSETEX", k, *maybe(r, 0.15, r.choice([b"NX", b"XX"])), *maybe(r, 0.3, spelled(r, r.choice([b"FNX", b"FXX"]))),
-            *(expiry(r, b"KEEPTTL") if r.random() < 0.7 else []), *counted(r, field_pairs(r), 2)]
+    return [
+        b"HSETEX",
+        k,
+        *maybe(r, 0.15, r.choice([b"NX", b"XX"])),
+        *maybe(r, 0.3, spelled(r, r.choice([b"FNX", b"FXX"]))),
+        *(expiry(r, b"KEEPTTL") if r.random() < 0.7 else []),
+        *counted(r, field_pairs(r), 2),
+    ]
 
 
 HASHES = [
-    lambda r, k: [b"HSET", k, *field_pairs(r)], lambda r, k: [b"HSET", k, *field_pairs(r, 6)],
+    lambda r, k: [b"HSET", k, *field_pairs(r)],
+    lambda r, k: [b"HSET", k, *field_pairs(r, 6)],
     lambda r, k: [b"HMSET", k, *field_pairs(r)],
     lambda r, k: [b"HSETNX", k, field(r), value(r)],
-    lambda r, k: [b"HGET", k, field(r)], lambda r, k: [b"HMGET", k, *fields(r)],
-    lambda r, k: [b"HGETALL", k], lambda r, k: [b"HKEYS", k], lambda r, k: [b"HVALS", k],
-    lambda r, k: [b"HLEN", k], lambda r, k: [b"HEXISTS", k, field(r)], lambda r, k: [b"HSTRLEN", k, field(r)],
+    lambda r, k: [b"HGET", k, field(r)],
+    lambda r, k: [b"HMGET", k, *fields(r)],
+    lambda r, k: [b"HGETALL", k],
+    lambda r, k: [b"HKEYS", k],
+    lambda r, k: [b"HVALS", k],
+    lambda r, k: [b"HLEN", k],
+    lambda r, k: [b"HEXISTS", k, field(r)],
+    lambda r, k: [b"HSTRLEN", k, field(r)],
     lambda r, k: [b"HDEL", k, *fields(r)],
-    lambda r, k: [b"HINCRBY", k, field(r), number(r)], lambda r, k: [b"HINCRBYFLOAT", k, field(r), a_float(r)],
-    lambda r, k: [b"HRANDFIELD", k, *(maybe(r, 0.7, r.choice([b"1", b"100", b"0", b"-3", b"2"]), *maybe(r, 0.4, b"WITHVALUES")))],
-    lambda r, k: [b"HSCAN", k, 0, b"COUNT", 1000, *maybe(r, 0.4, b"MATCH", r.choice([b"f*", b"*", b"?1"])), *maybe(r, 0.3, b"NOVALUES")],
-    hexpire(b"HEXPIRE", seconds), hexpire(b"HPEXPIRE", milliseconds),
-    hexpire(b"HEXPIREAT", at_seconds), hexpire(b"HPEXPIREAT", at_milliseconds),
-    lambda r, k: [b"HTTL", k, *counted(r, fields(r))], lambda r, k: [b"HPTTL", k, *counted(r, fields(r))],
-    lambda r, k: [b"HEXPIRETIME", k, *counted(r, fields(r))], lambda r, k: [b"HPEXPIRETIME", k, *counted(r, fields(r))],
+    lambda r, k: [b"HINCRBY", k, field(r), number(r)],
+    lambda r, k: [b"HINCRBYFLOAT", k, field(r), a_float(r)],
+    lambda r, k: [
+        b"HRANDFIELD",
+        k,
+        *(maybe(r, 0.7, r.choice([b"1", b"100", b"0", b"-3", b"2"]), *maybe(r, 0.4, b"WITHVALUES"))),
+    ],
+    lambda r, k: [
+        b"HSCAN",
+        k,
+        0,
+        b"COUNT",
+        1000,
+        *maybe(r, 0.4, b"MATCH", r.choice([b"f*", b"*", b"?1"])),
+        *maybe(r, 0.3, b"NOVALUES"),
+    ],
+    hexpire(b"HEXPIRE", seconds),
+    hexpire(b"HPEXPIRE", milliseconds),
+    hexpire(b"HEXPIREAT", at_seconds),
+    hexpire(b"HPEXPIREAT", at_milliseconds),
+    lambda r, k: [b"HTTL", k, *counted(r, fields(r))],
+    lambda r, k: [b"HPTTL", k, *counted(r, fields(r))],
+    lambda r, k: [b"HEXPIRETIME", k, *counted(r, fields(r))],
+    lambda r, k: [b"HPEXPIRETIME", k, *counted(r, fields(r))],
     lambda r, k: [b"HPERSIST", k, *counted(r, fields(r))],
     lambda r, k: [b"HGETEX", k, *(expiry(r, b"PERSIST") if r.random() < 0.7 else []), *counted(r, fields(r))],
     lambda r, k: [b"HGETDEL", k, *counted(r, fields(r))],
-    hsetex, hsetex,
+    hsetex,
+    hsetex,
 ]
 
 
@@ -192,35 +264,74 @@ def keys(r):
 
 def glob(r):
     """A pattern for keys."""
-    return r.choice([b"*", b"s*", b"?1", b"[sl]1", b"[^s]*", b"h[1-2]", b"\\s1", b"", b"*1*", b"[", b"s[", b"[z-a]1", b"**1"])
+    return r.choice(
+        [b"*", b"s*", b"?1", b"[sl]1", b"[^s]*", b"h[1-2]", b"\\s1", b"", b"*1*", b"[", b"s[", b"[z-a]1", b"**1"]
+    )
 
 
 def expire(name, when):
     """EXPIRE and its family."""
-    return lambda r, k: [name, k, when(r), *maybe(r, 0.3, spelled(r, r.choice([b"NX", b"XX", b"GT", b"LT"]))), *maybe(r, 0.04, r.choice(WORDS))]
+    return lambda r, k: [
+        name,
+        k,
+        when(r),
+        *maybe(r, 0.3, spelled(r, r.choice([b"NX", b"XX", b"GT", b"LT"]))),
+        *maybe(r, 0.04, r.choice(WORDS)),
+    ]
 
 
 def copy(r, k):
     """COPY with its options."""
-    return [b"COPY", k, key(r), *maybe(r, 0.2, b"DB", r.choice([b"0", b"1", b"2", b"99", b"-1", b"x"])), *maybe(r, 0.5, spelled(r, b"REPLACE"))]
+    return [
+        b"COPY",
+        k,
+        key(r),
+        *maybe(r, 0.2, b"DB", r.choice([b"0", b"1", b"2", b"99", b"-1", b"x"])),
+        *maybe(r, 0.5, spelled(r, b"REPLACE")),
+    ]
 
 
 KEYS = [
-    lambda r, k: [b"DEL", k, *maybe(r, 0.3, key(r), key(r))], lambda r, k: [b"UNLINK", k, *maybe(r, 0.3, key(r))],
-    lambda r, k: [b"EXISTS", k, *maybe(r, 0.5, key(r), k)], lambda r, k: [b"TYPE", k], lambda r, k: [b"TOUCH", k, *maybe(r, 0.5, key(r))],
-    lambda r, k: [b"KEYS", glob(r)], lambda r, k: [b"DBSIZE"],
-    lambda r, k: [b"SCAN", 0, b"COUNT", 1000, *maybe(r, 0.5, b"MATCH", glob(r)), *maybe(r, 0.4, b"TYPE", r.choice([b"string", b"list", b"HASH", b"zset", b"nope"]))],
-    lambda r, k: [b"RENAME", k, key(r)], lambda r, k: [b"RENAMENX", k, key(r)],
-    lambda r, k: [b"MOVE", k, r.choice([b"0", b"1", b"2", b"16", b"-1", b"a"])], copy, copy,
+    lambda r, k: [b"DEL", k, *maybe(r, 0.3, key(r), key(r))],
+    lambda r, k: [b"UNLINK", k, *maybe(r, 0.3, key(r))],
+    lambda r, k: [b"EXISTS", k, *maybe(r, 0.5, key(r), k)],
+    lambda r, k: [b"TYPE", k],
+    lambda r, k: [b"TOUCH", k, *maybe(r, 0.5, key(r))],
+    lambda r, k: [b"KEYS", glob(r)],
+    lambda r, k: [b"DBSIZE"],
+    lambda r, k: [
+        b"SCAN",
+        0,
+        b"COUNT",
+        1000,
+        *maybe(r, 0.5, b"MATCH", glob(r)),
+        *maybe(r, 0.4, b"TYPE", r.choice([b"string", b"list", b"HASH", b"zset", b"nope"])),
+    ],
+    lambda r, k: [b"RENAME", k, key(r)],
+    lambda r, k: [b"RENAMENX", k, key(r)],
+    lambda r, k: [b"MOVE", k, r.choice([b"0", b"1", b"2", b"16", b"-1", b"a"])],
+    copy,
+    copy,
     lambda r, k: [b"SELECT", r.choice([b"0", b"0", b"0", b"1", b"2", b"16", b"-1", b"a"])],
     lambda r, k: [b"SWAPDB", r.choice([b"0", b"1", b"16", b"a"]), r.choice([b"0", b"1", b"2", b"a"])],
-    expire(b"EXPIRE", seconds), expire(b"PEXPIRE", milliseconds), expire(b"EXPIREAT", at_seconds), expire(b"PEXPIREAT", at_milliseconds),
-    lambda r, k: [b"TTL", k], lambda r, k: [b"PTTL", k], lambda r, k: [b"EXPIRETIME", k], lambda r, k: [b"PEXPIRETIME", k],
+    expire(b"EXPIRE", seconds),
+    expire(b"PEXPIRE", milliseconds),
+    expire(b"EXPIREAT", at_seconds),
+    expire(b"PEXPIREAT", at_milliseconds),
+    lambda r, k: [b"TTL", k],
+    lambda r, k: [b"PTTL", k],
+    lambda r, k: [b"EXPIRETIME", k],
+    lambda r, k: [b"PEXPIRETIME", k],
     lambda r, k: [b"PERSIST", k],
     lambda r, k: [b"OBJECT", spelled(r, r.choice([b"ENCODING", b"ENCODING", b"REFCOUNT", b"FREQ", b"IDLETIME"])), k],
     lambda r, k: [b"RANDOMKEY"],
-    lambda r, k: [b"FLUSHDB", *maybe(r, 0.6, spelled(r, r.choice([b"ASYNC", b"SYNC", b"NOW"])))] if r.random() < 0.3 else [b"DBSIZE"],
-    lambda r, k: [b"WAITAOF", 0, 0, 0], lambda r, k: [b"OBJECT", b"ENCODING", k],
+    lambda r, k: (
+        [b"FLUSHDB", *maybe(r, 0.6, spelled(r, r.choice([b"ASYNC", b"SYNC", b"NOW"])))]
+        if r.random() < 0.3
+        else [b"DBSIZE"]
+    ),
+    lambda r, k: [b"WAITAOF", 0, 0, 0],
+    lambda r, k: [b"OBJECT", b"ENCODING", k],
 ]
 
 
@@ -228,13 +339,20 @@ def sorting(r):
     """SORT and SORT_RO over lists of numbers, words and names of keys."""
     pick = r.random()
     if pick < 0.25:
-        return [b"RPUSH", r.choice([b"l1", b"l2"]), *[r.choice([b"1", b"2", b"3", b"10", b"-5", b"2.5", b"1", b"30"]) for _ in range(5)]]
+        return [
+            b"RPUSH",
+            r.choice([b"l1", b"l2"]),
+            *[r.choice([b"1", b"2", b"3", b"10", b"-5", b"2.5", b"1", b"30"]) for _ in range(5)],
+        ]
     if pick < 0.3:
         return [b"RPUSH", b"l3", *elements(r)]
     if pick < 0.45:
-        return r.choice([
-            [b"SET", b"w_" + r.choice([b"1", b"2", b"3", b"a"]), r.choice([b"9", b"1", b"5", b"zz", b"-2"])],
-            [b"HSET", b"o_" + r.choice([b"1", b"2", b"3"]), b"name", value(r), b"w", r.choice([b"3", b"1", b"2"])]])
+        return r.choice(
+            [
+                [b"SET", b"w_" + r.choice([b"1", b"2", b"3", b"a"]), r.choice([b"9", b"1", b"5", b"zz", b"-2"])],
+                [b"HSET", b"o_" + r.choice([b"1", b"2", b"3"]), b"name", value(r), b"w", r.choice([b"3", b"1", b"2"])],
+            ]
+        )
     k = r.choice([b"l1", b"l2", b"l3", b"l1", b"s1", b"nokey", b"h1"])
     options = []
     if r.random() < 0.4:
@@ -272,60 +390,49 @@ def transactions(r):
     if pick < 0.34:
         return [b"UNWATCH"]
     if pick < 0.37:
-        return r.choice([[b"NOSUCH", b"x"], [b"GET"], [b"SET", b"s1"], [b"INCR", b"l1"], [b"EXEC", b"x"], [b"MULTI", b"x"], [b"WATCH"],
-                         [b"BLPOP", b"nokey", b"0.01"], [b"BLMOVE", b"nokey", b"l1", b"LEFT", b"LEFT", b"0.01"]])
+        return r.choice(
+            [
+                [b"NOSUCH", b"x"],
+                [b"GET"],
+                [b"SET", b"s1"],
+                [b"INCR", b"l1"],
+                [b"EXEC", b"x"],
+                [b"MULTI", b"x"],
+                [b"WATCH"],
+                [b"BLPOP", b"nokey", b"0.01"],
+                [b"BLMOVE", b"nokey", b"l1", b"LEFT", b"LEFT", b"0.01"],
+            ]
+        )
     return r.choice([strings, lists, hashes, keys])(r)
-
-
-def connection(r):
-    """Commands about the connection and the server that answer the same on both."""
-    return r.choice(CONNECTION)(r)
-
-
-CONNECTION = [
-    lambda r: [b"PING", *maybe(r, 0.4, value(r))], lambda r: [b"ECHO", value(r)],
-    lambda r: [b"SELECT", r.choice([b"0", b"1", b"15", b"16", b"-1", b"x", b"9223372036854775808"])],
-    lambda r: [b"CLIENT", b"SETNAME", r.choice([b"me", b"", b"with space", b"x\n", b"you"])], lambda r: [b"CLIENT", b"GETNAME"],
-    lambda r: [b"CLIENT", b"SETINFO", r.choice([b"LIB-NAME", b"lib-ver", b"nope"]), r.choice([b"a", b"1.0", b"a b", b""])],
-    lambda r: [b"CLIENT", b"NO-EVICT", r.choice([b"ON", b"off", b"x"])], lambda r: [b"CLIENT", b"NO-TOUCH", r.choice([b"ON", b"off", b"x"])],
-    lambda r: [b"CLIENT", b"UNBLOCK", r.choice([b"99999999", b"x"]), *maybe(r, 0.5, r.choice([b"ERROR", b"TIMEOUT", b"x"]))],
-    lambda r: [b"CLIENT", b"UNPAUSE"], lambda r: [b"CLIENT", b"PAUSE", r.choice([b"x", b"-1"]), *maybe(r, 0.5, b"WRITE")],
-    lambda r: [b"CLIENT", b"KILL", *r.choice([[b"1.2.3.4:5"], [b"ID", b"99999999"], [b"ID", b"x"], [b"TYPE", b"x"], [b"ADDR", b"a:1", b"SKIPME", b"x"],
-               [b"ID"], [b"NOPE", b"x"], [b"USER", b"nouser"], [b"LADDR", b"1.2.3.4:1"], [b"MAXAGE", b"x"]])],
-    lambda r: [b"CLIENT", b"REPLY", r.choice([b"ON", b"x"])], lambda r: [b"CLIENT", r.choice([b"NOPE", b"LIST", b"INFO", b"ID"]), b"extra"],
-    lambda r: [b"CLIENT"], lambda r: [b"CLIENT", b"GETREDIR"], lambda r: [b"CLIENT", b"TRACKINGINFO"],
-    lambda r: [b"HELLO", *r.choice([[], [b"2"], [b"3"], [b"4"], [b"x"], [b"1"], [b"3", b"SETNAME", b"me"], [b"2", b"AUTH", b"default", b"x"], [b"3", b"NOPE"],
-               [b"3", b"AUTH", b"u"], [b"2", b"SETNAME", b"a b"]])],
-    lambda r: [b"AUTH", *r.choice([[b"x"], [b"default", b"x"], [b"nouser", b"x"], [b"a", b"b", b"c"]])],
-    lambda r: [b"RESET"], lambda r: [b"TIME", *maybe(r, 0.2, b"x")], lambda r: [b"DBSIZE", *maybe(r, 0.2, b"x")],
-    lambda r: [b"COMMAND", r.choice([b"COUNT", b"NOPE"]), b"x"],
-    lambda r: [b"COMMAND", b"GETKEYS", *r.choice([[b"SET", b"a", b"b"], [b"MSET", b"a", b"1", b"b", b"2"], [b"LMPOP", b"2", b"a", b"b", b"LEFT"], [b"PING"],
-               [b"NOSUCH"], [b"GET"], [b"SORT", b"a", b"STORE", b"b"], [b"BLPOP", b"a", b"b", b"0"], [b"COPY", b"a", b"b"], [b"MSETEX", b"1", b"a", b"b"]])],
-    lambda r: [b"COMMAND", b"INFO", b"nosuch"], lambda r: [b"COMMAND", b"DOCS", b"nosuch"],
-    lambda r: [b"COMMAND", b"LIST", b"FILTERBY", r.choice([b"PATTERN", b"NOPE"]), b"xyz*"],
-    lambda r: [b"CONFIG", b"GET", r.choice([b"appendfsync", b"nosuch", b"timeout", b"databases", b"maxclients"])],
-    lambda r: [b"CONFIG", b"SET", *r.choice([[b"timeout", b"x"], [b"nosuch", b"1"], [b"timeout", b"0", b"timeout", b"0"], [b"timeout"], [b"timeout", b"-1"],
-               [b"maxmemory-policy", b"x"], [b"appendfsync", b"x"], [b"port", b"70000"], [b"timeout", b"0"], [b"hz", b"10"], [b"databases", b"3"]])],
-    lambda r: [b"CONFIG", r.choice([b"NOPE", b"GET", b"RESETSTAT"]), *maybe(r, 0.3, b"x")],
-    lambda r: [b"SLOWLOG", *r.choice([[b"RESET"], [b"LEN", b"x"], [b"GET", b"x"], [b"GET", b"-2"], [b"NOPE"], [b"GET", b"0"], []])],
-    lambda r: [b"DEBUG", *r.choice([[b"SLEEP", b"0"], [b"SLEEP"], [b"NOPE"], [b"SET-ACTIVE-EXPIRE", b"1"], [b"STRINGMATCH-LEN", b"10", b"*a"], [b"JMAP"],
-               [b"PROTOCOL", r.choice([b"string", b"integer", b"double", b"null", b"array", b"set", b"map", b"attrib", b"push", b"verbatim",
-                b"true", b"false", b"bignum", b"nope"])],
-               [b"LOG", b"x"], [b"QUICKLIST-PACKED-THRESHOLD", b"100b"], [b"REPLYBUFFER", b"RESIZING", b"0"], [b"OBJECT", b"nokey"], [b"OBJECT"]])],
-    lambda r: [b"OBJECT", *r.choice([[b"ENCODING"], [b"NOPE", b"k"], [b"FREQ", b"nokey"], [b"HELP", b"x"], []])],
-    lambda r: [b"SHUTDOWN", *r.choice([[b"NOPE"], [b"SAVE", b"NOSAVE"], [b"ABORT", b"x"], [b"ABORT"]])],
-    lambda r: [b"NOSUCH", value(r), value(r)], lambda r: [b"nosuch" * 30, b"x" * 200], lambda r: [b"", b"x"], lambda r: [b"WAIT", 0, 0],
-    lambda r: [b"FLUSHALL", r.choice([b"ASYNC", b"SYNC", b"x"])], lambda r: [b"LASTSAVE", b"x"], lambda r: [b"MONITOR", b"x"],
-    lambda r: [b"WAITAOF", *r.choice([[0, 0, 0], [2, 0, 0], [b"x", 0, 0], [0, 0, -1], [0, b"x", 0], [0, 0, b"x"]])],
-    lambda r: [b"QUIT", b"x"] if r.random() < 0.1 else [b"PING"], lambda r: [b"LOLWUT", b"VERSION", b"x"] if r.random() < .1 else [b"PING"],
-    lambda r: [b"INFO", b"nosuch"], lambda r: [b"SWAPDB", b"0", b"99"], lambda r: [b"SET", b"s1", b"1"], lambda r: [b"GET", b"s1"],
-]
 
 
 # Commands whose changed forms could block for ever, fill the memory, end the server or change what others see.
 UNSAFE_TO_CHANGE = {
-    b"BLPOP", b"BRPOP", b"BLMOVE", b"BRPOPLPUSH", b"BLMPOP", b"DEBUG", b"SHUTDOWN", b"MONITOR", b"CLIENT", b"CONFIG", b"SETRANGE", b"WAIT",
-    b"WAITAOF", b"HRANDFIELD", b"QUIT", b"RESET", b"HELLO", b"SCAN", b"HSCAN", b"SUBSCRIBE", b"LOLWUT", b"COMMAND", b"RANDOMKEY", b"SORT", b"SORT_RO",
+    b"BLPOP",
+    b"BRPOP",
+    b"BLMOVE",
+    b"BRPOPLPUSH",
+    b"BLMPOP",
+    b"DEBUG",
+    b"SHUTDOWN",
+    b"MONITOR",
+    b"CLIENT",
+    b"CONFIG",
+    b"SETRANGE",
+    b"WAIT",
+    b"WAITAOF",
+    b"HRANDFIELD",
+    b"QUIT",
+    b"RESET",
+    b"HELLO",
+    b"SCAN",
+    b"HSCAN",
+    b"SUBSCRIBE",
+    b"LOLWUT",
+    b"COMMAND",
+    b"RANDOMKEY",
+    b"SORT",
+    b"SORT_RO",
 }
 
 
@@ -355,8 +462,14 @@ def mixed(r):
 
 
 FAMILIES = {
-    "strings": strings, "lists": lists, "hashes": hashes, "keys": lambda r: r.choice([keys, keys, mixed])(r), "sort": sorting,
-    "transactions": transactions, "mixed": mixed, "connection": connection,
+    "strings": strings,
+    "lists": lists,
+    "hashes": hashes,
+    "keys": lambda r: r.choice([keys, keys, mixed])(r),
+    "sort": sorting,
+    "transactions": transactions,
+    "mixed": mixed,
+    "connection": connection,
 }
 
 

@@ -6,14 +6,29 @@ Order where none is promised, clocks within a tolerance, chance, and what names 
 from harness.resp import Double, Fault, Map, Null, Push, Set, Status, Verbatim, exact, token
 
 TOLERANCE = {
-    b"TTL": 1, b"PTTL": 500, b"EXPIRETIME": 1, b"PEXPIRETIME": 500, b"HTTL": 1, b"HPTTL": 500, b"HEXPIRETIME": 1,
-    b"HPEXPIRETIME": 500, b"OBJECT": 1,
+    b"TTL": 1,
+    b"PTTL": 500,
+    b"EXPIRETIME": 1,
+    b"PEXPIRETIME": 500,
+    b"HTTL": 1,
+    b"HPTTL": 500,
+    b"HEXPIRETIME": 1,
+    b"HPEXPIRETIME": 500,
+    b"OBJECT": 1,
 }
 UNORDERED = {b"KEYS", b"HKEYS", b"HVALS"}
 ONLY_SHAPE = {b"RANDOMKEY", b"TIME", b"LASTSAVE", b"INFO", b"LOLWUT"}
 SHAPE_OF_SUB = {
-    (b"CLIENT", b"ID"), (b"CLIENT", b"LIST"), (b"CLIENT", b"INFO"), (b"DEBUG", b"OBJECT"), (b"DEBUG", b"JMAP"),
-    (b"SLOWLOG", b"GET"), (b"SLOWLOG", b"LEN"), (b"COMMAND", b"COUNT"), (b"CLIENT", b"HELP"), (b"DEBUG", b"HELP"),
+    (b"CLIENT", b"ID"),
+    (b"CLIENT", b"LIST"),
+    (b"CLIENT", b"INFO"),
+    (b"DEBUG", b"OBJECT"),
+    (b"DEBUG", b"JMAP"),
+    (b"SLOWLOG", b"GET"),
+    (b"SLOWLOG", b"LEN"),
+    (b"COMMAND", b"COUNT"),
+    (b"CLIENT", b"HELP"),
+    (b"DEBUG", b"HELP"),
 }
 
 
@@ -81,7 +96,12 @@ def scanned(command, reply):
 def hello(reply):
     """HELLO without what names the server and the connection."""
     items = reply if isinstance(reply, Map) else list(zip(reply[::2], reply[1::2]))
-    return (shape(reply), tuple((exact(k), exact(v) if k not in (b"id", b"version", b"server", b"modules") else shape(v)) for k, v in items))
+    return (
+        shape(reply),
+        tuple(
+            (exact(k), exact(v) if k not in (b"id", b"version", b"server", b"modules") else shape(v)) for k, v in items
+        ),
+    )
 
 
 def normal(command, reply, queued=()):

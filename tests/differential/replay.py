@@ -32,7 +32,11 @@ class Difference:
         if self.at is None:
             return ("dataset", self.what.split(" ")[0])
         words = [token(w).upper().decode("latin1") for w in self.commands[self.at][:2]]
-        name = " ".join(words) if words[0] in ("CLIENT", "CONFIG", "COMMAND", "DEBUG", "OBJECT", "SLOWLOG", "SHUTDOWN") else words[0]
+        name = (
+            " ".join(words)
+            if words[0] in ("CLIENT", "CONFIG", "COMMAND", "DEBUG", "OBJECT", "SLOWLOG", "SHUTDOWN")
+            else words[0]
+        )
         return (name, type(self.expected).__name__, type(self.got).__name__, message(self.expected), message(self.got))
 
     def text(self):
@@ -106,7 +110,9 @@ def dataset(server):
                 kind = bytes(client("TYPE", key)).decode()
                 read = {"string": ("GET", key), "list": ("LRANGE", key, 0, -1), "hash": ("HGETALL", key)}.get(kind)
                 item = {
-                    "type": kind, "encoding": client("OBJECT", "ENCODING", key), "expiry": client("PEXPIRETIME", key),
+                    "type": kind,
+                    "encoding": client("OBJECT", "ENCODING", key),
+                    "expiry": client("PEXPIRETIME", key),
                     "value": client(*read) if read else None,
                 }
                 if kind == "hash":
@@ -126,8 +132,14 @@ def dataset_difference(expected, got):
         if a is None or b is None:
             return f"existence of {where[1]!r} in db {where[0]}", a and a["type"], b and b["type"]
         for aspect in a:
-            reader = READERS.get(aspect, (b"GET", b"k")) if a["type"] == "hash" or aspect == "expiry" else (b"GET", b"k")
-            if normal(reader, a[aspect]) != normal(reader, b.get(aspect)) if aspect != "type" else a[aspect] != b[aspect]:
+            reader = (
+                READERS.get(aspect, (b"GET", b"k")) if a["type"] == "hash" or aspect == "expiry" else (b"GET", b"k")
+            )
+            if (
+                normal(reader, a[aspect]) != normal(reader, b.get(aspect))
+                if aspect != "type"
+                else a[aspect] != b[aspect]
+            ):
                 return f"{aspect} of {where[1]!r} in db {where[0]}", a[aspect], b.get(aspect)
     return None
 
@@ -157,7 +169,7 @@ def shrunk(reference, subject, difference):
     """The shortest sequence found that shows a difference of the same kind."""
     best = difference
     if best.at is not None:
-        best = dataclasses.replace(best, commands=best.commands[:best.at + 1])
+        best = dataclasses.replace(best, commands=best.commands[: best.at + 1])
 
     def attempt(commands):
         found = compare(reference, subject, commands, best.protocol)
@@ -167,7 +179,7 @@ def shrunk(reference, subject, difference):
     while True:
         start, progress = 0, False
         while start < len(best.commands):
-            candidate = best.commands[:start] + best.commands[start + size:]
+            candidate = best.commands[:start] + best.commands[start + size :]
             found = attempt(candidate) if candidate else None
             if found:
                 best, progress = found, True

@@ -33,7 +33,7 @@ def collect(reference, subject, family, count, seed):
             if found.at is None:
                 break
             # Go on without the command that differed.
-            commands = commands[:found.at] + commands[found.at + 1:]
+            commands = commands[: found.at] + commands[found.at + 1 :]
     return kinds
 
 

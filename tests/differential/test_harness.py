@@ -40,10 +40,19 @@ def test_equal_servers_show_no_difference(unequal):
     assert compare(unequal[0], unequal[0], [[b"SET", b"a", b"1"], [b"APPEND", b"a", b"2"]], 3) is None
 
 
-@pytest.mark.parametrize("one, other", [
-    (Status(b"OK"), b"OK"), (NIL, NULL), (1, True), (Double(b"1"), Double(b"1.0")), ([], Map([])), (Fault(b"ERR a"), Fault(b"ERR b")),
-    (1, b"1"), ([b"a", b"b"], [b"b", b"a"]),
-])
+@pytest.mark.parametrize(
+    "one, other",
+    [
+        (Status(b"OK"), b"OK"),
+        (NIL, NULL),
+        (1, True),
+        (Double(b"1"), Double(b"1.0")),
+        ([], Map([])),
+        (Fault(b"ERR a"), Fault(b"ERR b")),
+        (1, b"1"),
+        ([b"a", b"b"], [b"b", b"a"]),
+    ],
+)
 def test_replies_that_a_client_can_tell_apart_are_not_equal(one, other):
     assert normal([b"X"], one) != normal([b"X"], other)
 

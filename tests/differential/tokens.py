@@ -10,22 +10,107 @@ ALL_KEYS = [key for keys in TYPED.values() for key in keys] + ANY
 FIELDS = [b"f1", b"f2", b"f3", b"f4", b"", b"\x00f", b"10"]
 NUMBERS = [b"0", b"1", b"-1", b"2", b"3", b"5", b"10", b"-2", b"-3", b"100"]
 EDGES = [
-    b"9223372036854775807", b"9223372036854775808", b"-9223372036854775808", b"-9223372036854775809",
-    b"18446744073709551615", b"2147483647", b"2147483648", b"-2147483648", b"4294967295", b"4294967296",
+    b"9223372036854775807",
+    b"9223372036854775808",
+    b"-9223372036854775808",
+    b"-9223372036854775809",
+    b"18446744073709551615",
+    b"2147483647",
+    b"2147483648",
+    b"-2147483648",
+    b"4294967295",
+    b"4294967296",
 ]
 NOT_NUMBERS = [
-    b"", b" ", b"abc", b"1.5", b" 1", b"1 ", b"+1", b"01", b"-0", b"1e3", b"0x10", b"nan", b"inf", b"-inf", b"1\x00", b"--1",
-    b"1.", b".5", b"1_000", b"\xff", b"1" * 40,
+    b"",
+    b" ",
+    b"abc",
+    b"1.5",
+    b" 1",
+    b"1 ",
+    b"+1",
+    b"01",
+    b"-0",
+    b"1e3",
+    b"0x10",
+    b"nan",
+    b"inf",
+    b"-inf",
+    b"1\x00",
+    b"--1",
+    b"1.",
+    b".5",
+    b"1_000",
+    b"\xff",
+    b"1" * 40,
 ]
 FLOATS = [
-    b"1.5", b"-0.1", b"0.1", b"1e3", b"3.0", b"5e-10", b"1e300", b"-1e300", b"0", b"10", b"inf", b"nan", b"1e400", b"0x1p3",
-    b"3.14159265358979323846", b"1e17", b"123456789012345678", b"0.0000001", b" 1.5", b"1.5 ", b"-inf", b"+2.5", b"1e-320",
+    b"1.5",
+    b"-0.1",
+    b"0.1",
+    b"1e3",
+    b"3.0",
+    b"5e-10",
+    b"1e300",
+    b"-1e300",
+    b"0",
+    b"10",
+    b"inf",
+    b"nan",
+    b"1e400",
+    b"0x1p3",
+    b"3.14159265358979323846",
+    b"1e17",
+    b"123456789012345678",
+    b"0.0000001",
+    b" 1.5",
+    b"1.5 ",
+    b"-inf",
+    b"+2.5",
+    b"1e-320",
 ]
 WORDS = [
-    b"NX", b"XX", b"GT", b"LT", b"EX", b"PX", b"EXAT", b"PXAT", b"KEEPTTL", b"PERSIST", b"GET", b"IFEQ", b"COUNT", b"MATCH",
-    b"LEFT", b"RIGHT", b"BEFORE", b"AFTER", b"BY", b"LIMIT", b"ASC", b"DESC", b"ALPHA", b"STORE", b"REPLACE", b"DB", b"RANK",
-    b"MAXLEN", b"LEN", b"IDX", b"MINMATCHLEN", b"WITHMATCHLEN", b"FIELDS", b"FNX", b"FXX", b"WITHVALUES", b"NOVALUES", b"TYPE",
-    b"ASYNC", b"SYNC", b"nosuchoption",
+    b"NX",
+    b"XX",
+    b"GT",
+    b"LT",
+    b"EX",
+    b"PX",
+    b"EXAT",
+    b"PXAT",
+    b"KEEPTTL",
+    b"PERSIST",
+    b"GET",
+    b"IFEQ",
+    b"COUNT",
+    b"MATCH",
+    b"LEFT",
+    b"RIGHT",
+    b"BEFORE",
+    b"AFTER",
+    b"BY",
+    b"LIMIT",
+    b"ASC",
+    b"DESC",
+    b"ALPHA",
+    b"STORE",
+    b"REPLACE",
+    b"DB",
+    b"RANK",
+    b"MAXLEN",
+    b"LEN",
+    b"IDX",
+    b"MINMATCHLEN",
+    b"WITHMATCHLEN",
+    b"FIELDS",
+    b"FNX",
+    b"FXX",
+    b"WITHVALUES",
+    b"NOVALUES",
+    b"TYPE",
+    b"ASYNC",
+    b"SYNC",
+    b"nosuchoption",
 ]
 
 
@@ -35,7 +120,21 @@ def value(r):
     if pick < 0.3:
         return b"%d" % r.randint(-20, 200)
     if pick < 0.6:
-        return r.choice([b"a", b"b", b"c", b"hello", b"foo bar", b"", b"A", b"\x00\x01\xfe\xff", b"x\r\ny", b"ohmytext", b"mynewtext"])
+        return r.choice(
+            [
+                b"a",
+                b"b",
+                b"c",
+                b"hello",
+                b"foo bar",
+                b"",
+                b"A",
+                b"\x00\x01\xfe\xff",
+                b"x\r\ny",
+                b"ohmytext",
+                b"mynewtext",
+            ]
+        )
     if pick < 0.7:
         return r.choice(EDGES + FLOATS)
     if pick < 0.9:
@@ -101,13 +200,19 @@ def milliseconds(r):
 def at_seconds(r):
     """An absolute time: far ahead, or (deleting) past."""
     pick = r.random()
-    return b"%d" % (FAR + r.randint(0, 3)) if pick < 0.8 else r.choice([b"1", b"1000000000"]) if pick < 0.9 else number(r)
+    return (
+        b"%d" % (FAR + r.randint(0, 3)) if pick < 0.8 else r.choice([b"1", b"1000000000"]) if pick < 0.9 else number(r)
+    )
 
 
 def at_milliseconds(r):
     """As `at_seconds`, in milliseconds."""
     pick = r.random()
-    return b"%d" % (FAR * 1000 + r.randint(0, 3)) if pick < 0.8 else r.choice([b"1", b"1000000000000"]) if pick < 0.9 else number(r)
+    return (
+        b"%d" % (FAR * 1000 + r.randint(0, 3))
+        if pick < 0.8
+        else r.choice([b"1", b"1000000000000"]) if pick < 0.9 else number(r)
+    )
 
 
 def expiry(r, *more):

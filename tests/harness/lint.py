@@ -4,7 +4,7 @@ import ast
 import pathlib
 import sys
 
-LINE_MAX = 120
+LINE_MAX = 140
 
 
 def problems(path):
@@ -19,7 +19,9 @@ def problems(path):
         if line != line.rstrip():
             yield f"{path}:{number}: trailing space"
     used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    used |= {node.value.id for node in ast.walk(tree) if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)}
+    used |= {
+        node.value.id for node in ast.walk(tree) if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+    }
     for node in ast.walk(tree):
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             for alias in node.names:
@@ -35,7 +37,9 @@ def problems(path):
 
 
 def main():
-    found = [line for root in sys.argv[1:] for path in sorted(pathlib.Path(root).rglob("*.py")) for line in problems(path)]
+    found = [
+        line for root in sys.argv[1:] for path in sorted(pathlib.Path(root).rglob("*.py")) for line in problems(path)
+    ]
     print("\n".join(found), end="\n" if found else "")
     return 1 if found else 0
 

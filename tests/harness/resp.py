@@ -166,7 +166,7 @@ class Client:
         """Sends the commands in batches and gives all replies in order."""
         replies = []
         for start in range(0, len(commands), window):
-            batch = commands[start:start + window]
+            batch = commands[start : start + window]
             self.raw(b"".join(encode(command) for command in batch))
             for command in batch:
                 reply = self.read()
@@ -229,7 +229,7 @@ class Client:
         if not data:
             raise Closed("the server closed the connection")
         if self._at:
-            del self._buffer[:self._at]
+            del self._buffer[: self._at]
             self._at = 0
         self._buffer += data
 
@@ -238,7 +238,7 @@ class Client:
         while True:
             end = self._buffer.find(b"\r\n", searched)
             if end >= 0:
-                line = bytes(self._buffer[self._at:end])
+                line = bytes(self._buffer[self._at : end])
                 self._at = end + 2
                 return line
             before = len(self._buffer) - self._at
@@ -248,8 +248,8 @@ class Client:
     def _exact(self, count):
         while len(self._buffer) - self._at < count + 2:
             self._more()
-        data = bytes(self._buffer[self._at:self._at + count])
-        assert self._buffer[self._at + count:self._at + count + 2] == b"\r\n", "a bulk string without its CRLF"
+        data = bytes(self._buffer[self._at : self._at + count])
+        assert self._buffer[self._at + count : self._at + count + 2] == b"\r\n", "a bulk string without its CRLF"
         self._at += count + 2
         return data
 
@@ -301,7 +301,7 @@ def as_line(command):
             continue
         out = []
         for c in arg[:200]:
-            if c in b"\"\\":
+            if c in b'"\\':
                 out.append("\\" + chr(c))
             elif 32 <= c < 127:
                 out.append(chr(c))

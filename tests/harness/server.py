@@ -105,7 +105,13 @@ class Server:
         log = open(self.log_path, "ab")
         try:
             self.process = subprocess.Popen(
-                self.command_line(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder, preexec_fn=before)
+                self.command_line(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self.folder,
+                preexec_fn=before,
+            )
         finally:
             log.close()
         deadline = time.monotonic() + 60

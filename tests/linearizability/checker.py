@@ -57,7 +57,11 @@ def smallest_violation(history, model, initial):
     by_return = sorted(history, key=lambda op: op.returned)
     for count in range(1, len(by_return) + 1):
         ends = by_return[count - 1].returned
-        prefix = [op if op.returned <= ends else dataclasses.replace(op, returned=NEVER, reply=None) for op in history if op.called <= ends]
+        prefix = [
+            op if op.returned <= ends else dataclasses.replace(op, returned=NEVER, reply=None)
+            for op in history
+            if op.called <= ends
+        ]
         if not linearizable(prefix, model, initial):
             break
     else:

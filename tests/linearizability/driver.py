@@ -27,10 +27,23 @@ def small(r):
 
 def draw_string(r):
     """An operation on a string."""
-    return r.choice([
-        ("GET",), ("GET",), ("GET",), ("SET", small(r)), ("SET", small(r)), ("INCR",), ("INCR",), ("APPEND", b"%d" % r.randrange(10)), ("SETNX", small(r)),
-        ("GETSET", small(r)), ("GETDEL",), ("DEL",), ("CAS", small(r), small(r)),
-    ])
+    return r.choice(
+        [
+            ("GET",),
+            ("GET",),
+            ("GET",),
+            ("SET", small(r)),
+            ("SET", small(r)),
+            ("INCR",),
+            ("INCR",),
+            ("APPEND", b"%d" % r.randrange(10)),
+            ("SETNX", small(r)),
+            ("GETSET", small(r)),
+            ("GETDEL",),
+            ("DEL",),
+            ("CAS", small(r), small(r)),
+        ]
+    )
 
 
 def wire_string(key, op):
@@ -53,7 +66,15 @@ def wire_list(key, op):
 def draw_hash(r):
     """An operation on a hash of two fields."""
     field = r.choice([b"f", b"g"])
-    return r.choice([("HGET", field), ("HGET", field), ("HSET", field, small(r)), ("HINCRBY", field, r.randrange(1, 5)), ("HDEL", field)])
+    return r.choice(
+        [
+            ("HGET", field),
+            ("HGET", field),
+            ("HSET", field, small(r)),
+            ("HINCRBY", field, r.randrange(1, 5)),
+            ("HDEL", field),
+        ]
+    )
 
 
 def wire_plain(key, op):
@@ -63,21 +84,45 @@ def wire_plain(key, op):
 
 def draw_pair(r):
     """An operation on two keys."""
-    return r.choice([("MULTI SET", small(r)), ("MULTI INCR",), ("MULTI GET",), ("MSET", small(r)), ("MGET",), ("MGET",), ("DEL",), ("RENAME",)])
+    return r.choice(
+        [
+            ("MULTI SET", small(r)),
+            ("MULTI INCR",),
+            ("MULTI GET",),
+            ("MSET", small(r)),
+            ("MGET",),
+            ("MGET",),
+            ("DEL",),
+            ("RENAME",),
+        ]
+    )
 
 
 def wire_pair(key, op):
     """How an operation on two keys is sent: transactions as one write."""
     a, b = key + b":a", key + b":b"
-    inner = {"MULTI SET": [["SET", a, *op[1:]], ["SET", b, *op[1:]]], "MULTI INCR": [["INCR", a], ["INCR", b]], "MULTI GET": [["GET", a], ["GET", b]]}
+    inner = {
+        "MULTI SET": [["SET", a, *op[1:]], ["SET", b, *op[1:]]],
+        "MULTI INCR": [["INCR", a], ["INCR", b]],
+        "MULTI GET": [["GET", a], ["GET", b]],
+    }
     if op[0] in inner:
         return [["MULTI"], *inner[op[0]], ["EXEC"]]
-    return [{"MSET": ["MSET", a, *op[1:], b, *op[1:]], "MGET": ["MGET", a, b], "DEL": ["DEL", a, b], "RENAME": ["RENAME", a, b]}[op[0]]]
+    return [
+        {
+            "MSET": ["MSET", a, *op[1:], b, *op[1:]],
+            "MGET": ["MGET", a, b],
+            "DEL": ["DEL", a, b],
+            "RENAME": ["RENAME", a, b],
+        }[op[0]]
+    ]
 
 
 KINDS = [
-    Kind("string", models.string, None, draw_string, wire_string), Kind("list", models.list_, (), draw_list, wire_list),
-    Kind("hash", models.hash_, (), draw_hash, wire_plain), Kind("pair", models.pair, (None, None), draw_pair, wire_pair),
+    Kind("string", models.string, None, draw_string, wire_string),
+    Kind("list", models.list_, (), draw_list, wire_list),
+    Kind("hash", models.hash_, (), draw_hash, wire_plain),
+    Kind("pair", models.pair, (None, None), draw_pair, wire_pair),
 ]
 
 

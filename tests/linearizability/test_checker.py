@@ -7,7 +7,9 @@ from linearizability.checker import NEVER, Operation, linearizable, smallest_vio
 
 def history(*rows):
     """Operations from (client, command, called, returned, reply)."""
-    return [Operation(client, tuple(command), called, returned, reply) for client, command, called, returned, reply in rows]
+    return [
+        Operation(client, tuple(command), called, returned, reply) for client, command, called, returned, reply in rows
+    ]
 
 
 def fits(*rows, model=models.string, initial=None):
@@ -52,5 +54,11 @@ def test_a_torn_transaction_is_refused():
 
 
 def test_a_violation_is_cut_down_to_what_shows_it():
-    rows = history((1, ("GET",), 1, 2, NIL), (1, ("SET", b"x"), 3, 4, b"OK"), (2, ("GET",), 5, 6, b"x"), (2, ("GET",), 7, 8, NIL), (2, ("GET",), 9, 10, b"x"))
+    rows = history(
+        (1, ("GET",), 1, 2, NIL),
+        (1, ("SET", b"x"), 3, 4, b"OK"),
+        (2, ("GET",), 5, 6, b"x"),
+        (2, ("GET",), 7, 8, NIL),
+        (2, ("GET",), 9, 10, b"x"),
+    )
     assert [op.called for op in smallest_violation(rows, models.string, None)] == [3, 7]

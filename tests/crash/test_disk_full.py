@@ -1,0 +1,101 @@
+"""A full disk: writes are refused, reads go on, nothing acknowledged is lost, and it heals without a restart."""
+
+import contextlib
+import ctypes
+import resource
+import signal
+import subprocess
+import time
+
+import pytest
+
+from harness.resp import Fault
+
+MIB = 1 << 20
+
+
+def ignore_signal():
+    """A write past RLIMIT_FSIZE is then an error, as on a full disk, and not the end of the process."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+
+
+@contextlib.contextmanager
+def mounted(folder, size_mib):
+    """A small tmpfs at the folder, or None where this machine does not let us mount."""
+    folder.mkdir()
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size_mib}m", "tmpfs", folder], capture_output=True)
+    if done.returncode:
+        yield None
+        return
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", folder], check=True)
+
+
+def limit_file_size(pid, limit_bytes):
+    """Sets RLIMIT_FSIZE of another process."""
+    if hasattr(resource, "prlimit"):
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (limit_bytes, resource.RLIM_INFINITY))
+    else:
+        raise ctypes.ArgumentError("prlimit is missing")
+
+
+def fill(client, acknowledged, prefix, most_bytes, size=100_000):
+    """Writes until refused; gives the error, or None."""
+    for i in range(most_bytes // size):
+        key, value = f"{prefix}{i}".encode(), b"%d" % i * (size // len(b"%d" % i))
+        reply = client("SET", key, value)
+        if isinstance(reply, Fault):
+            return reply
+        acknowledged[key] = value
+    return None
+
+
+def refused_then_healed(server, make_room, most_bytes):
+    """The story that both ways of filling a disk share."""
+    acknowledged = {}
+    with server.client() as client:
+        assert client("SET", "first", "v") == b"OK"
+        refusal = fill(client, acknowledged, "k", most_bytes)
+        assert refusal is not None, "the disk never filled"
+        assert not refusal.startswith((b"WRONGTYPE", b"ERR unknown"))
+        assert client("GET", "first") == b"v"
+        assert client("PING") == b"PONG"
+        refused_key = f"k{len(acknowledged)}"
+        assert client("EXISTS", refused_key) == 0, "a refused write must change nothing"
+        make_room()
+        deadline = time.monotonic() + 15
+        while isinstance(client("SET", "healed", "yes"), Fault):
+            assert time.monotonic() < deadline, f"still refused: {client('SET', 'healed', 'yes')}"
+            time.sleep(0.05)
+        assert fill(client, acknowledged, "after", 5 * MIB) is None
+    server.kill()
+    server.restart()
+    with server.client() as client:
+        for key, value in acknowledged.items():
+            assert client("GET", key) == value
+        assert client("MGET", "first", "healed") == [b"v", b"yes"]
+        assert client("DBSIZE") == len(acknowledged) + 2
+
+
+@pytest.mark.ours
+@pytest.mark.parametrize("appendfsync", ["everysec", "always"])
+def test_a_full_disk_refuses_writes_and_heals_without_a_restart(start_ramekin, tmp_path, appendfsync):
+    with mounted(tmp_path / "small", 300) as folder:
+        if folder is None:
+            pytest.skip("no tmpfs can be mounted here (not root): the full disk is tested by a limit on file size only")
+        balloon = folder / "balloon"
+        balloon.write_bytes(b"\0" * (150 * MIB))
+        server = start_ramekin({"appendfsync": appendfsync}, folder=folder / "data")
+        try:
+            refused_then_healed(server, balloon.unlink, 400 * MIB)
+        finally:
+            server.kill()
+
+
+@pytest.mark.ours
+def test_a_limit_on_file_size_refuses_writes_and_heals_when_lifted(start_ramekin):
+    server = start_ramekin(preexec=ignore_signal)
+    limit_file_size(server.pid, MIB)
+    refused_then_healed(server, lambda: limit_file_size(server.pid, resource.RLIM_INFINITY), 300 * MIB)
