@@ -96,7 +96,7 @@ def server(shared_server):
     if not shared_server.alive():
         shared_server.start()
     with shared_server.client() as client:
-        assert client("FLUSHALL") == b"OK"
+        assert client("FLUSHALL", "SYNC") == b"OK"
     return shared_server
 
 

@@ -175,7 +175,8 @@ def test_config_errors_name_the_directive(client):
     immutable = b"ERR CONFIG SET failed (possibly related to argument 'databases') - can't set immutable config"
     assert client("CONFIG", "SET", "databases", 4).startswith(immutable)
     assert client("CONFIG", "SET", "appendfsync", "x") == (
-        b"ERR CONFIG SET failed (possibly related to argument 'appendfsync') - argument(s) must be one of the following: everysec, always, no"
+        b"ERR CONFIG SET failed (possibly related to argument 'appendfsync') - "
+        b"argument(s) must be one of the following: everysec, always, no"
     )
     assert client("CONFIG", "SET", "timeout", "x") == (
         b"ERR CONFIG SET failed (possibly related to argument 'timeout') - argument couldn't be parsed into an integer"
