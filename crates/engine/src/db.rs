@@ -432,7 +432,7 @@ impl Database {
     /// # Errors
     /// `Failed`: the log has failed, and the change may or may not survive a restart.
     pub fn execute(&self, args: &[&[u8]]) -> Result<Response, Error> {
-        let Some(command) = args.first().and_then(|name| command::find(name)) else {
+        let Some(command) = command::resolve(args) else {
             let name = args.first().map(|name| String::from_utf8_lossy(name).into_owned()).unwrap_or_default();
             return Ok(Response::Error(format!("ERR unknown command '{name}'")));
         };
@@ -465,6 +465,7 @@ impl Database {
 
     /// Removes what has expired, everywhere. Returns how many entries were looked at.
     pub fn sweep(&self) -> usize {
+        self.inner.shards.keyspace.reclaim();
         let mut caller = Caller::at(self.now_ms());
         let mut swept = 0;
         for shard in 0..self.inner.shards.keyspace.shards() {
@@ -477,6 +478,13 @@ impl Database {
             }
         }
         swept
+    }
+
+    /// Frees the memory of what was flushed and of large values that were deleted. Sweeping does it too.
+    pub fn reclaim(&self) {
+        let keyspace = &self.inner.shards.keyspace;
+        keyspace.reclaim();
+        (0..keyspace.shards()).for_each(|shard| keyspace.reclaim_values(shard));
     }
 
     /// Makes everything durable and closes the log; later changes are refused. The folder is free for others once the last
@@ -536,6 +544,8 @@ fn sweep_until_stopped(inner: &Weak<Inner>, stop: &(Mutex<bool>, Condvar)) {
         let database = Database { inner };
         if database.settings().active_expire.load(Ordering::Relaxed) {
             database.sweep();
+        } else {
+            database.reclaim();
         }
     }
 }

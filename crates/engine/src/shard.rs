@@ -122,7 +122,7 @@ impl Shards {
             if command.spec.is(flag::WRITE) {
                 bytes += space_for(args);
             }
-            whole |= command.spec.is(flag::WHOLE | flag::WALKS);
+            whole |= command.spec.is(flag::WALKS) || command.spec.is_whole(args);
             for index in command.spec.key_indices(args).unwrap_or_default() {
                 shards.push(self.keyspace.shard_of(self.keyspace.hash(args[index])));
             }
@@ -155,8 +155,11 @@ impl Shards {
         }
         ctx.scratch.record.clear();
         ctx.scratch.touched.clear();
-        let (blocked, now_ms) = (ctx.block.take(), ctx.now_ms);
+        let (blocked, now_ms, reclaims) = (ctx.block.take(), ctx.now_ms, ctx.reclaims);
         drop(ctx);
+        if reclaims {
+            self.keyspace.reclaim();
+        }
         for (waiter, response) in served {
             (waiter.deliver)((response, lsn));
         }
@@ -201,7 +204,7 @@ impl Shards {
             self.reserve(bytes)?;
         }
         if let Keys::At(index) = command.spec.keys
-            && !command.spec.is(flag::WHOLE)
+            && !command.spec.is(flag::WHOLE | flag::PATTERNS)
         {
             let key = args[index];
             let hash = self.keyspace.hash(key);
@@ -220,7 +223,7 @@ impl Shards {
     }
 
     fn hold(&self, command: &Command, args: &[&[u8]]) -> Result<Held<'_>, Fail> {
-        if command.spec.is(flag::WHOLE) {
+        if command.spec.is_whole(args) {
             return Ok(self.keyspace.lock_all());
         }
         let mut shards: Vec<usize> = command
@@ -258,6 +261,7 @@ impl Shards {
             tracks: self.tracks.load(Relaxed),
             seen_lsn: 0,
             whole: false,
+            reclaims: false,
         }
     }
 
@@ -401,6 +405,7 @@ impl Shards {
 
     /// Removes what has expired in one shard, at most `keys_max` entries. Returns how many it looked at.
     pub(crate) fn sweep(&self, caller: &mut Caller, shard: usize, keys_max: usize) -> usize {
+        self.keyspace.reclaim_values(shard);
         let mut swept = 0;
         for db in 0..self.keyspace.databases() {
             while swept < keys_max {
@@ -431,12 +436,15 @@ impl Shards {
             }
             let Some(key) = effect.key() else {
                 self.keyspace.apply_whole(&mut self.keyspace.lock_all(), db, &effect);
+                self.keyspace.reclaim();
                 return Ok(());
             };
             let hash = self.keyspace.hash(key);
             let shard = self.keyspace.shard_of(hash);
             let mut part = self.keyspace.lock(shard);
-            self.keyspace.space_in(shard, &mut part, db).apply(hash, &effect, &packing)?;
+            let space = self.keyspace.space_in(shard, &mut part, db);
+            space.apply(hash, &effect, &packing)?;
+            drop(space.take_discarded());
             Ok(())
         })
     }

@@ -53,6 +53,8 @@ pub struct Ctx<'a> {
     pub(crate) seen_lsn: u64,
     /// A whole database was changed.
     pub(crate) whole: bool,
+    /// The memory of what was put aside is to be freed before the answer.
+    pub(crate) reclaims: bool,
 }
 
 /// Gives space in the log.
@@ -135,8 +137,10 @@ impl<'a> Ctx<'a> {
                 clock.mark(entry);
                 has_expired_fields(entry, now)
             }
-            Some(_) => {
-                part.counts.expired_keys += 1;
+            Some(entry) => {
+                let fields = entry.lost_fields(now);
+                part.counts.expired_fields += fields as u64;
+                part.counts.expired_keys += u64::from(fields == 0);
                 self.apply(Effect::Delete { key });
                 return None;
             }
@@ -146,6 +150,27 @@ impl<'a> Ctx<'a> {
         }
         let (hash, _, part) = self.reach(key);
         part.space(index)?.get(hash, key)
+    }
+
+    /// What `visit` makes of the living entry of a key, counted as a hit or a miss but not marked as used.
+    #[inline]
+    pub(crate) fn look<R>(&mut self, key: &[u8], visit: impl FnOnce(&Entry) -> R) -> Option<R> {
+        let touches = std::mem::replace(&mut self.touches, false);
+        let seen = self.read(key).map(visit);
+        self.touches = touches;
+        seen
+    }
+
+    /// Removes a key. False if it was not there; one that has expired goes too, but was not there.
+    #[inline]
+    pub(crate) fn delete(&mut self, key: &[u8]) -> bool {
+        let (index, now) = (self.keyspace.space_of(self.db), self.now_ms);
+        let (hash, _, part) = self.reach(key);
+        let Some(entry) = part.space(index).and_then(|space| space.get(hash, key)) else { return false };
+        let alive = entry.is_alive(now);
+        part.counts.expired_keys += u64::from(!alive);
+        self.apply(Effect::Delete { key });
+        alive
     }
 
     /// The string of a key, for a reader.
@@ -190,7 +215,6 @@ impl<'a> Ctx<'a> {
     pub(crate) fn apply(&mut self, effect: Effect<'_>) -> usize {
         let Some(key) = effect.key() else { return 0 };
         let (packing, clock) = (self.settings.packing(), self.settings.access_clock(self.now_ms));
-        let index = self.keyspace.space_of(self.db);
         let (hash, shard, _) = self.reach(key);
         let part = self.held.get(shard).expect("`reach` has just found it");
         let space = self.keyspace.space_in(shard, part, self.db);
@@ -286,7 +310,20 @@ impl<'a> Ctx<'a> {
         }
         let mut encoded = Vec::new();
         let kind = codec::encode(&value, &mut encoded);
-        self.apply(Effect::Put { key, kind, value: &encoded, expire_at_ms });
+        self.put_encoded(key, value, kind, &encoded, expire_at_ms);
+    }
+
+    /// Puts a value that is not a string at a key, whatever was there; `kind` and `encoded` are its bytes for the log.
+    pub(crate) fn put_encoded(&mut self, key: &[u8], value: Value, kind: u8, encoded: &[u8], expire_at_ms: u64) {
+        let clock = self.settings.access_clock(self.now_ms);
+        let (hash, shard, _) = self.reach(key);
+        let part = self.held.get(shard).expect("`reach` has just found it");
+        let space = self.keyspace.space_in(shard, part, self.db);
+        space.put(hash, key, value, expire_at_ms);
+        if let Some(entry) = space.touch(hash, key) {
+            clock.mark_new(entry);
+        }
+        self.log(&Effect::Put { key, kind, value: encoded, expire_at_ms }, key, hash, shard);
     }
 
     /// Takes the value of a key away, with its expiry.
@@ -314,6 +351,39 @@ impl<'a> Ctx<'a> {
         effect.encode(self.db, &mut self.scratch.record);
         self.whole = true;
         self.keyspace.apply_whole(&mut self.held, self.db, &effect);
+    }
+
+    /// Makes the selected database and another one change places; all shards must be held. Who waits for a key of either
+    /// goes on waiting for the key of that database number, and gets it if it is there now.
+    pub(crate) fn swap_with(&mut self, with: u32) {
+        self.apply_whole(Effect::Swap { with });
+        for db in [self.db, with] {
+            self.in_db(db, Self::wake_waiters);
+        }
+    }
+
+    fn wake_waiters(&mut self) {
+        let space = self.keyspace.space_of(self.db);
+        for shard in 0..self.keyspace.shards() {
+            let part = self.held.get(shard).expect("a change to a whole database holds all shards");
+            let waited: Vec<Box<[u8]>> =
+                part.waiters.keys().filter(|(at, _)| *at == space).map(|(_, key)| key.clone()).collect();
+            for key in waited {
+                if self.peek(&key).is_some_and(|entry| entry.kind() == Kind::List) {
+                    self.scratch.ready.push((self.db, key));
+                }
+            }
+        }
+    }
+
+    /// Number of databases.
+    pub(crate) fn databases(&self) -> u32 {
+        self.keyspace.databases()
+    }
+
+    /// Number of shards.
+    pub(crate) fn shards(&self) -> usize {
+        self.keyspace.shards()
     }
 
     /// Runs `body` with another database selected.
@@ -398,8 +468,9 @@ fn has_expired_fields(entry: &Entry, now_ms: u64) -> bool {
     }
 }
 
+/// The list of an entry.
 #[inline]
-fn list_of(entry: &Entry) -> Result<&List, Fail> {
+pub(crate) fn list_of(entry: &Entry) -> Result<&List, Fail> {
     match entry.view() {
         View::Value(Value::List(list)) => Ok(list),
         _ => Err(Fail::WRONG_TYPE),

@@ -33,6 +33,8 @@ impl Fail {
     pub const NOT_A_FLOAT: Self = Self::new("ERR value is not a valid float");
     /// The key has to exist.
     pub const NO_SUCH_KEY: Self = Self::new("ERR no such key");
+    /// There is no database of this number.
+    pub const DB_OUT_OF_RANGE: Self = Self::new("ERR DB index is out of range");
     /// An index lies outside of the value.
     pub const INDEX_OUT_OF_RANGE: Self = Self::new("ERR index out of range");
     /// The value would be larger than a string may be.

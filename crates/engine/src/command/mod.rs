@@ -5,17 +5,32 @@
 //! [`Reply`](crate::reply::Reply); they know neither locks nor log nor connections.
 
 mod context;
+mod expire;
 mod fail;
 mod hash;
 mod hash_expire;
 mod hash_volatile;
 mod hash_walk;
 mod index;
+mod key;
+mod object;
 mod parse;
+mod rename;
+mod scan;
 mod settings;
+mod sort;
 mod spec;
+mod whole;
 
+mod lcs;
+mod list;
+mod list_inside;
+mod list_move;
 mod string;
+mod string_many;
+mod string_number;
+mod string_options;
+mod string_range;
 
 pub use context::{Ctx, Scratch};
 pub(crate) use context::Reserve;
@@ -27,8 +42,27 @@ pub use spec::{Command, Handler, Keys, Spec, flag};
 use std::sync::LazyLock;
 
 /// The families, each a list of rows.
-const FAMILIES: &[&[Command]] =
-    &[string::COMMANDS, hash::COMMANDS, hash_expire::COMMANDS, hash_volatile::COMMANDS, hash_walk::COMMANDS];
+const FAMILIES: &[&[Command]] = &[
+    string::COMMANDS,
+    string_number::COMMANDS,
+    string_range::COMMANDS,
+    string_many::COMMANDS,
+    lcs::COMMANDS,
+    list::COMMANDS,
+    list_inside::COMMANDS,
+    list_move::COMMANDS,
+    hash::COMMANDS,
+    hash_expire::COMMANDS,
+    hash_volatile::COMMANDS,
+    hash_walk::COMMANDS,
+    key::COMMANDS,
+    expire::COMMANDS,
+    rename::COMMANDS,
+    scan::COMMANDS,
+    object::COMMANDS,
+    sort::COMMANDS,
+    whole::COMMANDS,
+];
 
 static ALL: LazyLock<(Vec<&'static Command>, NameIndex)> = LazyLock::new(|| {
     let rows: Vec<_> = FAMILIES.iter().flat_map(|family| family.iter()).collect();
@@ -42,6 +76,28 @@ static ALL: LazyLock<(Vec<&'static Command>, NameIndex)> = LazyLock::new(|| {
 pub fn find(name: &[u8]) -> Option<&'static Command> {
     let (rows, index) = &*ALL;
     index.find(name).map(|at| rows[at])
+}
+
+/// The command that runs these arguments: a subcommand's row where the name is a container's.
+#[must_use]
+pub fn resolve(args: &[&[u8]]) -> Option<&'static Command> {
+    let command = find(args.first()?)?;
+    match args.get(1) {
+        Some(sub) if command.spec.is(flag::CONTAINER) => {
+            Some(find(&[command.spec.name.as_bytes(), b"|", sub].concat()).unwrap_or(command))
+        }
+        _ => Some(command),
+    }
+}
+
+/// The handler of containers: reached only if the subcommand is not one.
+fn refuse_container(_: &mut Ctx<'_>, args: &[&[u8]], _: &mut dyn crate::reply::Reply) -> Outcome {
+    let shown = |text: &[u8]| String::from_utf8_lossy(&text[..text.len().min(128)]).into_owned();
+    let name = shown(args[0]).to_ascii_uppercase();
+    Err(match args.get(1) {
+        Some(sub) => Fail::text(format!("ERR unknown subcommand '{}'. Try {name} HELP.", shown(sub))),
+        None => Fail::arity(&name),
+    })
 }
 
 /// All commands of the engine.

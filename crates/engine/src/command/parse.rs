@@ -1,7 +1,7 @@
 //! Arguments to values, with Redis's errors.
 
 use super::Fail;
-use crate::value::number;
+use crate::value::number::{self, Extended};
 
 /// A 64-bit integer.
 #[inline]
@@ -40,23 +40,24 @@ pub(crate) fn expiry(text: &[u8], unit: Unit, relative: bool, now_ms: u64, comma
     u64::try_from(at).map_err(|_| invalid())
 }
 
-/// A time-out in seconds, fractions allowed, as milliseconds; 0: none.
-pub(crate) fn timeout(text: &[u8]) -> Result<u64, Fail> {
-    const NOT_A_TIMEOUT: Fail = Fail::new("ERR timeout is not a float or out of range");
-    let seconds = std::str::from_utf8(text).ok().and_then(|text| text.parse::<f64>().ok()).filter(|seconds| !seconds.is_nan()).ok_or(NOT_A_TIMEOUT)?;
+/// A time-out in seconds, fractions allowed, as milliseconds; 0: none. It must end before time does.
+pub(crate) fn timeout(text: &[u8], now_ms: u64) -> Result<u64, Fail> {
+    let seconds = Extended::parse(text).ok_or(Fail::new("ERR timeout is not a float or out of range"))?.to_f64();
+    let millis = (seconds * 1000.0).ceil();
+    if millis > 9.2e18 {
+        return Err(Fail::new("ERR timeout is out of range"));
+    }
     if seconds < 0.0 {
         return Err(Fail::new("ERR timeout is negative"));
     }
-    let millis = (seconds * 1000.0).ceil();
-    if !millis.is_finite() || millis > 9.2e18 {
-        return Err(Fail::new("ERR timeout is out of range"));
-    }
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive and below 2^63")]
     let millis = millis as u64;
+    i64::try_from(now_ms.saturating_add(millis)).map_err(|_| Fail::new("ERR timeout is out of range"))?;
     Ok(millis)
 }
 
-/// The cursor of a scan: as C's `strtoull` reads it, without a minus sign and without spaces.
+/// The cursor of a scan: as C's `strtoull` reads it, without a minus sign.
 pub(crate) fn cursor(text: &[u8]) -> Result<u64, Fail> {
-    std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()).ok_or(Fail::new("ERR invalid cursor"))
+    let text = std::str::from_utf8(text.trim_ascii_start()).ok();
+    text.and_then(|text| text.parse().ok()).ok_or(Fail::new("ERR invalid cursor"))
 }

@@ -82,6 +82,8 @@ pub mod flag {
     pub const IN_MULTI: u32 = 1 << 19;
     /// Looks into the database by itself: in a transaction it is run between two parts of it.
     pub const LOOKS: u32 = 1 << 18;
+    /// An argument with a `*` names keys that are found while it runs: then every shard is locked.
+    pub const PATTERNS: u32 = 1 << 20;
 }
 
 /// Where a command's keys are among its arguments.
@@ -120,6 +122,13 @@ impl Spec {
     pub fn takes(&self, arguments: usize) -> bool {
         let needed = self.arity.unsigned_abs() as usize;
         if self.arity < 0 { arguments >= needed } else { arguments == needed }
+    }
+
+    /// True if it reaches, with these arguments, keys that they do not name: every shard has to be locked.
+    #[must_use]
+    pub fn is_whole(&self, args: &[&[u8]]) -> bool {
+        self.is(flag::WHOLE)
+            || self.is(flag::PATTERNS) && args.iter().skip(2).any(|arg| memchr::memchr(b'*', arg).is_some())
     }
 
     /// Indices of the keys among the arguments.

@@ -4,7 +4,7 @@
 //! whether a change may happen was decided before. An effect on a key of another type, or on one that is not there, does
 //! what a command of that kind would begin with (a new collection) or nothing; it can only come from a damaged log.
 
-use super::entry::Entry;
+use super::entry::{Entry, View};
 use super::space::Space;
 use crate::effect::{Effect, Malformed, Side};
 use crate::value::hash::Hash;
@@ -17,10 +17,10 @@ impl Space {
     pub(crate) fn apply(&mut self, hash: u64, effect: &Effect<'_>, packing: &Packing) -> Result<usize, Malformed> {
         match *effect {
             Effect::SetString { key, value, expire_at_ms } => {
-                self.set_string(hash, key, value, expire_at_ms);
+                self.set_string(hash, key, value, expire_at_ms, |_, _| {});
                 Ok(1)
             }
-            Effect::Delete { key } => Ok(usize::from(self.remove(hash, key).is_some())),
+            Effect::Delete { key } => Ok(usize::from(self.discard(hash, key))),
             Effect::Expire { key, at_ms } => {
                 Ok(usize::from(self.change(hash, key, |entry| entry.set_expire_at(at_ms)).is_some()))
             }
@@ -29,35 +29,17 @@ impl Space {
                 self.put(hash, key, value, expire_at_ms);
                 Ok(1)
             }
-            Effect::Append { key, tail } => Ok(self.splice(hash, key, None, tail)),
-            Effect::SetRange { key, offset, bytes } => {
-                Ok(self.splice(hash, key, Some(usize::try_from(offset).map_err(|_| Malformed)?), bytes))
+            Effect::Append { key, .. } | Effect::SetRange { key, .. } => {
+                if self.get(hash, key).is_none() {
+                    self.insert(hash, Entry::string(key, b"", 0));
+                }
+                self.change(hash, key, |entry| splice(entry, effect)).unwrap_or(Ok(0))
             }
             Effect::HashSet { .. } | Effect::HashDelete { .. } | Effect::HashExpire { .. } => {
                 Ok(self.apply_hash(hash, effect, packing))
             }
             _ => self.apply_list(hash, effect, packing),
         }
-    }
-
-    /// Writes bytes into a string, at its end or at an offset.
-    fn splice(&mut self, hash: u64, key: &[u8], offset: Option<usize>, bytes: &[u8]) -> usize {
-        if self.get(hash, key).is_none() {
-            self.insert(hash, Entry::string(key, b"", 0));
-        }
-        let len = self.change(hash, key, |entry| {
-            let text = entry.string_mut()?;
-            let offset = offset.unwrap_or(text.len());
-            let end = offset + bytes.len();
-            if text.len() < end {
-                text.resize(end, 0);
-            }
-            text[offset..end].copy_from_slice(bytes);
-            let len = text.len();
-            entry.set_raw();
-            Some(len)
-        });
-        len.flatten().unwrap_or(0)
     }
 
     fn apply_list(&mut self, hash: u64, effect: &Effect<'_>, packing: &Packing) -> Result<usize, Malformed> {
@@ -95,6 +77,56 @@ impl Space {
         }
         changed
     }
+}
+
+/// What an effect does to an entry that is there and of its type; the entry may be left empty, see [`is_hollow`].
+/// `Put` and `Delete` are not for this function: they do not change an entry but replace or remove it.
+#[inline]
+pub(super) fn change(entry: &mut Entry, effect: &Effect<'_>) -> Result<usize, Malformed> {
+    match *effect {
+        Effect::SetString { value, expire_at_ms, .. } => {
+            entry.set_string(value, expire_at_ms);
+            Ok(1)
+        }
+        Effect::Expire { at_ms, .. } => {
+            entry.set_expire_at(at_ms);
+            Ok(1)
+        }
+        Effect::Append { .. } | Effect::SetRange { .. } => splice(entry, effect),
+        _ => match entry.value_mut() {
+            Some(Value::List(list)) => change_list(list, effect),
+            Some(Value::Hash(fields)) => Ok(change_hash(fields, effect)),
+            _ => Err(Malformed),
+        },
+    }
+}
+
+/// True for a collection without elements, which must not stay.
+#[inline]
+pub(super) fn is_hollow(entry: &Entry) -> bool {
+    match entry.view() {
+        View::Value(Value::List(list)) => list.is_empty(),
+        View::Value(Value::Hash(fields)) => fields.is_empty(),
+        _ => false,
+    }
+}
+
+/// Writes bytes into a string, at its end or at an offset. Returns its length.
+fn splice(entry: &mut Entry, effect: &Effect<'_>) -> Result<usize, Malformed> {
+    let Some(text) = entry.string_mut() else { return Ok(0) };
+    let (offset, bytes) = match *effect {
+        Effect::Append { tail, .. } => (text.len(), tail),
+        Effect::SetRange { offset, bytes, .. } => (usize::try_from(offset).map_err(|_| Malformed)?, bytes),
+        _ => return Err(Malformed),
+    };
+    let end = offset.checked_add(bytes.len()).ok_or(Malformed)?;
+    if text.len() < end {
+        text.resize(end, 0);
+    }
+    text[offset..end].copy_from_slice(bytes);
+    let len = text.len();
+    entry.set_raw();
+    Ok(len)
 }
 
 fn change_list(list: &mut List, effect: &Effect<'_>) -> Result<usize, Malformed> {

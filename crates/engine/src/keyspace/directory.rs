@@ -125,6 +125,18 @@ impl Directory {
         }
     }
 
+    /// Moves all segments to another directory and leaves this one empty. A prefetch that has read an address before is
+    /// at worst a useless hint.
+    pub(super) fn take(&self) -> Self {
+        let taken = Self::new();
+        taken.set_len(self.len());
+        self.set_len(0);
+        for (from, to) in self.segments.iter().zip(&taken.segments) {
+            to.store(from.swap(null_mut(), Relaxed), Relaxed);
+        }
+        taken
+    }
+
     /// Bytes held by the segments.
     pub(super) fn heap_bytes(&self) -> usize {
         (0..SEGMENTS)

@@ -148,11 +148,20 @@ impl Entry {
         unsafe { self.at(size_of::<Header>()).cast::<u64>().read() }
     }
 
-    /// True if it has not expired at this time.
+    /// True if it has not expired at this time, neither as a whole nor field by field.
     #[inline]
     pub(crate) fn is_alive(&self, now_ms: u64) -> bool {
         let at = self.expire_at();
-        at == 0 || now_ms <= at
+        (at == 0 || now_ms <= at) && (self.header().flags & BOXED == 0 || self.lost_fields(now_ms) == 0)
+    }
+
+    /// The number of fields, if it is a hash and all of them have expired; else 0.
+    #[inline]
+    pub(crate) fn lost_fields(&self, now_ms: u64) -> usize {
+        match self.view() {
+            View::Value(Value::Hash(hash)) if hash.is_spent(now_ms) => hash.stored_len(),
+            _ => 0,
+        }
     }
 
     /// Gives it another time to expire, or none (0).

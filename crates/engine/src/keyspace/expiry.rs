@@ -32,13 +32,13 @@ impl Expiry {
         self.due.first().filter(|(at, _)| *at < now_ms).map(|(_, hash)| *hash)
     }
 
+    /// The hashes of all entries that were due before `now_ms`.
+    pub(crate) fn due(&self, now_ms: u64) -> impl Iterator<Item = u64> {
+        self.due.range(..(now_ms, 0)).map(|(_, hash)| *hash)
+    }
+
     /// When the next entry is due.
     pub(crate) fn next_ms(&self) -> Option<u64> {
         self.due.first().map(|(at, _)| *at)
-    }
-
-    /// Forgets everything.
-    pub(crate) fn clear(&mut self) {
-        self.due.clear();
     }
 }

@@ -31,6 +31,9 @@ use parking_lot::{Mutex, MutexGuard};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 
+/// Entries of a flushed space that are freed on the spot: putting them aside would take longer.
+const DROPPED_AT_ONCE_MAX: usize = 32;
+
 /// All shards of a database folder.
 pub(crate) struct Keyspace {
     shards: Box<[Shard]>,
@@ -41,6 +44,8 @@ pub(crate) struct Keyspace {
     draws: AtomicU64,
     /// Which space a database number means.
     spaces: Box<[AtomicU32]>,
+    /// What was flushed and is still to be freed.
+    discarded: Mutex<Vec<space::Space>>,
 }
 
 /// One shard, on cache lines of its own.
@@ -65,6 +70,7 @@ impl Keyspace {
             seed,
             draws: AtomicU64::new(0),
             spaces: (0..databases).map(AtomicU32::new).collect(),
+            discarded: Mutex::default(),
         }
     }
 
@@ -139,16 +145,36 @@ impl Keyspace {
             self.raise_all(held, db);
             self.raise_all(held, with);
             self.swap(db, with);
+            let spaces = (self.space_of(db), self.space_of(with));
+            for shard in 0..self.shards() {
+                held.get(shard).expect("all shards are held").swap_waiters(spaces.0, spaces.1);
+            }
         }
         if let Effect::Flush = effect {
             self.raise_all(held, db);
+            let mut discarded = self.discarded.lock();
             for shard in 0..self.shards() {
                 let part = held.get(shard).expect("all shards are held");
                 if let Some(space) = part.space_mut(self.space_of(db)) {
-                    space.clear();
+                    let old = space.take();
+                    if old.len() > DROPPED_AT_ONCE_MAX {
+                        discarded.push(old);
+                    }
                 }
             }
         }
+    }
+
+    /// Frees what was flushed. Needs no shard.
+    pub(crate) fn reclaim(&self) {
+        let discarded = std::mem::take(&mut *self.discarded.lock());
+        drop(discarded);
+    }
+
+    /// Frees the large values that were deleted from a shard, which is locked only to take them.
+    pub(crate) fn reclaim_values(&self, shard: usize) {
+        let discarded = self.lock(shard).take_discarded();
+        drop(discarded);
     }
 
     /// Tells all transactions that watch a key of this database.

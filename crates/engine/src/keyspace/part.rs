@@ -1,6 +1,7 @@
 //! What one shard holds under its lock, and shards that are held.
 
 use super::directory::Directory;
+use super::entry::Entry;
 use super::space::Space;
 use super::table::TableHash;
 use super::wait::{Waiter, Watch};
@@ -90,6 +91,29 @@ impl Part {
     #[inline]
     pub(crate) fn space_mut(&mut self, index: u32) -> Option<&mut Space> {
         self.spaces.get_mut(index as usize)?.as_deref_mut()
+    }
+
+    /// Those who wait for keys of one space wait for the same keys of the other, and the other way round.
+    pub(super) fn swap_waiters(&mut self, one: u32, other: u32) {
+        if self.waiters.is_empty() {
+            return;
+        }
+        let swapped = std::mem::take(&mut self.waiters).into_iter().map(|((space, key), queue)| {
+            let space = if space == one {
+                other
+            } else if space == other {
+                one
+            } else {
+                space
+            };
+            ((space, key), queue)
+        });
+        self.waiters = swapped.collect();
+    }
+
+    /// The large values that were deleted here.
+    pub(super) fn take_discarded(&mut self) -> Vec<Entry> {
+        self.spaces.iter_mut().flatten().flat_map(|space| space.take_discarded()).collect()
     }
 
     /// A space to read from, and the counts to note it in.

@@ -6,10 +6,12 @@
 //!
 //! Leaves out: the clock. Whether an entry is still alive is the caller's question; an expired one is an entry like others.
 
+use super::apply::{change, is_hollow};
 use super::directory::Directory;
 use super::entry::{Entry, View};
 use super::expiry::Expiry;
 use super::table::{Item, Table, TableHash};
+use crate::effect::Effect;
 use crate::value::Value;
 use std::sync::Arc;
 
@@ -22,7 +24,12 @@ pub(crate) struct Space {
     expire_sum_ms: u128,
     /// Entries with fields that expire.
     volatile_items: usize,
+    /// Large values that were removed, until somebody drops them outside of the lock.
+    discarded: Vec<Entry>,
 }
+
+/// Collections up to this size are dropped where they are removed.
+const DROPPED_AT_ONCE_BYTES_MAX: usize = 64 << 10;
 
 /// What is known of an entry's expiry before and after a change.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
@@ -56,6 +63,7 @@ impl Space {
             expires: 0,
             expire_sum_ms: 0,
             volatile_items: 0,
+            discarded: Vec::new(),
         }
     }
 
@@ -118,16 +126,26 @@ impl Space {
         })
     }
 
-    /// Sets a string, whatever was there.
+    /// Sets a string, whatever was there. `mark` gets the entry, and whether its key is new, to note the use.
     #[inline]
-    pub(crate) fn set_string(&mut self, hash: u64, key: &[u8], value: &[u8], expire_at_ms: u64) {
+    pub(crate) fn set_string(
+        &mut self,
+        hash: u64,
+        key: &[u8],
+        value: &[u8],
+        expire_at_ms: u64,
+        mark: impl FnOnce(&mut Entry, bool),
+    ) {
         if let Some(entry) = self.table.get_mut(hash, key) {
             let before = Times::of(entry);
             entry.set_string(value, expire_at_ms);
+            mark(entry, false);
             let after = Times { key_ms: expire_at_ms, fields_ms: 0 };
             self.moved(hash, before, after);
         } else {
-            self.insert(hash, Entry::string(key, value, expire_at_ms));
+            let mut entry = Entry::string(key, value, expire_at_ms);
+            mark(&mut entry, true);
+            self.insert(hash, entry);
         }
     }
 
@@ -155,6 +173,29 @@ impl Space {
         Some(result)
     }
 
+    /// Looks at an entry and changes it by the effect that `decide` asks for, all in one visit; a collection that is left
+    /// empty is removed. Returns what `decide` returns; none without the entry.
+    #[inline]
+    pub(crate) fn amend<'e, R, F>(
+        &mut self,
+        hash: u64,
+        key: &[u8],
+        decide: impl FnOnce(&mut Entry) -> Result<(R, Option<Effect<'e>>), F>,
+    ) -> Option<Result<(R, Option<Effect<'e>>), F>> {
+        let entry = self.table.get_mut(hash, key)?;
+        let decision = decide(entry);
+        if let Ok((_, Some(effect))) = &decision {
+            let before = Times::of(entry);
+            change(entry, effect).expect("whoever decides has seen the entry's type");
+            let (after, hollow) = (Times::of(entry), is_hollow(entry));
+            self.moved(hash, before, after);
+            if hollow {
+                self.remove(hash, key);
+            }
+        }
+        Some(decision)
+    }
+
     /// Adds an entry whose key is not there.
     pub(crate) fn insert(&mut self, hash: u64, entry: Entry) {
         let times = Times::of(&entry);
@@ -162,11 +203,48 @@ impl Space {
         self.moved(hash, Times::default(), times);
     }
 
-    /// Drops everything.
-    pub(crate) fn clear(&mut self) {
-        self.table.clear();
-        self.expiry.clear();
-        (self.expires, self.expire_sum_ms, self.volatile_items) = (0, 0, 0);
+    /// Moves everything out, in constant time.
+    pub(crate) fn take(&mut self) -> Self {
+        Self {
+            table: self.table.take_all(),
+            expiry: std::mem::take(&mut self.expiry),
+            expires: std::mem::take(&mut self.expires),
+            expire_sum_ms: std::mem::take(&mut self.expire_sum_ms),
+            volatile_items: std::mem::take(&mut self.volatile_items),
+            discarded: std::mem::take(&mut self.discarded),
+        }
+    }
+
+    /// Takes an entry out and drops it, later and without the lock if that may take long.
+    #[inline]
+    pub(crate) fn discard(&mut self, hash: u64, key: &[u8]) -> bool {
+        let Some(entry) = self.remove(hash, key) else { return false };
+        if let View::Value(Value::List(_) | Value::Hash(_)) = entry.view()
+            && entry.heap_bytes() > DROPPED_AT_ONCE_BYTES_MAX
+        {
+            self.discarded.push(entry);
+        }
+        true
+    }
+
+    /// The large values that were removed and are still to be dropped.
+    pub(crate) fn take_discarded(&mut self) -> Vec<Entry> {
+        std::mem::take(&mut self.discarded)
+    }
+
+    /// Number of entries that have not expired.
+    pub(crate) fn living(&self, now_ms: u64) -> usize {
+        let due = self.expiry.due(now_ms);
+        let expired = if self.volatile_items == 0 {
+            due.count()
+        } else {
+            // For some it is only fields that are due.
+            let is_expired = |entry: &Entry, hash| {
+                !entry.is_alive(now_ms) && self.table.hasher().stable.of(entry.key()) == hash
+            };
+            due.filter(|&hash| self.table.find_by(hash, |entry| is_expired(entry, hash)).is_some()).count()
+        };
+        self.len() - expired
     }
 
     #[inline]

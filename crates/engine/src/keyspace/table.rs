@@ -190,6 +190,19 @@ impl<T: Item> Table<T> {
         self.len = 0;
     }
 
+    /// Moves all items to another table, in constant time. This one is as new, and keeps its directory.
+    pub(crate) fn take_all(&mut self) -> Self {
+        let taken = Self {
+            directory: Arc::new(self.directory.take()),
+            hash: self.hash,
+            len: self.len,
+            chained: self.chained,
+            items: PhantomData,
+        };
+        (self.len, self.chained) = (0, 0);
+        taken
+    }
+
     /// Visits every item, in no order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
         (0..self.directory.len()).flat_map(move |index| self.chain(index))
@@ -229,6 +242,7 @@ impl<T: Item> Table<T> {
             return 0;
         }
         let index = Directory::index(cursor, buckets);
+        self.chain(index).for_each(|item| super::prefetch::line(item.address()));
         self.chain(index).for_each(visit);
         // A bucket that has not been split in this round stands for both of its halves: the bit that tells them apart is
         // left out of the count.

@@ -1,0 +1,195 @@
+//! Values that go from one key to another: RENAME, MOVE, COPY.
+//!
+//! What must hold: the log gets the value itself, so that replaying reads no other key; the room for it is reserved before
+//! anything changes. A value brings its own expiry and takes the place of whatever the other key held.
+
+use super::parse::is;
+use super::{Command, Ctx, Fail, Keys, Outcome, Spec, flag};
+use crate::effect::Effect;
+use crate::keyspace::entry::{Entry, View};
+use crate::reply::Reply;
+use crate::value::{Value, codec, number};
+
+const TWO_KEYS: Keys = Keys::Range { first: 1, last: 2, step: 1 };
+
+/// The rows of this family.
+pub(super) const COMMANDS: &[Command] = &[
+    Command {
+        spec: Spec {
+            name: "rename",
+            arity: 3,
+            flags: flag::WRITE,
+            keys: TWO_KEYS,
+            group: "generic",
+            since: "1.0.0",
+            summary: "Renames a key and overwrites the destination.",
+            complexity: "O(N) where N is the size of the value, which is logged",
+            syntax: "key newkey",
+        },
+        run: |ctx, args, out| {
+            rename(ctx, args[1], args[2], false)?;
+            out.ok();
+            Ok(())
+        },
+    },
+    Command {
+        spec: Spec {
+            name: "renamenx",
+            arity: 3,
+            flags: flag::WRITE | flag::FAST,
+            keys: TWO_KEYS,
+            group: "generic",
+            since: "1.0.0",
+            summary: "Renames a key only when the target key name doesn't exist.",
+            complexity: "O(N) where N is the size of the value, which is logged",
+            syntax: "key newkey",
+        },
+        run: |ctx, args, out| {
+            out.int(i64::from(rename(ctx, args[1], args[2], true)?));
+            Ok(())
+        },
+    },
+    Command {
+        spec: Spec {
+            name: "move",
+            arity: 3,
+            flags: flag::WRITE | flag::FAST,
+            keys: Keys::At(1),
+            group: "generic",
+            since: "1.0.0",
+            summary: "Moves a key to another database.",
+            complexity: "O(N) where N is the size of the value, which is logged",
+            syntax: "key db",
+        },
+        run: move_key,
+    },
+    Command {
+        spec: Spec {
+            name: "copy",
+            arity: -3,
+            flags: flag::WRITE | flag::DENYOOM,
+            keys: TWO_KEYS,
+            group: "generic",
+            since: "6.2.0",
+            summary: "Copies the value of a key to a new key.",
+            complexity: "O(N) where N is the size of the value, which is logged",
+            syntax: "source destination [DB destination-db] [REPLACE]",
+        },
+        run: copy,
+    },
+];
+
+const SAME_OBJECT: Fail = Fail::new("ERR source and destination objects are the same");
+
+/// A value for another key, with the bytes by which the log will know it (none for a string, which is its own bytes).
+struct Parcel {
+    value: Value,
+    kind: u8,
+    encoded: Vec<u8>,
+    expire_at_ms: u64,
+}
+
+/// What a living entry holds, with room for it in the log reserved. Without `copy` the value itself is left out: the caller
+/// takes it from the entry.
+fn pack(ctx: &mut Ctx<'_>, from: &[u8], to: &[u8], copy: bool) -> Result<Option<Parcel>, Fail> {
+    let Some(entry) = ctx.claim(from) else { return Ok(None) };
+    let expire_at_ms = entry.expire_at();
+    let mut encoded = Vec::new();
+    let (kind, bytes) = match entry.view() {
+        View::Str(text) => (codec::tag::STRING, text.len()),
+        View::Value(Value::Str(text)) => (codec::tag::STRING, text.len()),
+        View::Value(value) => (codec::encode(value, &mut encoded), encoded.len()),
+    };
+    let value = if copy { clone_of(entry) } else { Value::Str(Vec::new()) };
+    ctx.reserve(bytes + from.len() + 2 * to.len() + 64)?;
+    Ok(Some(Parcel { value, kind, encoded, expire_at_ms }))
+}
+
+fn clone_of(entry: &Entry) -> Value {
+    match entry.view() {
+        View::Str(text) => Value::Str(text.to_vec()),
+        View::Value(value) => value.clone(),
+    }
+}
+
+impl Parcel {
+    /// Puts the value at a key.
+    fn unpack(self, ctx: &mut Ctx<'_>, key: &[u8]) {
+        let Self { value, kind, encoded, expire_at_ms } = self;
+        if let Value::Str(text) = &value {
+            ctx.apply(Effect::SetString { key, value: text, expire_at_ms });
+        } else {
+            ctx.put_encoded(key, value, kind, &encoded, expire_at_ms);
+        }
+    }
+}
+
+/// Renames a key; false if it may not replace another one that exists.
+fn rename(ctx: &mut Ctx<'_>, from: &[u8], to: &[u8], only_new: bool) -> Result<bool, Fail> {
+    if from == to {
+        return if ctx.claim(from).is_some() { Ok(!only_new) } else { Err(Fail::NO_SUCH_KEY) };
+    }
+    if only_new {
+        if ctx.claim(from).is_none() {
+            return Err(Fail::NO_SUCH_KEY);
+        }
+        if ctx.claim(to).is_some() {
+            return Ok(false);
+        }
+    }
+    let mut parcel = pack(ctx, from, to, false)?.ok_or(Fail::NO_SUCH_KEY)?;
+    if let Some((value, _)) = ctx.take(from) {
+        parcel.value = value;
+    }
+    parcel.unpack(ctx, to);
+    Ok(true)
+}
+
+fn move_key(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
+    let (key, db) = (args[1], database(ctx, args[2])?);
+    if db == ctx.db {
+        return Err(SAME_OBJECT);
+    }
+    let moves = ctx.claim(key).is_some() && ctx.in_db(db, |ctx| ctx.claim(key).is_none());
+    if moves
+        && let Some(mut parcel) = pack(ctx, key, key, false)?
+        && let Some((value, _)) = ctx.take(key)
+    {
+        parcel.value = value;
+        ctx.in_db(db, |ctx| parcel.unpack(ctx, key));
+    }
+    out.int(i64::from(moves));
+    Ok(())
+}
+
+fn copy(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
+    let (from, to) = (args[1], args[2]);
+    let (mut db, mut replace) = (ctx.db, false);
+    let mut rest = args[3..].iter();
+    while let Some(&option) = rest.next() {
+        if is(option, "replace") {
+            replace = true;
+        } else if is(option, "db")
+            && let Some(text) = rest.next()
+        {
+            db = database(ctx, text)?;
+        } else {
+            return Err(Fail::SYNTAX);
+        }
+    }
+    if db == ctx.db && from == to {
+        return Err(SAME_OBJECT);
+    }
+    let free = ctx.claim(from).is_some() && (ctx.in_db(db, |ctx| ctx.claim(to).is_none()) || replace);
+    if free && let Some(parcel) = pack(ctx, from, to, true)? {
+        ctx.in_db(db, |ctx| parcel.unpack(ctx, to));
+    }
+    out.int(i64::from(free));
+    Ok(())
+}
+
+/// A database by its number.
+fn database(ctx: &Ctx<'_>, text: &[u8]) -> Result<u32, Fail> {
+    let number = number::parse_i64(text).ok_or(Fail::NOT_AN_INTEGER)?;
+    u32::try_from(number).ok().filter(|&db| db < ctx.databases()).ok_or(Fail::DB_OUT_OF_RANGE)
+}
