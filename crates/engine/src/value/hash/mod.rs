@@ -112,6 +112,13 @@ impl Hash {
         self.stored_len() == 0
     }
 
+    /// Whether there are fields and all of them have expired. Constant time, unless something has expired.
+    #[must_use]
+    #[inline]
+    pub fn is_spent(&self, now_ms: u64) -> bool {
+        self.next_expiry().is_some_and(|at_ms| at_ms < now_ms) && self.len(now_ms) == 0
+    }
+
     /// The name that `OBJECT ENCODING` gives to the layout. Valkey makes a table of a hash when a field is first given an
     /// expiry; here it may stay packed, under the name that Valkey would give.
     #[must_use]
