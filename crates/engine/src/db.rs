@@ -293,11 +293,7 @@ impl Database {
     /// Ends a wait without an answer. False: the answer is on its way.
     #[must_use]
     pub fn give_up(&self, waiter: &Arc<Waiter>) -> bool {
-        let ended = waiter.give_up();
-        if ended {
-            self.inner.shards.forget(waiter);
-        }
-        ended
+        self.inner.shards.give_up(waiter)
     }
 
     /// Begins a transaction that will run these commands: their shards are locked until it is committed or dropped.

@@ -105,7 +105,7 @@ impl Shards {
                 let place = place(self.keyspace.space_of(ctx.db), key);
                 let shard = self.keyspace.shard_of(self.keyspace.hash(key));
                 let part = ctx.held.get(shard).expect("the keys of a command are held while it runs");
-                part.waiters.entry(place).or_default().push_back(Arc::clone(waiter));
+                part.add_waiter(place, waiter);
             }
         }
         (self.commit(ctx), waiter)
@@ -136,11 +136,27 @@ impl Shards {
 
     /// Appends what was changed to the log as one record, serves those who waited for it, and unlocks.
     #[inline]
-    pub(crate) fn commit(&self, mut ctx: Ctx<'_>) -> Ran {
-        let mut served = Vec::new();
-        let mut deferred = VecDeque::new();
+    pub(crate) fn commit(&self, ctx: Ctx<'_>) -> Ran {
+        let (mut deferred, now_ms) = (VecDeque::new(), ctx.now_ms);
+        let ran = self.conclude(ctx, Vec::new(), &mut deferred);
+        // A queue and no recursion: moves from list to list may wake each other in a chain of any length.
+        while let Some((db, key)) = deferred.pop_front() {
+            self.serve_key(db, &key, now_ms, &mut deferred);
+        }
+        ran
+    }
+
+    /// The same, but for waiters whose keys are not all held: their keys are left in `deferred`. `served` has been answered
+    /// in this context already.
+    #[inline]
+    fn conclude(
+        &self,
+        mut ctx: Ctx<'_>,
+        mut served: Vec<(Arc<Waiter>, Response)>,
+        deferred: &mut VecDeque<(u32, Box<[u8]>)>,
+    ) -> Ran {
         if !ctx.scratch.ready.is_empty() {
-            self.serve_ready(&mut ctx, &mut served, &mut deferred);
+            self.serve_ready(&mut ctx, &mut served, deferred);
         }
         let mut lsn = ctx.seen_lsn;
         if let Some(log) = &self.log {
@@ -155,16 +171,13 @@ impl Shards {
         }
         ctx.scratch.record.clear();
         ctx.scratch.touched.clear();
-        let (blocked, now_ms, reclaims) = (ctx.block.take(), ctx.now_ms, ctx.reclaims);
+        let (blocked, reclaims) = (ctx.block.take(), ctx.reclaims);
         drop(ctx);
         if reclaims {
             self.keyspace.reclaim();
         }
         for (waiter, response) in served {
             (waiter.deliver)((response, lsn));
-        }
-        while let Some((db, key)) = deferred.pop_front() {
-            self.serve_key(db, &key, now_ms);
         }
         Ran { lsn, blocked }
     }
@@ -282,27 +295,21 @@ impl Shards {
     }
 
     /// Runs waiting commands whose keys are ready, inside the critical section that made them so. One whose keys are not
-    /// all held is left, with those behind it, for after the unlock.
+    /// all held, or for which no log space is at hand, is left, with those behind it, for after the unlock.
     fn serve_ready(
         &self,
         ctx: &mut Ctx<'_>,
         served: &mut Vec<(Arc<Waiter>, Response)>,
         deferred: &mut VecDeque<(u32, Box<[u8]>)>,
     ) {
-        let (db, resp_block, may_block) = (ctx.db, ctx.block.take(), ctx.may_block);
+        let (db, block, may_block) = (ctx.db, ctx.block.take(), ctx.may_block);
         let mut at = 0;
         while at < ctx.scratch.ready.len() {
             let (ready_db, key) = ctx.scratch.ready[at].clone();
             at += 1;
-            ctx.db = ready_db;
             while let Some(waiter) = self.front(ctx, ready_db, &key) {
-                let all_held = waiter
-                    .keys
-                    .iter()
-                    .map(|key| self.keyspace.shard_of(self.keyspace.hash(key)))
-                    .chain(self.shards_of_args(&waiter))
-                    .all(|shard| ctx.held.get(shard).is_some());
-                if !all_held {
+                let all_held = self.shards_of(&waiter).iter().all(|&shard| ctx.held.get(shard).is_some());
+                if !all_held || !self.reserve_at_hand(ctx, space_for(&words(&waiter))) {
                     deferred.push_back((ready_db, key.clone()));
                     break;
                 }
@@ -316,45 +323,53 @@ impl Shards {
             }
         }
         ctx.scratch.ready.clear();
-        (ctx.db, ctx.block, ctx.may_block) = (db, resp_block, may_block);
+        (ctx.db, ctx.block, ctx.may_block) = (db, block, may_block);
     }
 
-    /// Runs the commands that wait for a key, one after the other, each under the locks of all its keys.
-    pub(crate) fn serve_key(&self, db: u32, key: &[u8], now_ms: u64) {
+    fn reserve_at_hand(&self, ctx: &mut Ctx<'_>, bytes: u64) -> bool {
+        let reserved = self.log.as_ref().is_none_or(|log| log.reserve_at_hand(ctx.reserved, bytes));
+        if reserved {
+            ctx.reserved += bytes;
+        }
+        reserved
+    }
+
+    /// Runs the commands that wait for a key, one after the other, each under the locks of all its keys. Whom they wake is
+    /// added to `deferred`.
+    fn serve_key(&self, db: u32, key: &[u8], now_ms: u64, deferred: &mut VecDeque<(u32, Box<[u8]>)>) {
+        let shard = self.keyspace.shard_of(self.keyspace.hash(key));
         loop {
             let mut caller = Caller { db, now_ms, ..Caller::default() };
-            let shard = self.keyspace.shard_of(self.keyspace.hash(key));
             let waiter = {
                 let held = Held::One(shard, self.keyspace.lock(shard));
                 let mut ctx = self.context(&mut caller, held, None, 0);
                 self.front(&mut ctx, db, key)
             };
             let Some(waiter) = waiter else { return };
-            let args: Vec<&[u8]> = waiter.args.iter().map(|arg| &**arg).collect();
-            let bytes = space_for(&args);
-            if self.reserve(bytes).is_err() {
-                return;
-            }
-            let mut shards: Vec<usize> =
-                waiter.keys.iter().map(|key| self.keyspace.shard_of(self.keyspace.hash(key))).collect();
-            shards.extend(self.shards_of_args(&waiter));
-            shards.sort_unstable();
-            shards.dedup();
-            let mut ctx = self.context(&mut caller, self.keyspace.lock_many(&shards), None, bytes);
+            let bytes = space_for(&words(&waiter));
+            let refusal = self.reserve(bytes).err();
+            let bytes = if refusal.is_some() { 0 } else { bytes };
+            let mut ctx = self.context(&mut caller, self.keyspace.lock_many(&self.shards_of(&waiter)), None, bytes);
             let claimed = waiter.claim();
-            let response = if claimed { self.attempt(&mut ctx, &waiter) } else { None };
-            let ran = self.commit(ctx);
-            match response {
-                Some(response) => (waiter.deliver)((response, ran.lsn)),
-                None if claimed => return,
-                None => {}
+            let mut served = Vec::new();
+            if claimed {
+                let response = match refusal {
+                    None => self.attempt(&mut ctx, &waiter),
+                    Some(fail) => Some(self.finish(&mut ctx, &waiter, Response::Error(fail.0.into_owned()))),
+                };
+                served.extend(response.map(|response| (waiter, response)));
+            }
+            let blocked = claimed && served.is_empty();
+            self.conclude(ctx, served, deferred);
+            if blocked {
+                return;
             }
         }
     }
 
     /// Runs a claimed waiter's command; none if it is still blocked.
     fn attempt(&self, ctx: &mut Ctx<'_>, waiter: &Arc<Waiter>) -> Option<Response> {
-        let args: Vec<&[u8]> = waiter.args.iter().map(|arg| &**arg).collect();
+        let args = words(waiter);
         let command = crate::command::find(args[0]).expect("it was found when it began to wait");
         let mut out = Collector::for_protocol(waiter.resp3);
         (ctx.db, ctx.may_block) = (waiter.db, true);
@@ -363,8 +378,18 @@ impl Shards {
             waiter.release();
             return None;
         }
+        Some(self.finish(ctx, waiter, out.into_response().unwrap_or(Response::Null)))
+    }
+
+    /// A claimed waiter has its answer: it waits for none of its keys any longer.
+    fn finish(&self, ctx: &mut Ctx<'_>, waiter: &Arc<Waiter>, response: Response) -> Response {
         waiter.finish();
-        Some(out.into_response().unwrap_or(Response::Null))
+        for key in &waiter.keys {
+            let shard = self.keyspace.shard_of(self.keyspace.hash(key));
+            let part = ctx.held.get(shard).expect("a waiter is served under the locks of all its keys");
+            part.remove_waiter(&place(self.keyspace.space_of(waiter.db), key), waiter);
+        }
+        response
     }
 
     /// The first command that still waits for this key. Those that have ended are dropped from the queue.
@@ -382,24 +407,36 @@ impl Shards {
         front
     }
 
-    fn shards_of_args(&self, waiter: &Waiter) -> Vec<usize> {
-        let args: Vec<&[u8]> = waiter.args.iter().map(|arg| &**arg).collect();
+    /// The shards of all keys of a waiting command, in order.
+    fn shards_of(&self, waiter: &Waiter) -> Vec<usize> {
+        let args = words(waiter);
         let command = crate::command::find(args[0]).expect("it was found when it began to wait");
-        let keys = command.spec.key_indices(&args).unwrap_or_default();
-        keys.into_iter().map(|index| self.keyspace.shard_of(self.keyspace.hash(args[index]))).collect()
+        let indices = command.spec.key_indices(&args).expect("they were found when it began to wait");
+        let mut shards: Vec<_> =
+            indices.into_iter().map(|index| self.keyspace.shard_of(self.keyspace.hash(args[index]))).collect();
+        shards.sort_unstable();
+        shards.dedup();
+        shards
+    }
+
+    /// Ends a wait without an answer. False: the command has been run, and its answer is delivered or about to be.
+    pub(crate) fn give_up(&self, waiter: &Arc<Waiter>) -> bool {
+        let first = waiter.keys.first().expect("a blocked command waits for a key");
+        let part = self.keyspace.lock(self.keyspace.shard_of(self.keyspace.hash(first)));
+        // Commands are attempted under the locks of all their keys, so none is half way now.
+        let ended = waiter.give_up();
+        drop(part);
+        if ended {
+            self.forget(waiter);
+        }
+        ended
     }
 
     /// Takes a waiter that has ended out of its queues.
-    pub(crate) fn forget(&self, waiter: &Arc<Waiter>) {
+    fn forget(&self, waiter: &Arc<Waiter>) {
         for key in &waiter.keys {
             let mut part = self.keyspace.lock(self.keyspace.shard_of(self.keyspace.hash(key)));
-            let place = place(self.keyspace.space_of(waiter.db), key);
-            if let Some(queue) = part.waiters.get_mut(&place) {
-                queue.retain(|other| !Arc::ptr_eq(other, waiter));
-                if queue.is_empty() {
-                    part.waiters.remove(&place);
-                }
-            }
+            part.remove_waiter(&place(self.keyspace.space_of(waiter.db), key), waiter);
         }
     }
 
@@ -451,8 +488,11 @@ impl Shards {
 }
 
 impl Reserve for Shards {
-    fn reserve(&self, bytes: u64) -> Result<(), Fail> {
-        Shards::reserve(self, bytes)
+    fn reserve_more(&self, reserved: u64, more: u64) -> Result<(), Fail> {
+        match &self.log {
+            Some(log) => log.reserve_more(reserved, more).map_err(|refusal| refused(&refusal.to_string())),
+            None => Ok(()),
+        }
     }
 }
 
@@ -462,6 +502,11 @@ pub(crate) fn run_in(ctx: &mut Ctx<'_>, command: &Command, args: &[&[u8]], out: 
     if let Err(fail) = (command.run)(ctx, args, out) {
         out.error(&fail.0);
     }
+}
+
+/// The words of a waiting command.
+fn words(waiter: &Waiter) -> Vec<&[u8]> {
+    waiter.args.iter().map(|arg| &**arg).collect()
 }
 
 /// An upper bound of the record of a command with these arguments.

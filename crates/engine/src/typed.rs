@@ -3,7 +3,10 @@
 use crate::command::{self, Command};
 use crate::db::Database;
 use crate::error::{Error, ErrorKind};
-use crate::reply::{Reply, Response};
+use crate::keyspace::wait::Served;
+use crate::reply::{Collector, Reply, Response};
+use crate::shard::Caller;
+use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
 /// A refused command as an error of the caller's input.
@@ -97,6 +100,71 @@ impl Database {
     /// `Invalid` if the key holds another type, and as [`Database::set`].
     pub fn lpop(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
         bytes(self.call(&[b"LPOP", key])?)
+    }
+
+    /// Takes the element at the head of the first of these lists that has one, and waits for it if none has: for so long, or
+    /// without end. Returns the list's key and the element; none if the time is up. Those who wait for a key are served in
+    /// the order in which they came.
+    ///
+    /// # Errors
+    /// `Invalid` if a key holds another type or none is given, and as [`Database::set`].
+    pub fn blpop(&self, keys: &[&[u8]], timeout: Option<Duration>) -> Result<Option<(Vec<u8>, Vec<u8>)>, Error> {
+        self.pop_waiting("blpop", keys, timeout)
+    }
+
+    /// The same at the tail.
+    ///
+    /// # Errors
+    /// As [`Database::blpop`].
+    pub fn brpop(&self, keys: &[&[u8]], timeout: Option<Duration>) -> Result<Option<(Vec<u8>, Vec<u8>)>, Error> {
+        self.pop_waiting("brpop", keys, timeout)
+    }
+
+    fn pop_waiting(
+        &self,
+        name: &'static str,
+        keys: &[&[u8]],
+        timeout: Option<Duration>,
+    ) -> Result<Option<(Vec<u8>, Vec<u8>)>, Error> {
+        // The time is kept here; to the command it is without end.
+        let args = [&[name.as_bytes()], keys, &[b"0"]].concat();
+        match self.execute_waiting(self.row(name), &args, timeout)? {
+            Response::Array(items) => {
+                let mut items = items.into_iter().map(bytes);
+                match (items.next(), items.next()) {
+                    (Some(Ok(Some(key))), Some(Ok(Some(element)))) => Ok(Some((key, element))),
+                    _ => Err(unexpected()),
+                }
+            }
+            Response::NullArray => Ok(None),
+            Response::Error(text) => Err(refused(text)),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// Runs a command that may wait, and waits with it. Null when the time is up.
+    fn execute_waiting(&self, command: &Command, args: &[&[u8]], timeout: Option<Duration>) -> Result<Response, Error> {
+        let (sender, receiver) = sync_channel(1);
+        // One answer fits without anybody waiting for it; nobody takes it once the time is up.
+        let deliver = Box::new(move |served: Served| drop(sender.try_send(served)));
+        let mut out = Collector::new();
+        let (ran, waiter) = self.run_or_wait(&mut Caller::at(self.now_ms()), command, args, &mut out, deliver);
+        let Some(waiter) = waiter else {
+            self.wait(ran.lsn)?;
+            return Ok(out.into_response().unwrap_or(Response::Null));
+        };
+        let in_time = match timeout {
+            Some(timeout) => receiver.recv_timeout(timeout).ok(),
+            None => receiver.recv().ok(),
+        };
+        let served = match in_time {
+            None if self.give_up(&waiter) => None,
+            None => receiver.recv().ok(),
+            served => served,
+        };
+        let Some((response, lsn)) = served else { return Ok(Response::NullArray) };
+        self.wait(lsn)?;
+        Ok(response)
     }
 
     /// The elements of a list from one index to another, both included; negative ones count from the end.

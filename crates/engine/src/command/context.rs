@@ -59,8 +59,8 @@ pub struct Ctx<'a> {
 
 /// Gives space in the log.
 pub(crate) trait Reserve {
-    /// Reserves this much more for the record of a command, or refuses.
-    fn reserve(&self, bytes: u64) -> Result<(), Fail>;
+    /// Reserves so much more for the record of a command that has reserved so much, or refuses.
+    fn reserve_more(&self, reserved: u64, more: u64) -> Result<(), Fail>;
 }
 
 impl<'a> Ctx<'a> {
@@ -341,7 +341,7 @@ impl<'a> Ctx<'a> {
     /// Reserves space for what the arguments do not tell: a command that logs a value it has read asks before it changes
     /// anything.
     pub(crate) fn reserve(&mut self, bytes: usize) -> Result<(), Fail> {
-        self.reserve.reserve(bytes as u64)?;
+        self.reserve.reserve_more(self.reserved, bytes as u64)?;
         self.reserved += bytes as u64;
         Ok(())
     }

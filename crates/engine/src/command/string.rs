@@ -1,7 +1,8 @@
-//! Strings.
+//! Strings: setting and getting one, whole.
 
-use super::parse::{Unit, expiry, int, is};
-use super::{Command, Ctx, Fail, Keys, Outcome, Spec, flag};
+use super::parse::Unit;
+use super::string_options::{Condition, Lifetime, Options, allow};
+use super::{Command, Ctx, Fail, Keys, Outcome, Spec, flag, parse};
 use crate::effect::Effect;
 use crate::reply::Reply;
 
@@ -37,40 +38,107 @@ pub(super) const COMMANDS: &[Command] = &[
     },
     Command {
         spec: Spec {
-            name: "incr",
-            arity: 2,
+            name: "setnx",
+            arity: 3,
             flags: flag::WRITE | flag::DENYOOM | flag::FAST,
             keys: Keys::At(1),
             group: "string",
             since: "1.0.0",
-            summary: "Increments the integer value of a key by one. Uses 0 as initial value if the key doesn't exist.",
+            summary: "Sets the string value of a key only when the key doesn't exist.",
+            complexity: "O(1)",
+            syntax: "key value",
+        },
+        run: setnx,
+    },
+    Command {
+        spec: Spec {
+            name: "setex",
+            arity: 4,
+            flags: flag::WRITE | flag::DENYOOM,
+            keys: Keys::At(1),
+            group: "string",
+            since: "2.0.0",
+            summary: "Sets the string value and expiration time of a key. Creates the key if it doesn't exist.",
+            complexity: "O(1)",
+            syntax: "key seconds value",
+        },
+        run: |ctx, args, out| set_for(ctx, args, Unit::Seconds, "setex", out),
+    },
+    Command {
+        spec: Spec {
+            name: "psetex",
+            arity: 4,
+            flags: flag::WRITE | flag::DENYOOM,
+            keys: Keys::At(1),
+            group: "string",
+            since: "2.6.0",
+            summary: "Sets both string value and expiration time in milliseconds of a key. The key is created if it doesn't exist.",
+            complexity: "O(1)",
+            syntax: "key milliseconds value",
+        },
+        run: |ctx, args, out| set_for(ctx, args, Unit::Millis, "psetex", out),
+    },
+    Command {
+        spec: Spec {
+            name: "getset",
+            arity: 3,
+            flags: flag::WRITE | flag::DENYOOM | flag::FAST,
+            keys: Keys::At(1),
+            group: "string",
+            since: "1.0.0",
+            summary: "Returns the previous string value of a key after setting it to a new value.",
+            complexity: "O(1)",
+            syntax: "key value",
+        },
+        run: getset,
+    },
+    Command {
+        spec: Spec {
+            name: "getdel",
+            arity: 2,
+            flags: flag::WRITE | flag::FAST,
+            keys: Keys::At(1),
+            group: "string",
+            since: "6.2.0",
+            summary: "Returns the string value of a key after deleting the key.",
             complexity: "O(1)",
             syntax: "key",
         },
-        run: |ctx, args, out| add(ctx, args[1], 1, out),
+        run: getdel,
+    },
+    Command {
+        spec: Spec {
+            name: "getex",
+            arity: -2,
+            flags: flag::WRITE | flag::FAST,
+            keys: Keys::At(1),
+            group: "string",
+            since: "6.2.0",
+            summary: "Returns the string value of a key after setting its expiration time.",
+            complexity: "O(1)",
+            syntax: "key [EX seconds|PX milliseconds|EXAT unix-time-seconds|PXAT unix-time-milliseconds|PERSIST]",
+        },
+        run: getex,
+    },
+    Command {
+        spec: Spec {
+            name: "delifeq",
+            arity: 3,
+            flags: flag::WRITE | flag::FAST,
+            keys: Keys::At(1),
+            group: "string",
+            since: "9.0.0",
+            summary: "Deletes a key if its string value is the given one.",
+            complexity: "O(1)",
+            syntax: "key value",
+        },
+        run: delifeq,
     },
 ];
 
 fn get(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
     out.bulk_or_null(ctx.read_str(args[1])?);
     Ok(())
-}
-
-/// The condition under which SET takes place.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Condition<'a> {
-    Always,
-    Absent,
-    Present,
-    Equal(&'a [u8]),
-}
-
-/// What SET's options ask for.
-struct SetOptions<'a> {
-    condition: Condition<'a>,
-    get: bool,
-    keep_ttl: bool,
-    expire_at_ms: u64,
 }
 
 fn set(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
@@ -80,7 +148,13 @@ fn set(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
         out.ok();
         return Ok(());
     }
-    let options = set_options(ctx, &args[3..])?;
+    let options = Options::parse(&args[3..], allow::SET)?;
+    let lifetime = options.expire_at(ctx.now_ms, "set")?;
+    if options.condition == Condition::Always && !options.get && options.lifetime != Lifetime::Kept {
+        store(ctx, key, value, lifetime);
+        out.ok();
+        return Ok(());
+    }
     let old = match ctx.claim(key) {
         None => None,
         Some(entry) => {
@@ -88,7 +162,7 @@ fn set(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
             if text.is_none() && (options.get || matches!(options.condition, Condition::Equal(_))) {
                 return Err(Fail::WRONG_TYPE);
             }
-            Some((text.filter(|_| true), entry.expire_at()))
+            Some((text, entry.expire_at()))
         }
     };
     let allowed = match options.condition {
@@ -97,24 +171,21 @@ fn set(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
         Condition::Present => old.is_some(),
         Condition::Equal(wanted) => old.is_some_and(|(text, _)| text == Some(wanted)),
     };
-    let kept_ms = old.map_or(0, |(_, at)| at);
-    if options.get {
-        out.bulk_or_null(old.and_then(|(text, _)| text));
-    }
-    if allowed {
-        let expire_at_ms = if options.keep_ttl { kept_ms } else { options.expire_at_ms };
-        store(ctx, key, value, expire_at_ms);
-    }
     match (options.get, allowed) {
-        (true, _) => {}
+        (true, _) => out.bulk_or_null(old.and_then(|(text, _)| text)),
         (false, true) => out.ok(),
         (false, false) => out.null(),
+    }
+    let kept_ms = old.map_or(0, |(_, at)| at);
+    if allowed {
+        let expire_at_ms = if options.lifetime == Lifetime::Kept { kept_ms } else { lifetime };
+        store(ctx, key, value, expire_at_ms);
     }
     Ok(())
 }
 
 /// Stores a string that expires then (0: never); a time that has passed leaves no key.
-fn store(ctx: &mut Ctx<'_>, key: &[u8], value: &[u8], expire_at_ms: u64) {
+pub(super) fn store(ctx: &mut Ctx<'_>, key: &[u8], value: &[u8], expire_at_ms: u64) {
     if expire_at_ms != 0 && expire_at_ms <= ctx.now_ms {
         if ctx.claim(key).is_some() {
             ctx.apply(Effect::Delete { key });
@@ -124,56 +195,65 @@ fn store(ctx: &mut Ctx<'_>, key: &[u8], value: &[u8], expire_at_ms: u64) {
     }
 }
 
-fn set_options<'a>(ctx: &Ctx<'_>, args: &[&'a [u8]]) -> Result<SetOptions<'a>, Fail> {
-    let mut options = SetOptions { condition: Condition::Always, get: false, keep_ttl: false, expire_at_ms: 0 };
-    let mut timed = false;
-    let mut rest = args.iter();
-    while let Some(&option) = rest.next() {
-        let free = options.condition == Condition::Always;
-        if is(option, "nx") && free {
-            options.condition = Condition::Absent;
-        } else if is(option, "xx") && free {
-            options.condition = Condition::Present;
-        } else if is(option, "ifeq") && free {
-            options.condition = Condition::Equal(rest.next().ok_or(Fail::SYNTAX)?);
-        } else if is(option, "get") {
-            options.get = true;
-        } else if is(option, "keepttl") && !timed {
-            (options.keep_ttl, timed) = (true, true);
-        } else if let Some((unit, relative)) = expiry_token(option)
-            && !timed
-        {
-            let text = rest.next().ok_or(Fail::SYNTAX)?;
-            options.expire_at_ms = expiry(text, unit, relative, ctx.now_ms, "set")?;
-            timed = true;
-        } else {
-            return Err(Fail::SYNTAX);
-        }
+fn setnx(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
+    let (key, value) = (args[1], args[2]);
+    let absent = ctx.claim(key).is_none();
+    if absent {
+        ctx.apply(Effect::SetString { key, value, expire_at_ms: 0 });
     }
-    Ok(options)
+    out.int(i64::from(absent));
+    Ok(())
 }
 
-/// EX, PX, EXAT or PXAT: the unit, and whether it counts from now.
-fn expiry_token(text: &[u8]) -> Option<(Unit, bool)> {
-    [
-        ("ex", Unit::Seconds, true),
-        ("px", Unit::Millis, true),
-        ("exat", Unit::Seconds, false),
-        ("pxat", Unit::Millis, false),
-    ]
-    .into_iter()
-    .find(|(token, ..)| is(text, token))
-    .map(|(_, unit, relative)| (unit, relative))
+fn set_for(ctx: &mut Ctx<'_>, args: &[&[u8]], unit: Unit, name: &str, out: &mut dyn Reply) -> Outcome {
+    let expire_at_ms = parse::expiry(args[2], unit, true, ctx.now_ms, name)?;
+    ctx.apply(Effect::SetString { key: args[1], value: args[3], expire_at_ms });
+    out.ok();
+    Ok(())
 }
 
-fn add(ctx: &mut Ctx<'_>, key: &[u8], by: i64, out: &mut dyn Reply) -> Outcome {
-    let (old, expire_at_ms) = match ctx.claim(key) {
-        None => (0, 0),
-        Some(entry) => (int(entry.str().ok_or(Fail::WRONG_TYPE)?)?, entry.expire_at()),
+fn getset(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
+    let (key, value) = (args[1], args[2]);
+    out.bulk_or_null(ctx.read_str(key)?);
+    ctx.apply(Effect::SetString { key, value, expire_at_ms: 0 });
+    Ok(())
+}
+
+fn getdel(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
+    let Some(text) = ctx.read_str(args[1])? else {
+        out.null();
+        return Ok(());
     };
-    let new = old.checked_add(by).ok_or(Fail::new("ERR increment or decrement would overflow"))?;
-    let mut text = itoa::Buffer::new();
-    ctx.apply(Effect::SetString { key, value: text.format(new).as_bytes(), expire_at_ms });
-    out.int(new);
+    out.bulk(text);
+    ctx.apply(Effect::Delete { key: args[1] });
+    Ok(())
+}
+
+fn getex(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
+    let key = args[1];
+    let options = Options::parse(&args[2..], allow::GETEX)?;
+    let at_ms = options.expire_at(ctx.now_ms, "getex")?;
+    let Some(entry) = ctx.read(key) else {
+        out.null();
+        return Ok(());
+    };
+    let expires = entry.expire_at() != 0;
+    out.bulk(entry.str().ok_or(Fail::WRONG_TYPE)?);
+    match options.lifetime {
+        Lifetime::At { .. } if at_ms <= ctx.now_ms => ctx.apply(Effect::Delete { key }),
+        Lifetime::At { .. } => ctx.apply(Effect::Expire { key, at_ms }),
+        Lifetime::Persistent if expires => ctx.apply(Effect::Expire { key, at_ms: 0 }),
+        _ => 0,
+    };
+    Ok(())
+}
+
+fn delifeq(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
+    let (key, wanted) = (args[1], args[2]);
+    let equal = ctx.claim_str(key)?.is_some_and(|text| text == wanted);
+    if equal {
+        ctx.apply(Effect::Delete { key });
+    }
+    out.int(i64::from(equal));
     Ok(())
 }

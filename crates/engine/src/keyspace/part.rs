@@ -83,6 +83,28 @@ impl Part {
         }
     }
 
+    /// A blocked command waits for this key, behind those that do already.
+    pub(crate) fn add_waiter(&mut self, place: Place, waiter: &Arc<Waiter>) {
+        let queue = self.waiters.entry(place).or_default();
+        // A key may be named twice.
+        if queue.back().is_none_or(|last| !Arc::ptr_eq(last, waiter)) {
+            queue.push_back(Arc::clone(waiter));
+        }
+    }
+
+    /// It no longer does.
+    pub(crate) fn remove_waiter(&mut self, place: &Place, waiter: &Arc<Waiter>) {
+        let Some(queue) = self.waiters.get_mut(place) else { return };
+        if queue.front().is_some_and(|first| Arc::ptr_eq(first, waiter)) {
+            queue.pop_front();
+        } else {
+            queue.retain(|other| !Arc::ptr_eq(other, waiter));
+        }
+        if queue.is_empty() {
+            self.waiters.remove(place);
+        }
+    }
+
     #[inline]
     pub(crate) fn space(&self, index: u32) -> Option<&Space> {
         self.spaces.get(index as usize)?.as_deref()

@@ -50,8 +50,8 @@ impl Waiter {
         self.state.load(Ordering::Acquire) == DONE
     }
 
-    /// Ends the wait without an answer. False if the command was, or is just being, served: the answer comes or the wait
-    /// goes on, so ask again later.
+    /// Ends the wait without an answer. False if the command has been run. Called under the lock of its first key, so that
+    /// it is not half way: all that `claim` run it, and `release` it or `finish`, under the locks of all its keys.
     pub(crate) fn give_up(&self) -> bool {
         self.state.compare_exchange(WAITING, DONE, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }

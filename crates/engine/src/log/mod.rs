@@ -107,6 +107,27 @@ impl Log {
         self.shared.reserve_slowly(bytes)
     }
 
+    /// Reserves `more` bytes for a record for which `reserved` bytes were reserved already: together they are as if they
+    /// had been reserved at once.
+    ///
+    /// # Errors
+    /// As [`Log::reserve`].
+    pub fn reserve_more(&self, reserved: u64, more: u64) -> Result<(), Refusal> {
+        let cost_bytes = |bytes| self.shared.cost_bytes(bytes);
+        let extra_bytes = cost_bytes(reserved + more) - cost_bytes(reserved);
+        if !self.shared.credit.take(extra_bytes) {
+            self.shared.reserve_slowly(more)?;
+            self.shared.credit.give(cost_bytes(more) - extra_bytes);
+        }
+        Ok(())
+    }
+
+    /// As [`Log::reserve_more`], but takes only what is at hand: it does no I/O and does not wait.
+    pub fn reserve_at_hand(&self, reserved: u64, more: u64) -> bool {
+        let cost_bytes = |bytes| self.shared.cost_bytes(bytes);
+        self.shared.credit.take(cost_bytes(reserved + more) - cost_bytes(reserved))
+    }
+
     /// Gives back a reservation of `bytes` for which nothing was appended.
     #[inline]
     pub fn release(&self, bytes: u64) {
