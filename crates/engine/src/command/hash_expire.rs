@@ -119,13 +119,24 @@ pub(super) fn field_expiry(
         .ok_or_else(invalid)
 }
 
-/// `FIELDS numfields item…` somewhere behind `from`: the options before it, the number, and the items.
-pub(super) fn fields_clause<'b, 'a>(
-    args: &'b [&'a [u8]],
-    from: usize,
-) -> Option<(&'b [&'a [u8]], &'a [u8], &'b [&'a [u8]])> {
-    let at = (from..args.len() - 1).find(|&at| is(args[at], "fields"))?;
-    Some((&args[from..at], args[at + 1], &args[at + 2..]))
+/// `options… FIELDS numfields item…`, taken apart.
+pub(super) struct Clause<'b, 'a> {
+    pub(super) options: &'b [&'a [u8]],
+    number: &'a [u8],
+    items: &'b [&'a [u8]],
+}
+
+impl<'b, 'a> Clause<'b, 'a> {
+    /// What begins at this argument, if the word FIELDS is there and is not the last one.
+    pub(super) fn find(args: &'b [&'a [u8]], from: usize) -> Result<Self, Fail> {
+        let at = (from..args.len() - 1).find(|&at| is(args[at], "fields")).ok_or(NUMFIELDS)?;
+        Ok(Self { options: &args[from..at], number: args[at + 1], items: &args[at + 2..] })
+    }
+
+    /// The items, `step` of them for each field, if they are as many as the clause says.
+    pub(super) fn items(&self, step: usize) -> Result<&'b [&'a [u8]], Fail> {
+        counted(self.items, self.number, step, NUMFIELDS)
+    }
 }
 
 /// `FIELDS numfields field…` right behind the key; `mismatch` if the number is another one.
@@ -140,7 +151,7 @@ pub(super) fn fields_after_key<'b, 'a>(
 }
 
 /// These items, if they are as many as the text says, `step` items counting as one.
-pub(super) fn counted<'b, 'a>(
+fn counted<'b, 'a>(
     items: &'b [&'a [u8]],
     number: &[u8],
     step: usize,
@@ -231,9 +242,9 @@ fn expire(
     (unit, relative, name): (Unit, bool, &str),
 ) -> Outcome {
     let (key, now_ms) = (args[1], ctx.now_ms);
-    let (options, number, fields) = fields_clause(args, 3).ok_or(NUMFIELDS)?;
-    let condition = Condition::parse(options)?;
-    let fields = counted(fields, number, 1, NUMFIELDS)?;
+    let clause = Clause::find(args, 3)?;
+    let condition = Condition::parse(clause.options)?;
+    let fields = clause.items(1)?;
     let at_ms = field_expiry(args[2], unit, relative, now_ms, name)?;
     let verdict = |expiry: Option<u64>| match expiry {
         None => NO_FIELD,

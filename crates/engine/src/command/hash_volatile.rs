@@ -4,7 +4,7 @@
 //! condition on the key, the time, the conditions on the fields.
 
 use super::hash::WRITE;
-use super::hash_expire::{Distinct, NUMFIELDS, counted, field_expiry, fields_after_key, fields_clause};
+use super::hash_expire::{Clause, Distinct, NUMFIELDS, field_expiry, fields_after_key};
 use super::parse::{Unit, is};
 use super::{Command, Ctx, Fail, Outcome, Spec, flag};
 use crate::effect::Effect;
@@ -138,9 +138,9 @@ impl Expiry<'_> {
 
 fn get(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
     let (key, now_ms) = (args[1], ctx.now_ms);
-    let (options, number, fields) = fields_clause(args, 2).ok_or(NUMFIELDS)?;
-    let options = Options::parse(options, "persist", false)?;
-    let fields = counted(fields, number, 1, NUMFIELDS)?;
+    let clause = Clause::find(args, 2)?;
+    let options = Options::parse(clause.options, "persist", false)?;
+    let fields = clause.items(1)?;
     let hash = ctx.claim_hash(key)?;
     let at_ms = options.expiry.at_ms(now_ms, "hgetex")?;
     let remove = at_ms.is_some_and(|at_ms| at_ms <= now_ms);
@@ -164,9 +164,9 @@ fn get(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
 
 fn set(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
     let (key, now_ms) = (args[1], ctx.now_ms);
-    let (options, number, pairs) = fields_clause(args, 2).ok_or(NUMFIELDS)?;
-    let options = Options::parse(options, "keepttl", true)?;
-    let pairs = counted(pairs, number, 2, NUMFIELDS)?;
+    let clause = Clause::find(args, 2)?;
+    let options = Options::parse(clause.options, "keepttl", true)?;
+    let pairs = clause.items(2)?;
     let hash = ctx.claim_hash(key)?;
     let key_fits = match options.key {
         Condition::None => true,
