@@ -2,7 +2,15 @@
 //!
 //! - `common`: a session on a simulated disk and clock, and answers as text.
 //! - `hash`: the commands on hashes; `hash_expiry`: what expires in them.
+//! - `key`: the commands on keys as such: their end, names, times, encodings.
+//! - `sort`: SORT.
+//! - `walk`: SCAN and its kin.
+//! - `whole`: commands on whole databases.
 
 mod common;
 mod hash;
 mod hash_expiry;
+mod key;
+mod sort;
+mod walk;
+mod whole;

@@ -2,7 +2,7 @@
 
 use ramekin::io::SeededRng;
 use ramekin::io::mem::{ManualClock, MemDisk};
-use ramekin::{Database, Options, Response};
+use ramekin::{Caller, Collector, Database, Options, Response, command};
 use std::sync::Arc;
 
 /// The time at which sessions begin, in Unix milliseconds.
@@ -94,6 +94,44 @@ pub(crate) fn survives(commands: &[&str]) {
     let before = session.dump(commands);
     let after = session.reopen().dump(commands);
     assert_eq!(before, after);
+}
+
+/// Runs a command in another database than the first.
+pub(crate) fn in_db(session: &Session, db: u32, line: &str) -> String {
+    let args: Vec<_> = line.split_whitespace().map(str::as_bytes).collect();
+    let mut caller = Caller::at(session.db.now_ms());
+    caller.db = db;
+    let mut out = Collector::new();
+    session.db.run(&mut caller, command::resolve(&args).unwrap(), &args, &mut out);
+    show(&out.into_response().unwrap())
+}
+
+/// As [`survives`], for commands that reach other databases than the first: compares all keys of these.
+#[track_caller]
+pub(crate) fn survives_in(databases: &[u32], commands: &[&str]) {
+    let dump = |session: &Session| -> Vec<String> {
+        let mut lines = Vec::new();
+        for &db in databases {
+            let keys = in_db(session, db, "KEYS *");
+            let mut keys: Vec<_> = keys.trim_matches(['[', ']']).split(", ").filter(|key| !key.is_empty()).collect();
+            keys.sort_unstable();
+            for key in keys.into_iter().map(|key| key.trim_matches('"')) {
+                for read in ["TYPE", "PEXPIRETIME", "GET"] {
+                    lines.push(format!("{db} {key} {}", in_db(session, db, &format!("{read} {key}"))));
+                }
+                lines.push(in_db(session, db, &format!("LRANGE {key} 0 -1")));
+            }
+        }
+        lines
+    };
+    let session = Session::new();
+    for command in commands {
+        let answer = session.run(command);
+        assert!(!answer.starts_with("ERR"), "{command}: {answer}");
+    }
+    let before = dump(&session);
+    assert!(!before.is_empty(), "something is left to compare");
+    assert_eq!(before, dump(&session.reopen()));
 }
 
 /// A map, or an array of field names, in an order of its own.
