@@ -38,3 +38,4 @@ pub use keyspace::{Counts, DatabaseCounts};
 pub use reply::{Collector, Reply, Response};
 pub use shard::{Caller, Ran};
 pub use transaction::Transaction;
+pub use typed::Popped;

@@ -9,6 +9,9 @@ use crate::shard::Caller;
 use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
+/// An element, and the key of the list from which it was taken.
+pub type Popped = (Vec<u8>, Vec<u8>);
+
 /// A refused command as an error of the caller's input.
 fn refused(text: String) -> Error {
     Error::new(ErrorKind::Invalid, text)
@@ -108,7 +111,7 @@ impl Database {
     ///
     /// # Errors
     /// `Invalid` if a key holds another type or none is given, and as [`Database::set`].
-    pub fn blpop(&self, keys: &[&[u8]], timeout: Option<Duration>) -> Result<Option<(Vec<u8>, Vec<u8>)>, Error> {
+    pub fn blpop(&self, keys: &[&[u8]], timeout: Option<Duration>) -> Result<Option<Popped>, Error> {
         self.pop_waiting("blpop", keys, timeout)
     }
 
@@ -116,7 +119,7 @@ impl Database {
     ///
     /// # Errors
     /// As [`Database::blpop`].
-    pub fn brpop(&self, keys: &[&[u8]], timeout: Option<Duration>) -> Result<Option<(Vec<u8>, Vec<u8>)>, Error> {
+    pub fn brpop(&self, keys: &[&[u8]], timeout: Option<Duration>) -> Result<Option<Popped>, Error> {
         self.pop_waiting("brpop", keys, timeout)
     }
 
@@ -125,7 +128,7 @@ impl Database {
         name: &'static str,
         keys: &[&[u8]],
         timeout: Option<Duration>,
-    ) -> Result<Option<(Vec<u8>, Vec<u8>)>, Error> {
+    ) -> Result<Option<Popped>, Error> {
         // The time is kept here; to the command it is without end.
         let args = [&[name.as_bytes()], keys, &[b"0"]].concat();
         match self.execute_waiting(self.row(name), &args, timeout)? {

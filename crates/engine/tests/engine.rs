@@ -1,16 +1,20 @@
 //! The engine through its public surface: commands in, answers out.
 //!
 //! - `common`: a session on a simulated disk and clock, and answers as text.
+//! - `string`, `list`: the commands on those; `blocking`: lists that are waited for.
 //! - `hash`: the commands on hashes; `hash_expiry`: what expires in them.
 //! - `key`: the commands on keys as such: their end, names, times, encodings.
 //! - `sort`: SORT.
 //! - `walk`: SCAN and its kin.
 //! - `whole`: commands on whole databases.
 
+mod blocking;
 mod common;
 mod hash;
 mod hash_expiry;
 mod key;
+mod list;
 mod sort;
+mod string;
 mod walk;
 mod whole;
