@@ -164,7 +164,7 @@ LISTS = [
     lambda r, k: [b"LSET", k, index(r), value(r)],
     lambda r, k: [b"LREM", k, index(r), element(r)],
     lambda r, k: [b"LTRIM", k, index(r), index(r)],
-    lambda r, k: [b"LINSERT", k, spelled(r, r.choice([b"BEFORE", b"AFTER"])), element(r), value(r)],
+    lambda r, k: [b"LINSERT", k, spelled(r, r.choice([b"BEFORE", b"AFTER"])), element(r), r.choice([b"a", b"new"])],
     lpos,
     lmpop,
     lambda r, k: [b"LMOVE", k, key(r, "list"), side(r), side(r)],
@@ -481,4 +481,7 @@ def sequence(r, family, length):
     for _ in range(length):
         command = make(r)
         commands.append(changed(r, command) if r.random() < wrong else command)
+        if command[0] == b"QUIT":
+            # What comes behind may be lost with the connection.
+            break
     return commands

@@ -25,6 +25,7 @@ class Difference:
     what: str
     expected: object
     got: object
+    chunks: int | None = None
 
     @property
     def kind(self):
@@ -41,7 +42,7 @@ class Difference:
 
     def text(self):
         """The sequence as lines for redis-cli, and both replies."""
-        lines = [f"protocol {self.protocol}"]
+        lines = [f"protocol {self.protocol}" + (f", sent in pieces (seed {self.chunks})" if self.chunks is not None else "")]
         for i, command in enumerate(self.commands):
             lines.append(f"{'>' if i == self.at else ' '} {as_line(command)}")
         lines += [f"  at: {self.what}", f"  expected: {shown(self.expected)}", f"  got:      {shown(self.got)}"]
@@ -150,9 +151,9 @@ def compare(reference, subject, commands, protocol, chunks=None):
     got = run(subject, commands, protocol, chunks)
     for i, (command, want, have, queued) in enumerate(zip(commands, expected, got, queues(commands, expected))):
         if normal(command, want, queued) != normal(command, have, queued):
-            return Difference(commands, protocol, i, as_line(command), want, have)
+            return Difference(commands, protocol, i, as_line(command), want, have, chunks)
     different = dataset_difference(dataset(reference), dataset(subject))
-    return Difference(commands, protocol, None, *different) if different else None
+    return Difference(commands, protocol, None, *different, chunks) if different else None
 
 
 def confirmed(reference, subject, commands, protocol, chunks=None):
@@ -172,7 +173,7 @@ def shrunk(reference, subject, difference):
         best = dataclasses.replace(best, commands=best.commands[: best.at + 1])
 
     def attempt(commands):
-        found = compare(reference, subject, commands, best.protocol)
+        found = compare(reference, subject, commands, best.protocol, best.chunks)
         return found if found and found.kind == best.kind else None
 
     size = max(1, len(best.commands) // 2)

@@ -187,14 +187,19 @@ def maybe(r, chance, *args):
     return list(args) if r.random() < chance else []
 
 
+def wrong_time(r):
+    """A time that is refused or long past; small positive ones would pass at chance between two commands."""
+    return r.choice([b"0", b"-1", b"-100", *EDGES, *NOT_NUMBERS])
+
+
 def seconds(r):
     """A relative time to live that outlasts the test."""
-    return r.choice([b"100", b"200", b"1000", b"5000", b"100000"]) if r.random() < 0.9 else number(r)
+    return r.choice([b"100", b"200", b"1000", b"5000", b"100000"]) if r.random() < 0.9 else wrong_time(r)
 
 
 def milliseconds(r):
     """As `seconds`, in milliseconds."""
-    return r.choice([b"100000", b"200500", b"1000000", b"5000999"]) if r.random() < 0.9 else number(r)
+    return r.choice([b"100000", b"200500", b"1000000", b"5000999"]) if r.random() < 0.9 else wrong_time(r)
 
 
 def at_seconds(r):

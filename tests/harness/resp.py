@@ -295,7 +295,7 @@ def as_line(command):
     """A command as one can type it into redis-cli."""
     words = []
     for arg in map(token, command):
-        plain = arg.isascii() and arg and all(33 <= c < 127 and c not in b"\"'\\" for c in arg)
+        plain = 0 < len(arg) <= 200 and all(33 <= c < 127 and c not in b"\"'\\" for c in arg)
         if plain:
             words.append(arg.decode())
             continue

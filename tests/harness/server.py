@@ -51,6 +51,7 @@ class Server:
         self.kind = kind
         self.own_folder = folder is None
         self.folder = pathlib.Path(folder or tempfile.mkdtemp(prefix=f"{kind}-test-"))
+        self.folder.mkdir(exist_ok=True)
         self.directives = dict(COMMON)
         self.directives.update(directives or {})
         self.directives.update({name.replace("_", "-"): value for name, value in named.items()})
