@@ -48,6 +48,8 @@ pub(super) const COMMANDS: &[Command] = &[
 #[derive(Default)]
 struct Options<'a> {
     by: Option<&'a [u8]>,
+    /// A BY without a place for the element asks for no order, whatever another BY says.
+    unsorted: bool,
     get: Vec<&'a [u8]>,
     offset: i64,
     /// Negative: all.
@@ -88,7 +90,9 @@ fn options<'a>(args: &[&'a [u8]], may_store: bool) -> Result<Options<'a>, Fail> 
             let (offset, count) = rest.next().zip(rest.next()).ok_or(Fail::SYNTAX)?;
             (options.offset, options.count) = (int(offset)?, int(count)?);
         } else if is(option, "by") {
-            options.by = Some(rest.next().ok_or(Fail::SYNTAX)?);
+            let pattern = *rest.next().ok_or(Fail::SYNTAX)?;
+            options.by = Some(pattern);
+            options.unsorted |= !pattern.contains(&b'*');
         } else if is(option, "get") {
             options.get.push(rest.next().ok_or(Fail::SYNTAX)?);
         } else if is(option, "store") && may_store {
@@ -131,12 +135,12 @@ impl Item {
 fn sort(ctx: &mut Ctx<'_>, args: &[&[u8]], may_store: bool, out: &mut dyn Reply) -> Outcome {
     let options = options(&args[2..], may_store)?;
     let elements = ctx.read(args[1]).map_or(Ok(Vec::new()), elements)?;
-    // A BY without a place for the element asks for no order.
-    let sorts = options.by.is_none_or(|pattern| pattern.contains(&b'*'));
-    let mut items = weighed(ctx, elements, &options, sorts)?;
+    let mut items = weighed(ctx, elements, &options)?;
     let range = range(&options, items.len());
-    if sorts {
-        arrange(&mut items, &range, options.descending);
+    match (options.unsorted, options.descending) {
+        (false, descending) => arrange(&mut items, &range, descending),
+        (true, true) => items.reverse(),
+        (true, false) => {}
     }
     let chosen = &items[range];
     match options.store {
@@ -157,15 +161,10 @@ fn elements(entry: &Entry) -> Result<Vec<Box<[u8]>>, Fail> {
 }
 
 /// Finds the weight of each element.
-fn weighed(
-    ctx: &mut Ctx<'_>,
-    elements: Vec<Box<[u8]>>,
-    options: &Options<'_>,
-    sorts: bool,
-) -> Result<Vec<Item>, Fail> {
+fn weighed(ctx: &mut Ctx<'_>, elements: Vec<Box<[u8]>>, options: &Options<'_>) -> Result<Vec<Item>, Fail> {
     let weigh = |element: Box<[u8]>| {
-        let weight = match options.by.filter(|_| sorts) {
-            _ if !sorts => Weight::Itself,
+        let weight = match options.by {
+            _ if options.unsorted => Weight::Itself,
             None if options.alpha => Weight::Itself,
             None => Weight::Number(score(&element)?),
             Some(pattern) if options.alpha => Weight::Bytes(look_up(ctx, pattern, &element)),
