@@ -64,6 +64,12 @@ pub(crate) trait Reserve {
 }
 
 impl<'a> Ctx<'a> {
+    /// True if the command has changed nothing, blocks on nothing and leaves nothing to be done.
+    #[inline]
+    pub(crate) fn has_only_read(&self) -> bool {
+        self.scratch.record.is_empty() && self.block.is_none() && !self.reclaims && self.scratch.ready.is_empty()
+    }
+
     /// A random number, to pick keys, fields and elements by.
     pub(crate) fn random(&self) -> u64 {
         self.keyspace.random()
@@ -214,7 +220,7 @@ impl<'a> Ctx<'a> {
     #[inline]
     pub(crate) fn apply(&mut self, effect: Effect<'_>) -> usize {
         let Some(key) = effect.key() else { return 0 };
-        let (packing, clock) = (self.settings.packing(), self.settings.access_clock(self.now_ms));
+        let clock = self.settings.access_clock(self.now_ms);
         let (hash, shard, _) = self.reach(key);
         let part = self.held.get(shard).expect("`reach` has just found it");
         let space = self.keyspace.space_in(shard, part, self.db);
@@ -223,7 +229,7 @@ impl<'a> Ctx<'a> {
             space.set_string(hash, key, value, expire_at_ms, mark);
             1
         } else {
-            let changed = space.apply(hash, &effect, &packing).expect("a command makes well-formed effects");
+            let changed = space.apply(hash, &effect, &self.settings.packing()).expect("a command makes well-formed effects");
             if let Some(entry) = space.touch(hash, key)
                 && entry.access() == 0
             {
@@ -244,6 +250,16 @@ impl<'a> Ctx<'a> {
         key: &[u8],
         decide: impl FnOnce(&Entry) -> Result<(R, Option<Effect<'e>>), Fail>,
     ) -> Result<Option<R>, Fail> {
+        Ok(self.amend_and_count(key, decide)?.map(|(result, _)| result))
+    }
+
+    /// As [`Ctx::amend`], and how many elements or fields came or went.
+    #[inline]
+    pub(crate) fn amend_and_count<'e, R>(
+        &mut self,
+        key: &[u8],
+        decide: impl FnOnce(&Entry) -> Result<(R, Option<Effect<'e>>), Fail>,
+    ) -> Result<Option<(R, usize)>, Fail> {
         enum Found<R> {
             Expired,
             ExpiredFields,
@@ -268,19 +284,19 @@ impl<'a> Ctx<'a> {
         match visited {
             None => Ok(None),
             Some(Err(fail)) => Err(fail),
-            Some(Ok((Found::Here(result), effect))) => {
+            Some(Ok((Found::Here(result), effect, changed))) => {
                 if let Some(effect) = effect {
                     self.log(&effect, key, hash, shard);
                 }
-                Ok(Some(result))
+                Ok(Some((result, changed)))
             }
-            Some(Ok((Found::Expired, _))) => {
+            Some(Ok((Found::Expired, ..))) => {
                 self.claim(key);
                 Ok(None)
             }
-            Some(Ok((Found::ExpiredFields, _))) => {
+            Some(Ok((Found::ExpiredFields, ..))) => {
                 self.claim(key);
-                self.amend(key, decide.take().expect("it was not called"))
+                self.amend_and_count(key, decide.take().expect("it was not called"))
             }
         }
     }
@@ -477,8 +493,9 @@ pub(crate) fn list_of(entry: &Entry) -> Result<&List, Fail> {
     }
 }
 
+/// The hash that an entry holds.
 #[inline]
-fn hash_of(entry: &Entry) -> Result<&Hash, Fail> {
+pub(super) fn hash_of(entry: &Entry) -> Result<&Hash, Fail> {
     match entry.view() {
         View::Value(Value::Hash(hash)) => Ok(hash),
         _ => Err(Fail::WRONG_TYPE),

@@ -4,6 +4,7 @@
 //! or samples a hash in `hash_walk`. What must hold in all four: a field whose time has passed is absent for readers, and
 //! writers remove it, in their own record, before they look.
 
+use super::context::hash_of;
 use super::parse::int;
 use super::{Command, Ctx, Fail, Keys, Outcome, Spec, flag};
 use crate::effect::Effect;
@@ -202,16 +203,19 @@ fn set(ctx: &mut Ctx<'_>, args: &[&[u8]], name: &str) -> Result<usize, Fail> {
     if args.len() % 2 == 1 {
         return Err(Fail::arity(name));
     }
-    ctx.claim_hash(args[1])?;
-    Ok(ctx.apply(Effect::HashSet { key: args[1], keep_expiry: false, pairs: &args[2..] }))
+    let effect = Effect::HashSet { key: args[1], keep_expiry: false, pairs: &args[2..] };
+    let set = ctx.amend_and_count(args[1], |entry| hash_of(entry).map(|_| ((), Some(effect))))?;
+    Ok(set.map_or_else(|| ctx.apply(effect), |((), new)| new))
 }
 
 fn set_if_absent(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
     let (key, now_ms) = (args[1], ctx.now_ms);
-    let absent = ctx.claim_hash(key)?.is_none_or(|hash| !hash.contains(args[2], now_ms));
-    if absent {
-        ctx.apply(Effect::HashSet { key, keep_expiry: false, pairs: &args[2..] });
-    }
+    let effect = Effect::HashSet { key, keep_expiry: false, pairs: &args[2..] };
+    let absent = ctx.amend(key, |entry| {
+        let absent = !hash_of(entry)?.contains(args[2], now_ms);
+        Ok((absent, absent.then_some(effect)))
+    })?;
+    let absent = absent.unwrap_or_else(|| ctx.apply(effect) == 1);
     out.int(i64::from(absent));
     Ok(())
 }
@@ -266,23 +270,35 @@ fn list(
 
 fn delete(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
     let (key, fields, now_ms) = (args[1], &args[2..], ctx.now_ms);
-    let any = ctx.claim_hash(key)?.is_some_and(|hash| fields.iter().any(|field| hash.contains(field, now_ms)));
-    let deleted = if any { ctx.apply(Effect::HashDelete { key, fields }) } else { 0 };
-    out.count(deleted);
+    let deleted = ctx.amend_and_count(key, |entry| {
+        let hash = hash_of(entry)?;
+        let any = fields.iter().any(|field| hash.contains(field, now_ms));
+        Ok(((), any.then_some(Effect::HashDelete { key, fields })))
+    })?;
+    out.count(deleted.map_or(0, |((), deleted)| deleted));
     Ok(())
 }
 
 fn add(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
     let (key, field, by, now_ms) = (args[1], args[2], int(args[3])?, ctx.now_ms);
-    let old = match ctx.claim_hash(key)?.and_then(|hash| hash.get(field, now_ms)) {
-        Some(text) => parse_i64(text).ok_or(Fail::new("ERR hash value is not an integer"))?,
-        None => 0,
-    };
-    let new = old.checked_add(by).ok_or(Fail::new("ERR increment or decrement would overflow"))?;
-    let mut text = itoa::Buffer::new();
-    let pairs = [field, text.format(new).as_bytes()];
-    ctx.apply(Effect::HashSet { key, keep_expiry: true, pairs: &pairs });
-    out.int(new);
+    let (mut buffer, mut room) = (itoa::Buffer::new(), [field, b""]);
+    let (text, pairs) = (&mut buffer, &mut room);
+    let sum = ctx.amend(key, move |entry| {
+        let old = match hash_of(entry)?.get(field, now_ms) {
+            Some(text) => parse_i64(text).ok_or(Fail::new("ERR hash value is not an integer"))?,
+            None => 0,
+        };
+        let sum = old.checked_add(by).ok_or(Fail::new("ERR increment or decrement would overflow"))?;
+        pairs[1] = text.format(sum).as_bytes();
+        Ok((sum, Some(Effect::HashSet { key, keep_expiry: true, pairs })))
+    })?;
+    let sum = sum.unwrap_or_else(|| {
+        let mut text = itoa::Buffer::new();
+        let pairs = [field, text.format(by).as_bytes()];
+        ctx.apply(Effect::HashSet { key, keep_expiry: true, pairs: &pairs });
+        by
+    });
+    out.int(sum);
     Ok(())
 }
 

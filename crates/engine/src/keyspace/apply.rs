@@ -62,10 +62,15 @@ impl Space {
 
     fn apply_hash(&mut self, hash: u64, effect: &Effect<'_>, packing: &Packing) -> usize {
         let Some(key) = effect.key() else { return 0 };
-        if let Effect::HashSet { .. } = effect
+        if let Effect::HashSet { pairs, .. } = effect
             && self.get(hash, key).is_none()
         {
-            self.insert(hash, Entry::boxed(key, Value::Hash(Box::new(Hash::with_limits(packing.hash))), 0));
+            let mut fields = Hash::with_limits(packing.hash);
+            let new = change_hash(&mut fields, effect);
+            if !pairs.is_empty() {
+                self.insert(hash, Entry::boxed(key, Value::Hash(Box::new(fields)), 0));
+            }
+            return new;
         }
         let changed = self.change(hash, key, |entry| match entry.value_mut() {
             Some(Value::Hash(fields)) => (change_hash(fields, effect), fields.is_empty()),

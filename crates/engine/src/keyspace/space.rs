@@ -174,26 +174,32 @@ impl Space {
     }
 
     /// Looks at an entry and changes it by the effect that `decide` asks for, all in one visit; a collection that is left
-    /// empty is removed. Returns what `decide` returns; none without the entry.
+    /// empty is removed. Returns what `decide` returns, and how many elements or fields came or went; none without the
+    /// entry.
     #[inline]
+    #[expect(clippy::type_complexity, reason = "what `decide` returns, and a count")]
     pub(crate) fn amend<'e, R, F>(
         &mut self,
         hash: u64,
         key: &[u8],
         decide: impl FnOnce(&mut Entry) -> Result<(R, Option<Effect<'e>>), F>,
-    ) -> Option<Result<(R, Option<Effect<'e>>), F>> {
+    ) -> Option<Result<(R, Option<Effect<'e>>, usize), F>> {
         let entry = self.table.get_mut(hash, key)?;
-        let decision = decide(entry);
-        if let Ok((_, Some(effect))) = &decision {
+        let (result, effect) = match decide(entry) {
+            Ok(decision) => decision,
+            Err(refusal) => return Some(Err(refusal)),
+        };
+        let mut changed = 0;
+        if let Some(effect) = &effect {
             let before = Times::of(entry);
-            change(entry, effect).expect("whoever decides has seen the entry's type");
+            changed = change(entry, effect).expect("whoever decides has seen the entry's type");
             let (after, hollow) = (Times::of(entry), is_hollow(entry));
             self.moved(hash, before, after);
             if hollow {
                 self.remove(hash, key);
             }
         }
-        Some(decision)
+        Some(Ok((result, effect, changed)))
     }
 
     /// Adds an entry whose key is not there.
