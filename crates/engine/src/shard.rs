@@ -68,15 +68,37 @@ impl Shards {
     /// Runs one command. A refusal and a wrong number of arguments are replies like others.
     #[inline]
     pub(crate) fn run(&self, caller: &mut Caller, command: &Command, args: &[&[u8]], out: &mut dyn Reply) -> Ran {
+        // The common case, a command of one key, in one piece: begin, run, conclude.
+        if let Keys::At(index) = command.spec.keys
+            && !command.spec.is(flag::WHOLE | flag::PATTERNS)
+            && command.spec.takes(args.len())
+        {
+            let bytes = if command.spec.is(flag::WRITE) { space_for(args) } else { 0 };
+            if let Err(fail) = self.reserve(bytes) {
+                return refuse(&fail, out);
+            }
+            let key = args[index];
+            let hash = self.keyspace.hash(key);
+            let shard = self.keyspace.shard_of(hash);
+            let held = Held::One(shard, self.keyspace.lock(shard));
+            let mut ctx = self.context(caller, held, Some((key, hash)), bytes);
+            run_in(&mut ctx, command, args, out);
+            if ctx.has_only_read() {
+                self.release(ctx.reserved);
+                return Ran { lsn: ctx.seen_lsn, blocked: None };
+            }
+            return self.commit(ctx);
+        }
+        self.run_many(caller, command, args, out)
+    }
+
+    fn run_many(&self, caller: &mut Caller, command: &Command, args: &[&[u8]], out: &mut dyn Reply) -> Ran {
         match self.begin(caller, command, args) {
             Ok(mut ctx) => {
                 run_in(&mut ctx, command, args, out);
                 self.commit(ctx)
             }
-            Err(fail) => {
-                out.error(&fail.0);
-                Ran { lsn: 0, blocked: None }
-            }
+            Err(fail) => refuse(&fail, out),
         }
     }
 
@@ -494,6 +516,13 @@ impl Reserve for Shards {
             None => Ok(()),
         }
     }
+}
+
+/// Answers a refusal before anything was run.
+#[cold]
+fn refuse(fail: &Fail, out: &mut dyn Reply) -> Ran {
+    out.error(&fail.0);
+    Ran { lsn: 0, blocked: None }
 }
 
 /// Runs a handler; its refusal becomes the reply.

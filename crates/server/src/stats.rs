@@ -106,6 +106,38 @@ impl Stats {
     }
 }
 
+/// Calls of one command in a row, not yet added to its figures: a batch is mostly of one kind, and an addition that other
+/// threads see costs as much as a small command.
+#[derive(Default)]
+pub struct Tally {
+    position: usize,
+    calls: u64,
+    nanos: u64,
+}
+
+impl Tally {
+    /// Counts a call.
+    #[inline]
+    pub fn add(&mut self, stats: &Stats, position: usize, nanos: u64) {
+        if position != self.position {
+            self.flush(stats);
+            self.position = position;
+        }
+        self.calls += 1;
+        self.nanos += nanos;
+    }
+
+    /// Adds what was counted to the figures.
+    pub fn flush(&mut self, stats: &Stats) {
+        if self.calls != 0 {
+            let command = &stats.commands[self.position];
+            command.calls.fetch_add(self.calls, Relaxed);
+            command.nanos.fetch_add(self.nanos, Relaxed);
+            (self.calls, self.nanos) = (0, 0);
+        }
+    }
+}
+
 impl Default for Stats {
     fn default() -> Self {
         Self::new()

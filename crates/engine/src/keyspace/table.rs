@@ -119,7 +119,10 @@ impl<T: Item> Table<T> {
         let mut matches = matching(bucket.meta, tag(hash));
         while matches != 0 {
             let index = matches.trailing_zeros() as usize / 8;
-            super::prefetch::line(bucket.slots[index].cast());
+            let item = bucket.slots[index].cast::<u8>();
+            super::prefetch::line(item);
+            // A short value reaches into the next line.
+            super::prefetch::line(item.wrapping_add(64));
             matches &= matches - 1;
         }
     }

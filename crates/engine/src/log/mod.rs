@@ -211,6 +211,9 @@ impl Log {
     /// What failed first, if the log has failed.
     #[must_use]
     pub fn failed(&self) -> Option<String> {
+        if !self.shared.is_failed.load(Ordering::Acquire) {
+            return None;
+        }
         self.shared.failed.lock().clone()
     }
 

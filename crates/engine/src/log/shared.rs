@@ -50,6 +50,8 @@ pub(super) struct Shared {
     pub(super) time_ms: AtomicU64,
     pub(super) fsync: Mutex<AppendFsync>,
     pub(super) failed: Mutex<Option<String>>,
+    /// Whether `failed` says anything, for those who ask at every command.
+    pub(super) is_failed: AtomicBool,
     /// A sync was asked for and has not begun.
     pub(super) sync_asked: AtomicBool,
     pub(super) signals: Signals,
@@ -94,6 +96,7 @@ impl Shared {
             fsync: Mutex::new(options.fsync),
             options,
             failed: Mutex::new(None),
+            is_failed: AtomicBool::new(false),
             sync_asked: AtomicBool::new(false),
             signals: Signals::default(),
             on_progress: Mutex::new(Vec::new()),
@@ -312,7 +315,10 @@ impl Shared {
     /// Ends the log's service for good; the first reason stays. Returns what to answer.
     pub(super) fn latch(&self, error: &Error) -> Error {
         self.credit.close();
-        latched(self.failed.lock().get_or_insert_with(|| error.to_string()))
+        let mut failed = self.failed.lock();
+        let reason = failed.get_or_insert_with(|| error.to_string());
+        self.is_failed.store(true, Ordering::Release);
+        latched(reason)
     }
 
     pub(super) fn tell_progress(&self) {
@@ -332,6 +338,7 @@ impl Shared {
         self.credit.close();
         self.sync()?;
         *self.failed.lock() = Some(CLOSED.to_owned());
+        self.is_failed.store(true, Ordering::Release);
         let mut writer = self.writer.lock();
         writer.write_mark(self)?;
         if let Some(current) = writer.current.take() {

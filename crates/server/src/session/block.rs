@@ -1,6 +1,6 @@
 //! Commands that wait: for a key, or for the disk.
 
-use super::peer::Peer;
+use super::peer::{Peer, Wait};
 use super::{Replier, Session};
 use crate::net::Message;
 use crate::server::Server;
@@ -13,14 +13,14 @@ use std::sync::atomic::Ordering::Relaxed;
 pub(super) enum Blocked {
     /// For a key, in the engine.
     Key { waiter: Arc<Waiter>, wait: u64, deadline_ms: Option<u64>, null_array: bool },
-    /// For the disk to have this LSN (WAITAOF).
-    Durable { lsn: u64, deadline_ms: Option<u64> },
+    /// For its changes up to this LSN to be safe (WAIT, WAITAOF).
+    Safe { wait: Wait, lsn: u64, deadline_ms: Option<u64> },
 }
 
 impl Blocked {
     pub(super) fn deadline_ms(&self) -> Option<u64> {
         match self {
-            Blocked::Key { deadline_ms, .. } | Blocked::Durable { deadline_ms, .. } => *deadline_ms,
+            Blocked::Key { deadline_ms, .. } | Blocked::Safe { deadline_ms, .. } => *deadline_ms,
         }
     }
 }
@@ -63,12 +63,14 @@ impl Session {
         self.advance(server, now_ms);
     }
 
-    /// Waits until the log is on disk up to this client's last change.
-    pub(super) fn block_until_durable(&mut self, server: &Arc<Server>, timeout_ms: u64) {
+    /// Waits until this client's changes are safe.
+    pub(super) fn block_until_safe(&mut self, server: &Arc<Server>, wait: Wait) {
         let lsn = self.peer.last_write_lsn;
-        self.blocked = Some(Blocked::Durable { lsn, deadline_ms: deadline(&self.peer, timeout_ms) });
+        self.blocked = Some(Blocked::Safe { wait, lsn, deadline_ms: deadline(&self.peer, wait.timeout_ms) });
         self.note_blocked(server, true);
-        server.db.request_sync();
+        if wait.for_disk {
+            server.db.request_sync();
+        }
     }
 
     /// The log has come further, or failed.
@@ -76,10 +78,10 @@ impl Session {
         if let Some(reason) = server.db.log_failed() {
             self.output.fail(&server.db, &reason);
         }
-        if let Some(Blocked::Durable { lsn, .. }) = self.blocked
-            && (server.db.durable_lsn() >= lsn || server.db.log_failed().is_some())
+        if let Some(Blocked::Safe { wait, lsn, .. }) = self.blocked
+            && ((server.db.durable_lsn() >= lsn && !wait.for_replicas) || server.db.log_failed().is_some())
         {
-            self.answer_durable(server, lsn);
+            self.answer_safe(server, wait, lsn);
             self.advance(server, now_ms);
         }
     }
@@ -91,9 +93,9 @@ impl Session {
             return;
         }
         match blocked {
-            Blocked::Durable { lsn, .. } => {
-                let lsn = *lsn;
-                self.answer_durable(server, lsn);
+            Blocked::Safe { wait, lsn, .. } => {
+                let (wait, lsn) = (*wait, *lsn);
+                self.answer_safe(server, wait, lsn);
             }
             Blocked::Key { waiter, null_array, .. } => {
                 let null_array = *null_array;
@@ -112,21 +114,27 @@ impl Session {
 
     /// `CLIENT UNBLOCK`: ends the wait as if its time had come, or with an error.
     pub(crate) fn unblock_by_request(&mut self, server: &Arc<Server>, with_error: bool, now_ms: u64) {
-        let Some(Blocked::Key { waiter, null_array, .. }) = &self.blocked else { return };
-        let null_array = *null_array;
-        if !server.db.give_up(waiter) {
-            return;
+        match &self.blocked {
+            None => return,
+            Some(Blocked::Key { waiter, .. }) if !server.db.give_up(waiter) => return,
+            Some(Blocked::Key { null_array, .. }) if !with_error => {
+                let null_array = *null_array;
+                let from = self.unblock(server);
+                let mut out = Replier::new(&mut self.output.bytes, self.peer.protocol);
+                if null_array { out.null_array() } else { out.null() }
+                self.finish(server, from, 0);
+            }
+            Some(Blocked::Safe { wait, lsn, .. }) if !with_error => {
+                let (wait, lsn) = (*wait, *lsn);
+                self.answer_safe(server, wait, lsn);
+            }
+            Some(_) => {
+                let from = self.unblock(server);
+                let mut out = Replier::new(&mut self.output.bytes, self.peer.protocol);
+                out.error("UNBLOCKED client unblocked via CLIENT UNBLOCK");
+                self.finish(server, from, 0);
+            }
         }
-        let from = self.unblock(server);
-        let mut out = Replier::new(&mut self.output.bytes, self.peer.protocol);
-        if with_error {
-            out.error("UNBLOCKED client unblocked via CLIENT UNBLOCK");
-        } else if null_array {
-            out.null_array();
-        } else {
-            out.null();
-        }
-        self.finish(server, from, 0);
         self.advance(server, now_ms);
     }
 
@@ -142,12 +150,14 @@ impl Session {
         }
     }
 
-    fn answer_durable(&mut self, server: &Arc<Server>, lsn: u64) {
+    fn answer_safe(&mut self, server: &Arc<Server>, wait: Wait, lsn: u64) {
         let from = self.unblock(server);
-        let durable = i64::from(server.db.durable_lsn() >= lsn);
+        let durable = server.db.log_stats().is_some() && server.db.durable_lsn() >= lsn;
         let mut out = Replier::new(&mut self.output.bytes, self.peer.protocol);
-        out.array(2);
-        out.int(durable);
+        if wait.answers_both {
+            out.array(2);
+            out.int(i64::from(durable));
+        }
         out.int(0);
         self.finish(server, from, 0);
     }

@@ -26,6 +26,7 @@ impl Session {
         let input = std::mem::take(&mut self.input);
         self.prefetch(server, &input);
         let begun = self.ran;
+        self.begun_ticks = server.ticks.raw();
         while self.ran < self.batch.len() && self.may_run() {
             let spans = self.batch.args(self.ran);
             let mut inline: [&[u8]; ARGS_INLINE] = [&[]; ARGS_INLINE];
@@ -46,6 +47,7 @@ impl Session {
             }
             self.ran += 1;
         }
+        self.tally.flush(&server.stats);
         let ran = (self.ran - begun) as u64;
         server.stats.processed.fetch_add(ran, Relaxed);
         self.peer.client.commands.fetch_add(ran, Relaxed);
@@ -99,9 +101,11 @@ impl Session {
         if !server.monitors.is_empty() && !row.spec.is(flag::SKIP_MONITOR | flag::ADMIN) {
             server.monitors.feed(now_ms * 1000, self.peer.caller.db, &self.peer.client.addr, args);
         }
-        let begun = server.ticks.raw();
         let lsn = self.dispatch(server, row, args);
-        let nanos = server.ticks.delta_as_nanos(begun, server.ticks.raw());
+        // The end of one command is the beginning of the next: one look at the counter for each.
+        let ended = server.ticks.raw();
+        let nanos = server.ticks.delta_as_nanos(self.begun_ticks, ended);
+        self.begun_ticks = ended;
         self.account(server, row, args, from, nanos, now_ms);
         self.finish(server, from, lsn);
     }
@@ -121,6 +125,7 @@ impl Session {
                 ran.lsn
             }
             Runner::Server(run) => {
+                self.tally.flush(&server.stats);
                 let mut out = Replier::new(&mut self.output.bytes, self.peer.protocol);
                 self.peer.reply_lsn = 0;
                 if let Err(fail) = run(&mut self.peer, server, args, &mut out) {
@@ -188,11 +193,9 @@ impl Session {
     /// Counts a command that was run.
     #[inline]
     fn account(&mut self, server: &Server, row: &Row, args: &[&[u8]], from: usize, nanos: u64, now_ms: u64) {
-        let stats = &server.stats.commands[row.position];
-        stats.calls.fetch_add(1, Relaxed);
-        stats.nanos.fetch_add(nanos, Relaxed);
+        self.tally.add(&server.stats, row.position, nanos);
         if self.output.bytes.get(from) == Some(&b'-') {
-            stats.failed.fetch_add(1, Relaxed);
+            server.stats.commands[row.position].failed.fetch_add(1, Relaxed);
             server.stats.count_error(&self.output.bytes[from + 1..]);
         }
         let threshold = server.config.hot().slowlog_log_slower_than_us();
@@ -237,13 +240,14 @@ impl Session {
             Durability::Disk => true,
             Durability::Server => server.db.appendfsync() == ramekin::log::AppendFsync::Always,
         };
-        if lsn != 0 || self.output.is_gated() {
-            if !server.db.is_settled(lsn, disk)
-                && let Some(reason) = server.db.log_failed()
-            {
+        if (lsn == 0 && !self.output.is_gated()) || self.output.joins_last_gate(lsn, disk) {
+            return;
+        }
+        if !server.db.is_settled(lsn, disk) {
+            if let Some(reason) = server.db.log_failed() {
                 return self.output.fail_one(from, &reason);
             }
-            self.output.gate(&server.db, from, lsn, disk);
+            self.output.gate(from, lsn, disk);
         }
     }
 }

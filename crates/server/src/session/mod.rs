@@ -10,7 +10,7 @@ mod peer;
 mod replier;
 
 pub(crate) use output::Output;
-pub use peer::{Durability, Peer, Queued, ReplyMode, Transaction, Watching};
+pub use peer::{Durability, Peer, Queued, ReplyMode, Transaction, Wait, Watching};
 pub use replier::Replier;
 
 use crate::clients::Client;
@@ -43,6 +43,10 @@ pub(crate) struct Session {
     waits: u64,
     /// A protocol error that is told once everything before it has been.
     broken: bool,
+    /// Calls that are not in the server's figures yet.
+    tally: crate::stats::Tally,
+    /// When the command that is being run began, by the server's counter.
+    begun_ticks: u64,
     /// Since when the output is above its soft limit, in ms.
     over_soft_since_ms: Option<u64>,
 }
@@ -72,6 +76,8 @@ impl Session {
             blocked: None,
             waits: 0,
             broken: false,
+            tally: crate::stats::Tally::default(),
+            begun_ticks: 0,
             over_soft_since_ms: None,
         }
     }

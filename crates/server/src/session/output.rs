@@ -46,21 +46,24 @@ impl Output {
         self.gates.back().is_some_and(|gate| gate.disk)
     }
 
-    /// The reply that begins at `from` depends on this LSN. Without need it costs a comparison.
+    /// Lets the reply that was just written depend on this LSN through the last gate, if that does.
     #[inline]
-    pub(super) fn gate(&mut self, db: &Database, from: usize, lsn: u64, disk: bool) {
-        if let Some(last) = self.gates.back_mut() {
-            // What is handed over goes in one write for the whole batch: one gate is enough. Syncs are slow, so there each
-            // reply leaves as soon as it may.
-            if lsn <= last.lsn || !disk {
-                last.lsn = last.lsn.max(lsn);
-                last.replies += 1;
-                return;
-            }
+    pub(super) fn joins_last_gate(&mut self, lsn: u64, disk: bool) -> bool {
+        let Some(last) = self.gates.back_mut() else { return false };
+        // What is handed over goes in one write for the whole batch: one gate is enough. Syncs are slow, so there each
+        // reply leaves as soon as it may.
+        if lsn > last.lsn && (disk || last.disk) {
+            return false;
         }
-        if !db.is_settled(lsn, disk) {
-            self.gates.push_back(Gate { from, lsn, disk, replies: 1 });
-        }
+        last.lsn = last.lsn.max(lsn);
+        last.replies += 1;
+        true
+    }
+
+    /// Holds back the reply that begins at `from`.
+    #[inline]
+    pub(super) fn gate(&mut self, from: usize, lsn: u64, disk: bool) {
+        self.gates.push_back(Gate { from, lsn, disk, replies: 1 });
     }
 
     /// What may be sent now.

@@ -34,6 +34,19 @@ pub enum ReplyMode {
     Skip,
 }
 
+/// What a handler asks its session to wait for before it answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wait {
+    /// The disk shall have this client's changes.
+    pub for_disk: bool,
+    /// A replica shall have them; there is none, so this lasts until the time is over.
+    pub for_replicas: bool,
+    /// At most so long; 0: without end.
+    pub timeout_ms: u64,
+    /// The answer is of WAITAOF (disk and replicas) or of WAIT (replicas).
+    pub answers_both: bool,
+}
+
 /// A command between MULTI and EXEC.
 pub struct Queued {
     /// Its row.
@@ -87,8 +100,8 @@ pub struct Peer {
     pub stalled: bool,
     /// The LSN of its last change.
     pub last_write_lsn: u64,
-    /// A handler asks for a wait until the log is durable up to `last_write_lsn`, at most so many ms (0: without end).
-    pub wait_durable_ms: Option<u64>,
+    /// A handler asks for a wait instead of an answer.
+    pub wait: Option<Wait>,
     /// A handler ran several commands: the reply depends on this LSN.
     pub reply_lsn: u64,
     /// Between MULTI and EXEC handlers run with locks held; they may not look into the database.
@@ -111,7 +124,7 @@ impl Peer {
             closing: false,
             stalled: false,
             last_write_lsn: 0,
-            wait_durable_ms: None,
+            wait: None,
             reply_lsn: 0,
             in_exec: false,
         }
@@ -157,6 +170,12 @@ impl Peer {
         client.query_bytes.store(query_bytes as u64, Relaxed);
         client.query_free_bytes.store(query_free_bytes as u64, Relaxed);
         client.output_bytes.store(output_bytes as u64, Relaxed);
+        self.publish_state();
+    }
+
+    /// Tells the registry what the client's last commands have changed.
+    pub fn publish_state(&self) {
+        let client = &self.client;
         client.db.store(self.caller.db, Relaxed);
         client.protocol.store(if self.protocol == Protocol::Resp3 { 3 } else { 2 }, Relaxed);
         let multi = self.transaction.as_ref().map_or(0, |transaction| transaction.queued.len() + 1);
