@@ -74,7 +74,7 @@ pub struct Client {
 pub struct Clients {
     next_id: AtomicU64,
     by_id: RwLock<BTreeMap<u64, Arc<Client>>>,
-    /// How many, read at each acceptance.
+    /// How many, those included that were accepted and are on their way to their event loop.
     count: AtomicU32,
     /// How many wait for a key.
     pub blocked: AtomicU32,
@@ -87,16 +87,26 @@ impl Clients {
         self.next_id.fetch_add(1, Relaxed) + 1
     }
 
-    /// Takes a client in.
-    pub fn add(&self, client: &Arc<Client>) {
-        self.by_id.write().insert(client.id, Arc::clone(client));
-        self.count.fetch_add(1, Relaxed);
+    /// Reserves a place for one more client, if there are fewer than `clients_max`.
+    #[must_use]
+    pub fn reserve(&self, clients_max: u32) -> bool {
+        self.count.fetch_update(Relaxed, Relaxed, |count| (count < clients_max).then_some(count + 1)).is_ok()
     }
 
-    /// Lets a client go.
+    /// Gives a reserved place back.
+    pub fn release(&self) {
+        self.count.fetch_sub(1, Relaxed);
+    }
+
+    /// Takes a client in, at a place that was reserved.
+    pub fn add(&self, client: &Arc<Client>) {
+        self.by_id.write().insert(client.id, Arc::clone(client));
+    }
+
+    /// Lets a client go, and its place.
     pub fn remove(&self, id: u64) {
         if self.by_id.write().remove(&id).is_some() {
-            self.count.fetch_sub(1, Relaxed);
+            self.release();
         }
     }
 
@@ -126,6 +136,29 @@ impl Clients {
 }
 
 impl Client {
+    /// The letters of what it is and does, as `CLIENT LIST` shows them; `N` for nothing in particular.
+    #[must_use]
+    pub fn flags(&self) -> String {
+        let all = [
+            ('O', self.monitor.load(Relaxed)),
+            ('x', self.multi.load(Relaxed) != 0),
+            ('b', self.blocked.load(Relaxed)),
+            ('A', self.killed.load(Relaxed)),
+            ('U', self.unix),
+            ('e', self.no_evict.load(Relaxed)),
+            ('T', self.no_touch.load(Relaxed)),
+        ];
+        let set: String = all.iter().filter(|(_, is_set)| *is_set).map(|(letter, _)| *letter).collect();
+        if set.is_empty() { "N".to_owned() } else { set }
+    }
+
+    /// The peer's address without its port.
+    #[must_use]
+    pub fn ip(&self) -> &str {
+        let host = self.addr.rsplit_once(':').map_or(&*self.addr, |(host, _)| host);
+        host.trim_start_matches('[').trim_end_matches(']')
+    }
+
     /// Asks the client's event loop to close the connection.
     pub fn kill(&self) {
         self.killed.store(true, Relaxed);

@@ -9,6 +9,7 @@ pub mod config;
 mod error;
 mod monitor;
 mod net;
+mod open_files;
 mod pause;
 mod run;
 pub mod server;

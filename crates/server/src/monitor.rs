@@ -39,8 +39,9 @@ impl Monitors {
     }
 
     /// Shows a command to all.
-    pub fn feed(&self, now_us: u64, db: u32, addr: &str, args: &[&[u8]]) {
-        let line: Arc<[u8]> = line(now_us, db, addr, args).into();
+    pub fn feed(&self, now_us: u64, db: u32, client: &Client, args: &[&[u8]]) {
+        let addr = if client.unix { format!("unix:{}", client.ip()) } else { client.addr.clone() };
+        let line: Arc<[u8]> = line(now_us, db, &addr, args).into();
         for client in self.clients.read().iter() {
             client.mailbox.send(Message::Append { token: client.token, id: client.id, bytes: Arc::clone(&line) });
         }

@@ -11,6 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 /// Runs a server until it is told to stop: by SIGTERM, SIGINT or SHUTDOWN.
 ///
@@ -31,6 +32,7 @@ pub fn serve(loaded: Loaded) -> Result<(), Error> {
     let pidfile = config.pidfile();
     let server = Arc::new(Server::new(db, SharedConfig::from(loaded)));
     apply_settings(&server, &server.config.snapshot());
+    lower_maxclients(&server);
     crate::command::register_hooks(&server);
     let threads = start_loops(&server, listeners, loops)?;
     let signals = watch_signals(&server)?;
@@ -42,7 +44,7 @@ pub fn serve(loaded: Loaded) -> Result<(), Error> {
         say(&format!("connect with: redis-cli -p {}", first.rsplit(':').next().unwrap_or(first)));
     }
     let stop = server.wait_for_stop();
-    let ended = end(&server, threads, stop);
+    let ended = end_in_time(&server, threads, stop);
     signals.close();
     for path in sockets.iter().chain(&pidfile) {
         // Whoever removed it before us wanted it gone.
@@ -99,6 +101,19 @@ pub(crate) fn apply_settings(server: &Server, config: &Config) {
     settings.lfu_decay_minutes.store(config.lfu_decay_minutes(), Relaxed);
 }
 
+/// Makes room for `maxclients` connections, or lowers it to what the operating system allows.
+fn lower_maxclients(server: &Server) {
+    let wanted = server.config.hot().maxclients();
+    let Err(possible) = crate::open_files::make_room(wanted) else { return };
+    let possible = possible.max(1);
+    say(&format!(
+        "warning: the limit of open files allows {possible} clients instead of `maxclients {wanted}`: raise it (ulimit -Hn, LimitNOFILE)"
+    ));
+    if let Err(error) = server.config.set(&[(b"maxclients", possible.to_string().as_bytes())], true) {
+        say(&format!("warning: {error}"));
+    }
+}
+
 fn report_recovery(db: &Database) {
     let Some(recovery) = db.recovery() else { return };
     let cut = recovery.cut.as_ref().map_or_else(String::new, |cut| {
@@ -123,7 +138,13 @@ fn start_loops(
     let made = made?;
     *server.loops.lock() = made.iter().map(EventLoop::mailbox).collect();
     let mailboxes: Vec<_> = made.iter().map(EventLoop::mailbox).collect();
-    server.db.on_log_progress(Box::new(move || mailboxes.iter().for_each(|mailbox| mailbox.note_progress())));
+    let weak = Arc::downgrade(server);
+    server.db.on_log_progress(Box::new(move || {
+        if let Some(server) = weak.upgrade() {
+            server.synced_ms.store(server.db.now_ms(), Relaxed);
+        }
+        mailboxes.iter().for_each(|mailbox| mailbox.note_progress());
+    }));
     made.into_iter()
         .enumerate()
         .map(|(at, event_loop)| {
@@ -143,13 +164,35 @@ fn watch_signals(server: &Arc<Server>) -> Result<signal_hook::iterator::Handle, 
     std::thread::Builder::new()
         .name("signals".to_owned())
         .spawn(move || {
-            if let Some(signal) = signals.forever().next() {
-                say(if signal == SIGINT { "SIGINT: stopping" } else { "SIGTERM: stopping" });
+            for signal in signals.forever() {
+                let name = if signal == SIGINT { "SIGINT" } else { "SIGTERM" };
+                if server.is_stopping() {
+                    say(&format!("{name} again: ending at once; what was acknowledged is with the operating system"));
+                    std::process::exit(1);
+                }
+                say(&format!("{name}: stopping"));
                 server.request_stop(Stop { save: true });
             }
         })
         .map_err(failed)?;
     Ok(handle)
+}
+
+/// Ends the server, or gives up waiting for a disk or a command that does not come to its end.
+fn end_in_time(server: &Arc<Server>, threads: Vec<JoinHandle<()>>, stop: Stop) -> Result<(), Error> {
+    let patience_s = server.config.snapshot().shutdown_timeout_s().max(1);
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let mine = Arc::clone(server);
+    let spawned = std::thread::Builder::new().name("end".to_owned()).spawn(move || {
+        // Nobody listens any more if the time is over.
+        let _ = sender.send(end(&mine, threads, stop));
+    });
+    spawned.map_err(|error| Error(format!("cannot start a thread: {error}")))?;
+    receiver.recv_timeout(Duration::from_secs(u64::from(patience_s))).unwrap_or_else(|_| {
+        Err(Error(format!(
+            "stopped after waiting {patience_s} s in vain (`shutdown-timeout`): what was acknowledged is with the operating system, and may not be on disk yet"
+        )))
+    })
 }
 
 fn end(server: &Arc<Server>, threads: Vec<JoinHandle<()>>, stop: Stop) -> Result<(), Error> {

@@ -6,14 +6,14 @@
 use crate::clients::Clients;
 use crate::config::SharedConfig;
 use crate::monitor::Monitors;
-use crate::net::Mailbox;
+use crate::net::{Mailbox, Message};
 use crate::pause::Pause;
-use crate::slowlog::SlowLog;
+use crate::slowlog::CommandLog;
 use crate::stats::Stats;
 use parking_lot::{Condvar, Mutex};
 use ramekin::Database;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// A running server.
 pub struct Server {
@@ -26,7 +26,11 @@ pub struct Server {
     /// Figures since the start.
     pub stats: Stats,
     /// Commands that took long.
-    pub slowlog: SlowLog,
+    pub slowlog: CommandLog,
+    /// Requests that were large.
+    pub large_requests: CommandLog,
+    /// Commands that were answered at length.
+    pub large_replies: CommandLog,
     /// Who sees every command.
     pub monitors: Monitors,
     /// `CLIENT PAUSE`.
@@ -37,6 +41,8 @@ pub struct Server {
     pub run_id: String,
     /// When the server started, in Unix milliseconds.
     pub started_ms: u64,
+    /// When changes last became durable, in Unix milliseconds.
+    pub synced_ms: AtomicU64,
     /// Counts time on behalf of whoever measures commands.
     pub ticks: quanta::Clock,
     stopping: AtomicBool,
@@ -61,12 +67,15 @@ impl Server {
             config,
             clients: Clients::default(),
             stats: Stats::new(),
-            slowlog: SlowLog::default(),
+            slowlog: CommandLog::default(),
+            large_requests: CommandLog::default(),
+            large_replies: CommandLog::default(),
             monitors: Monitors::default(),
             pause: Pause::default(),
             loops: Mutex::default(),
             run_id,
             started_ms,
+            synced_ms: AtomicU64::new(started_ms),
             ticks: quanta::Clock::new(),
             stopping: AtomicBool::new(false),
             stop: (Mutex::new(None), Condvar::new()),
@@ -96,6 +105,22 @@ impl Server {
                 None => self.stop.1.wait(&mut asked),
             }
         }
+    }
+
+    /// The time in Unix microseconds, as fine as the system tells it; it agrees with the database's milliseconds.
+    #[must_use]
+    pub fn now_us(&self) -> u64 {
+        let now_ms = self.db.now_ms();
+        let fine = rustix::time::clock_gettime(rustix::time::ClockId::Realtime);
+        let micros = u64::try_from(fine.tv_nsec).unwrap_or_default() / 1000;
+        let fine_us = u64::try_from(fine.tv_sec).unwrap_or_default() * 1_000_000 + micros;
+        // The database's time does not follow a clock that was put back; then it counts in milliseconds.
+        if fine_us / 1000 >= now_ms { fine_us } else { now_ms * 1000 }
+    }
+
+    /// Leaves a message for every event loop.
+    pub fn tell_loops(&self, message: impl Fn() -> Message) {
+        self.loops.lock().iter().for_each(|mailbox| mailbox.send(message()));
     }
 
     /// Wakes every event loop.

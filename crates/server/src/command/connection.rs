@@ -48,7 +48,7 @@ pub(super) const COMMANDS: &[ServerCommand] = &[
         spec: Spec {
             name: "auth",
             arity: -2,
-            flags: flag::NOSCRIPT | flag::LOADING | flag::STALE | flag::FAST | flag::NO_AUTH | flag::SKIP_MONITOR | flag::SKIP_SLOWLOG,
+            flags: flag::NOSCRIPT | flag::LOADING | flag::STALE | flag::FAST | flag::NO_AUTH,
             keys: Keys::None,
             group: "connection",
             since: "1.0.0",
@@ -62,7 +62,7 @@ pub(super) const COMMANDS: &[ServerCommand] = &[
         spec: Spec {
             name: "hello",
             arity: -1,
-            flags: flag::NOSCRIPT | flag::LOADING | flag::STALE | flag::FAST | flag::NO_AUTH | flag::SKIP_MONITOR | flag::SKIP_SLOWLOG,
+            flags: flag::NOSCRIPT | flag::LOADING | flag::STALE | flag::FAST | flag::NO_AUTH,
             keys: Keys::None,
             group: "connection",
             since: "6.0.0",

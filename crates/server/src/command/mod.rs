@@ -4,8 +4,19 @@
 //! [`all`] name commands in statistics. A container (`CLIENT`) has a row of its own and one for each subcommand
 //! (`client|list`).
 
+mod client;
+mod client_filter;
+mod client_list;
+mod config;
 mod connection;
+mod help;
+mod lolwut;
+mod monitor;
+mod shutdown;
+mod slowlog;
+mod status;
 mod transaction;
+mod wait;
 
 use crate::server::Server;
 use crate::session::{Peer, Replier};
@@ -44,7 +55,18 @@ pub struct Row {
     pub position: usize,
 }
 
-const FAMILIES: &[&[ServerCommand]] = &[connection::COMMANDS, transaction::COMMANDS];
+const FAMILIES: &[&[ServerCommand]] = &[
+    connection::COMMANDS,
+    transaction::COMMANDS,
+    client::COMMANDS,
+    config::COMMANDS,
+    slowlog::COMMANDS,
+    monitor::COMMANDS,
+    shutdown::COMMANDS,
+    wait::COMMANDS,
+    status::COMMANDS,
+    lolwut::COMMANDS,
+];
 
 /// Applies changes of the configuration to the running server.
 pub(crate) fn register_hooks(server: &Arc<Server>) {
@@ -59,8 +81,30 @@ pub(crate) fn register_hooks(server: &Arc<Server>) {
         server.config.on_change(name, run);
     };
     hook("appendfsync", |server, config| server.db.set_appendfsync(crate::run::log_sync(config.appendfsync())));
+    server.config.on_change("maxclients", |config| {
+        crate::open_files::make_room(config.maxclients()).map_err(|possible| {
+            format!("The operating system is not able to handle the specified number of clients, try with {possible}")
+        })
+    });
     for name in crate::run::ENGINE_DIRECTIVES {
         hook(name, crate::run::apply_settings);
+    }
+}
+
+/// The arguments as others may see them: passwords are hidden.
+pub(crate) fn without_secrets<'a>(row: &Row, args: &[&'a [u8]]) -> Option<Vec<&'a [u8]>> {
+    const HIDDEN: &[u8] = b"(redacted)";
+    let hide = |hidden: &dyn Fn(usize) -> bool| {
+        args.iter().enumerate().map(|(at, arg)| if hidden(at) { HIDDEN } else { *arg }).collect()
+    };
+    match row.spec.name {
+        "auth" => Some(hide(&|at| at > 0)),
+        "hello" => {
+            let auth = args.iter().skip(2).position(|arg| arg.eq_ignore_ascii_case(b"auth"))? + 2;
+            Some(hide(&|at| at == auth + 1 || at == auth + 2))
+        }
+        "config|set" => Some(hide(&|at| at > 2 && at % 2 == 1 && config::is_secret(args[at - 1]))),
+        _ => None,
     }
 }
 

@@ -3,9 +3,9 @@
 //! EXEC runs the engine's commands under the locks of all their keys and logs them as one record. A command of the server
 //! that looks into the database by itself (`flag::LOOKS`) cannot run under those locks: it divides the transaction in two.
 
-use super::{Runner, ServerCommand};
+use super::{Row, Runner, ServerCommand};
 use crate::server::Server;
-use crate::session::{Peer, Queued, Replier, Transaction, Watching};
+use crate::session::{Peer, Queued, Replier, Transaction, Watching, is_notable, note, show};
 use ramekin::Reply;
 use ramekin::command::{Command, Fail, Keys, Outcome, Spec, flag};
 use std::sync::Arc;
@@ -56,7 +56,7 @@ pub(super) const COMMANDS: &[ServerCommand] = &[
             ..spec(
                 "watch",
                 -2,
-                COMMON | flag::FAST | flag::IN_MULTI,
+                COMMON | flag::FAST | flag::NO_MULTI,
                 Keys::Range { first: 1, last: -1, step: 1 },
                 "2.2.0",
             )
@@ -86,9 +86,6 @@ fn multi(peer: &mut Peer, _: &Arc<Server>, _: &[&[u8]], out: &mut Replier<'_>) -
 }
 
 fn watch(peer: &mut Peer, server: &Arc<Server>, args: &[&[u8]], out: &mut Replier<'_>) -> Outcome {
-    if peer.transaction.is_some() {
-        return Err(Fail::new("ERR WATCH inside MULTI is not allowed"));
-    }
     let db = peer.caller.db;
     let watching = peer.watching.get_or_insert_with(Watching::default);
     let fresh: Vec<&[u8]> = args[1..]
@@ -201,21 +198,18 @@ fn run_locked(
     }
     peer.in_exec = true;
     for (queued, args) in queued.iter().zip(args) {
-        server.stats.commands[queued.row.position].calls.fetch_add(1, Relaxed);
+        let (from, begun) = (out.written(), server.ticks.raw());
         match queued.row.runner {
-            Runner::Engine(command) => {
-                let from = out.written();
-                transaction.run(command, args, out);
-                if out.since(from).first() == Some(&b'-') {
-                    server.stats.commands[queued.row.position].failed.fetch_add(1, Relaxed);
+            Runner::Engine(command) => transaction.run(command, args, out),
+            Runner::Server(run) => {
+                if let Err(fail) = run(peer, server, args, out) {
+                    out.error(&fail.0);
                 }
-            }
-            Runner::Server(_) => {
-                run_server(peer, server, queued, args, out);
                 transaction.select(peer.caller.db);
             }
             Runner::Container => out.error(&Fail::SYNTAX.0),
         }
+        account(peer, server, queued.row, args, out.since(from), begun);
     }
     peer.in_exec = false;
     let ran = transaction.commit();
@@ -224,10 +218,31 @@ fn run_locked(
     Ok(false)
 }
 
+/// Runs a command that looks into the database by itself, without the locks.
 fn run_server(peer: &mut Peer, server: &Arc<Server>, queued: &Queued, args: &[&[u8]], out: &mut Replier<'_>) {
+    let (from, begun) = (out.written(), server.ticks.raw());
     if let Runner::Server(run) = queued.row.runner
         && let Err(fail) = run(peer, server, args, out)
     {
         out.error(&fail.0);
+    }
+    account(peer, server, queued.row, args, out.since(from), begun);
+}
+
+/// Counts, notes and shows a command of the transaction as if it had come by itself.
+fn account(peer: &Peer, server: &Server, row: &Row, args: &[&[u8]], reply: &[u8], begun: u64) {
+    let nanos = server.ticks.delta_as_nanos(begun, server.ticks.raw());
+    let stats = &server.stats.commands[row.position];
+    stats.calls.fetch_add(1, Relaxed);
+    stats.nanos.fetch_add(nanos, Relaxed);
+    if let Some((b'-', text)) = reply.split_first() {
+        stats.failed.fetch_add(1, Relaxed);
+        server.stats.count_error(text);
+    }
+    if is_notable(server, nanos, usize::MAX, reply.len()) {
+        note(server, &peer.client, row, args, (nanos, reply.len()), peer.caller.now_ms);
+    }
+    if !server.monitors.is_empty() {
+        show(server, peer, row, args);
     }
 }

@@ -358,6 +358,30 @@ impl Config {
         self.unsigned("slowlog-max-len")
     }
 
+    /// `commandlog-request-larger-than`, in bytes; -1 is off.
+    #[must_use]
+    pub fn commandlog_request_larger_than(&self) -> i64 {
+        self.int("commandlog-request-larger-than")
+    }
+
+    /// `commandlog-large-request-max-len`.
+    #[must_use]
+    pub fn large_request_max_len(&self) -> usize {
+        self.unsigned("commandlog-large-request-max-len")
+    }
+
+    /// `commandlog-reply-larger-than`, in bytes; -1 is off.
+    #[must_use]
+    pub fn commandlog_reply_larger_than(&self) -> i64 {
+        self.int("commandlog-reply-larger-than")
+    }
+
+    /// `commandlog-large-reply-max-len`.
+    #[must_use]
+    pub fn large_reply_max_len(&self) -> usize {
+        self.unsigned("commandlog-large-reply-max-len")
+    }
+
     /// `latency-monitor-threshold`, in milliseconds; 0 is off.
     #[must_use]
     pub fn latency_monitor_threshold_ms(&self) -> u64 {
@@ -402,6 +426,8 @@ mod tests {
             (0, None, None)
         );
         assert_eq!((config.slowlog_log_slower_than_us(), config.slowlog_max_len()), (10_000, 128));
+        assert_eq!((config.commandlog_request_larger_than(), config.large_request_max_len()), (1 << 20, 128));
+        assert_eq!((config.commandlog_reply_larger_than(), config.large_reply_max_len()), (1 << 20, 128));
         assert_eq!(config.latency_monitor_threshold_ms(), 0);
     }
 }

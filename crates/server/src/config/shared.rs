@@ -33,6 +33,8 @@ pub struct Hot {
     query_buffer_limit: AtomicU64,
     proto_max_bulk_len: AtomicU64,
     slowlog_log_slower_than_us: AtomicI64,
+    large_request_bytes: AtomicU64,
+    large_reply_bytes: AtomicU64,
     timeout_s: AtomicU32,
     maxclients: AtomicU32,
     notify: AtomicU32,
@@ -45,6 +47,9 @@ impl Hot {
         self.query_buffer_limit.store(config.client_query_buffer_limit(), Relaxed);
         self.proto_max_bulk_len.store(config.proto_max_bulk_len(), Relaxed);
         self.slowlog_log_slower_than_us.store(config.slowlog_log_slower_than_us(), Relaxed);
+        let or_never = |bytes: i64| u64::try_from(bytes).unwrap_or(u64::MAX);
+        self.large_request_bytes.store(or_never(config.commandlog_request_larger_than()), Relaxed);
+        self.large_reply_bytes.store(or_never(config.commandlog_reply_larger_than()), Relaxed);
         self.timeout_s.store(config.timeout_s(), Relaxed);
         self.maxclients.store(config.maxclients(), Relaxed);
         self.notify.store(config.notify_keyspace_events().bits(), Relaxed);
@@ -68,6 +73,16 @@ impl Hot {
     /// `slowlog-log-slower-than`, in microseconds; -1 is off.
     pub fn slowlog_log_slower_than_us(&self) -> i64 {
         self.slowlog_log_slower_than_us.load(Relaxed)
+    }
+
+    /// `commandlog-request-larger-than`, in bytes; the largest number if it is off.
+    pub fn large_request_bytes(&self) -> u64 {
+        self.large_request_bytes.load(Relaxed)
+    }
+
+    /// `commandlog-reply-larger-than`, in bytes; the largest number if it is off.
+    pub fn large_reply_bytes(&self) -> u64 {
+        self.large_reply_bytes.load(Relaxed)
     }
 
     /// `timeout`, in seconds; 0 is never.

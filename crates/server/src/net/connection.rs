@@ -83,6 +83,9 @@ impl Connection {
 
     /// Reads once and runs what came. False if the connection is over.
     pub(super) fn receive(&mut self, server: &Arc<Server>, spare: &mut Vec<u8>, now_ms: u64) -> bool {
+        if self.session.breathes_again() {
+            self.session.advance(server, now_ms);
+        }
         if !self.readable || self.session.is_full() {
             return true;
         }

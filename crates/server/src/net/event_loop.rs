@@ -27,6 +27,14 @@ const TICK_MS: u64 = 100;
 /// Connections accepted in one turn.
 const ACCEPTS_MAX: usize = 1000;
 
+const PROTECTED: &str = "-DENIED Ramekin is running in protected mode because protected mode is enabled and no password is set for the default user. In this mode connections are only accepted from the loopback interface. Set a password with `requirepass`, or name the addresses to listen on with `bind`, or turn this off with `protected-mode no`.\r\n";
+
+/// Whether accepting failed for this connection only.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted, PermissionDenied};
+    matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted | PermissionDenied)
+}
+
 /// A loop and its connections.
 pub(crate) struct EventLoop {
     server: Arc<Server>,
@@ -43,6 +51,8 @@ pub(crate) struct EventLoop {
     /// A buffer lent to sessions while they read.
     spare: Vec<u8>,
     next_tick_ms: u64,
+    /// No descriptors were left: nothing is accepted until the next tick.
+    starved: bool,
     /// The loop that the next connection is dealt to.
     next_loop: usize,
 }
@@ -68,6 +78,7 @@ impl EventLoop {
             waiting: Vec::new(),
             spare: Vec::new(),
             next_tick_ms: 0,
+            starved: false,
             next_loop: 0,
         })
     }
@@ -161,6 +172,9 @@ impl EventLoop {
         if connection.readable && !connection.session.is_full() {
             self.reading.push(at);
         }
+        if let Some(deadline_ms) = connection.session.deadline_ms() {
+            self.next_tick_ms = self.next_tick_ms.min(deadline_ms);
+        }
         self.list(at);
     }
 
@@ -192,6 +206,9 @@ impl EventLoop {
         if connection.session.output.is_gated() {
             self.waiting.push(at);
         }
+        if connection.session.breathes_again() {
+            self.reading.push(at);
+        }
     }
 
     fn take_message(&mut self, message: Message, now_ms: u64, reading: &mut Vec<usize>) {
@@ -211,6 +228,7 @@ impl EventLoop {
                 let server = Arc::clone(&self.server);
                 self.with(token, id, |session| session.unblock_by_request(&server, with_error, now_ms));
             }
+            Message::Look => self.next_tick_ms = 0,
             Message::LogProgress => self.log_progress(now_ms),
         }
     }
@@ -252,22 +270,31 @@ impl EventLoop {
             match self.listeners[listener].accept(keepalive_s) {
                 Ok(accepted) => self.deal(accepted),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                // A connection that is gone already, or no descriptors left: the others go on.
-                Err(_) => break,
+                // A connection that is gone already: the others go on.
+                Err(error) if is_of_one_connection(&error) => {}
+                // No descriptors left, until somebody goes.
+                Err(_) => {
+                    self.starved = true;
+                    return;
+                }
             }
         }
-        // More may wait, and epoll tells only of changes: ask to be told again.
+        self.listen_again(listener);
+    }
+
+    /// More connections may wait, and epoll tells only of changes: asks to be told again.
+    fn listen_again(&mut self, listener: usize) {
         let source = self.listeners[listener].source();
         let _ = self.poll.registry().reregister(source, Token(listener + 1), Interest::READABLE);
     }
 
     /// Gives a connection to the next loop, or turns it away.
-    fn deal(&mut self, mut accepted: Accepted) {
-        if let Some(refusal) = self.refusal(&accepted) {
-            self.server.stats.rejected_connections.fetch_add(1, Relaxed);
-            // Said once and without waiting; the connection closes either way.
-            let _ = accepted.stream.write(refusal.as_bytes());
-            return;
+    fn deal(&mut self, accepted: Accepted) {
+        if self.is_protected_from(&accepted) {
+            return self.turn_away(accepted, PROTECTED);
+        }
+        if !self.server.clients.reserve(self.server.config.hot().maxclients()) {
+            return self.turn_away(accepted, "-ERR max number of clients reached\r\n");
         }
         self.server.stats.connections.fetch_add(1, Relaxed);
         let loops = self.server.loops.lock();
@@ -275,16 +302,18 @@ impl EventLoop {
         loops[self.next_loop].send(Message::Accepted(accepted));
     }
 
-    fn refusal(&self, accepted: &Accepted) -> Option<String> {
-        let server = &self.server;
-        if server.clients.len() >= server.config.hot().maxclients() {
-            return Some("-ERR max number of clients reached\r\n".to_owned());
+    fn turn_away(&self, mut accepted: Accepted, refusal: &str) {
+        self.server.stats.rejected_connections.fetch_add(1, Relaxed);
+        // Said once and without waiting; the connection closes either way.
+        let _ = accepted.stream.write(refusal.as_bytes());
+    }
+
+    fn is_protected_from(&self, accepted: &Accepted) -> bool {
+        if accepted.local || !self.server.config.hot().protected_mode() {
+            return false;
         }
-        let config = server.config.snapshot();
-        let open = config.protected_mode() && config.bind_is_default() && config.requirepass().is_none();
-        (open && !accepted.local).then(|| {
-            "-DENIED Ramekin is running in protected mode because protected mode is enabled and no password is set for the default user. In this mode connections are only accepted from the loopback interface. Set a password with `requirepass`, or name the addresses to listen on with `bind`, or turn this off with `protected-mode no`.\r\n".to_owned()
-        })
+        let config = self.server.config.snapshot();
+        config.bind_is_default() && config.requirepass().is_none()
     }
 
     /// Takes a connection in. Returns where it lies.
@@ -298,6 +327,7 @@ impl EventLoop {
         let interest = Interest::READABLE | Interest::WRITABLE;
         if self.poll.registry().register(stream.source(), token, interest).is_err() {
             self.free.push(at);
+            self.server.clients.release();
             return None;
         }
         let client = Arc::new(Client {
@@ -346,6 +376,9 @@ impl EventLoop {
 
     /// Looks at time-outs.
     fn tick(&mut self, now_ms: u64) {
+        if std::mem::take(&mut self.starved) {
+            (0..self.listeners.len()).for_each(|listener| self.listen_again(listener));
+        }
         let server = Arc::clone(&self.server);
         let timeout_ms = u64::from(server.config.hot().timeout_s()) * 1000;
         let mut next_ms = now_ms + TICK_MS;

@@ -19,6 +19,8 @@ pub enum Message {
     Kill { token: usize, id: u64 },
     /// `CLIENT UNBLOCK`.
     Unblock { token: usize, id: u64, with_error: bool },
+    /// Time-outs and pauses shall be looked at now.
+    Look,
     /// The log has come further, or failed.
     LogProgress,
 }

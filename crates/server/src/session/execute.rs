@@ -6,7 +6,9 @@
 use super::peer::{Durability, Peer, Queued, ReplyMode};
 use super::{BATCH_COMMANDS_MAX, Replier, Session};
 use crate::command::{self, Row, Runner};
+use crate::clients::Client;
 use crate::server::Server;
+use crate::slowlog::CommandLog;
 use ramekin::Reply;
 use ramekin::command::{Fail, Keys, flag};
 use ramekin_resp::Span;
@@ -86,7 +88,7 @@ impl Session {
                 return self.finish(server, from, 0);
             }
         };
-        if let Err(fail) = self.admit(row, args) {
+        if let Err(fail) = self.admit(server, row, args) {
             self.refuse(server, Some(row), &fail);
             return self.finish(server, from, 0);
         }
@@ -98,15 +100,15 @@ impl Session {
             self.queue(row, args);
             return self.finish(server, from, 0);
         }
-        if !server.monitors.is_empty() && !row.spec.is(flag::SKIP_MONITOR | flag::ADMIN) {
-            server.monitors.feed(now_ms * 1000, self.peer.caller.db, &self.peer.client.addr, args);
-        }
         let lsn = self.dispatch(server, row, args);
         // The end of one command is the beginning of the next: one look at the counter for each.
         let ended = server.ticks.raw();
         let nanos = server.ticks.delta_as_nanos(self.begun_ticks, ended);
         self.begun_ticks = ended;
         self.account(server, row, args, from, nanos, now_ms);
+        if !server.monitors.is_empty() {
+            show(server, &self.peer, row, args);
+        }
         self.finish(server, from, lsn);
     }
 
@@ -131,8 +133,8 @@ impl Session {
                 if let Err(fail) = run(&mut self.peer, server, args, &mut out) {
                     out.error(&fail.0);
                 }
-                if let Some(timeout_ms) = self.peer.wait_durable_ms.take() {
-                    self.block_until_durable(server, timeout_ms);
+                if let Some(wait) = self.peer.wait.take() {
+                    self.block_until_safe(server, wait);
                 }
                 self.peer.reply_lsn
             }
@@ -142,18 +144,22 @@ impl Session {
 
     /// Whether this client may run this command now.
     #[inline]
-    fn admit(&self, row: &Row, args: &[&[u8]]) -> Result<(), Fail> {
+    fn admit(&self, server: &Server, row: &Row, args: &[&[u8]]) -> Result<(), Fail> {
         if !row.spec.takes(args.len()) {
             return Err(Fail::arity(row.spec.name));
         }
-        if !self.peer.authenticated && !row.spec.is(flag::NO_AUTH) {
+        // A password that is asked for no more is not missed.
+        if !self.peer.authenticated
+            && !row.spec.is(flag::NO_AUTH)
+            && server.config.snapshot().requirepass().is_some()
+        {
             return Err(NO_AUTH);
         }
         if self.peer.transaction.is_some() && row.spec.is(flag::NO_MULTI) {
-            return Err(Fail::text(format!(
-                "ERR {} inside MULTI is not allowed",
-                row.spec.name.split('|').next().unwrap_or_default().to_ascii_uppercase()
-            )));
+            return Err(Fail::text(format!("ERR Command '{}' not allowed inside a transaction", row.spec.name)));
+        }
+        if self.peer.monitor && row.spec.is(flag::READONLY | flag::WRITE) {
+            return Err(Fail::new("ERR Replica can't interact with the keyspace"));
         }
         Ok(())
     }
@@ -170,6 +176,7 @@ impl Session {
     }
 
     fn queue(&mut self, row: &'static Row, args: &[&[u8]]) {
+        self.peer.client.last_command.store(u32::try_from(row.position + 1).unwrap_or(0), Relaxed);
         if let Some(transaction) = &mut self.peer.transaction {
             // Keys that cannot be found refuse the command now, as they would when it is run.
             transaction.bytes += args.iter().map(|arg| arg.len()).sum::<usize>();
@@ -198,20 +205,10 @@ impl Session {
             server.stats.commands[row.position].failed.fetch_add(1, Relaxed);
             server.stats.count_error(&self.output.bytes[from + 1..]);
         }
-        let threshold = server.config.hot().slowlog_log_slower_than_us();
-        if threshold >= 0 && nanos >= threshold.unsigned_abs() * 1000 && self.blocked.is_none() {
-            self.log_slow(server, row, args, nanos, now_ms);
+        let reply_bytes = self.output.bytes.len() - from;
+        if self.blocked.is_none() && is_notable(server, nanos, self.filled, reply_bytes) {
+            note(server, &self.peer.client, row, args, (nanos, reply_bytes), now_ms);
         }
-    }
-
-    #[cold]
-    fn log_slow(&self, server: &Server, row: &Row, args: &[&[u8]], nanos: u64, now_ms: u64) {
-        if row.spec.is(flag::SKIP_SLOWLOG) {
-            return;
-        }
-        let client = &self.peer.client;
-        let len_max = server.config.snapshot().slowlog_max_len();
-        server.slowlog.add(now_ms / 1000, nanos / 1000, args, &client.addr, &client.name.lock(), len_max);
     }
 
     /// The reply is written: drop it if the client does not want it, hold it back if it depends on the log.
@@ -249,6 +246,60 @@ impl Session {
             }
             self.output.gate(from, lsn, disk);
         }
+    }
+}
+
+/// Whether a command may belong into one of the command logs; its request takes at most `request_bytes_max`.
+#[inline]
+pub(crate) fn is_notable(server: &Server, nanos: u64, request_bytes_max: usize, reply_bytes: usize) -> bool {
+    let hot = server.config.hot();
+    let slow_us = hot.slowlog_log_slower_than_us();
+    (slow_us >= 0 && nanos >= slow_us.unsigned_abs() * 1000)
+        || request_bytes_max as u64 >= hot.large_request_bytes()
+        || reply_bytes as u64 >= hot.large_reply_bytes()
+}
+
+/// Writes a command into the command logs that it belongs into.
+#[cold]
+pub(crate) fn note(
+    server: &Server,
+    client: &Client,
+    row: &Row,
+    args: &[&[u8]],
+    (nanos, reply_bytes): (u64, usize),
+    now_ms: u64,
+) {
+    if row.spec.is(flag::SKIP_SLOWLOG) {
+        return;
+    }
+    let (hot, config) = (server.config.hot(), server.config.snapshot());
+    let hidden = command::without_secrets(row, args);
+    let shown = hidden.as_deref().unwrap_or(args);
+    let add = |log: &CommandLog, cost: u64, threshold: u64, len_max: usize| {
+        if cost >= threshold {
+            log.add(now_ms / 1000, cost, shown, &client.addr, &client.name.lock(), len_max);
+        }
+    };
+    let slow_us = u64::try_from(hot.slowlog_log_slower_than_us()).unwrap_or(u64::MAX);
+    add(&server.slowlog, nanos / 1000, slow_us, config.slowlog_max_len());
+    let request_bytes = wire_bytes(args) as u64;
+    add(&server.large_requests, request_bytes, hot.large_request_bytes(), config.large_request_max_len());
+    add(&server.large_replies, reply_bytes as u64, hot.large_reply_bytes(), config.large_reply_max_len());
+}
+
+/// What a request takes in the protocol.
+fn wire_bytes(args: &[&[u8]]) -> usize {
+    let number = |number: usize| number.checked_ilog10().unwrap_or(0) as usize + 1;
+    let framed = |bytes: usize| 5 + number(bytes) + bytes;
+    3 + number(args.len()) + args.iter().map(|arg| framed(arg.len())).sum::<usize>()
+}
+
+/// Shows a command to those who watch all of them.
+#[cold]
+pub(crate) fn show(server: &Server, peer: &Peer, row: &Row, args: &[&[u8]]) {
+    if !row.spec.is(flag::SKIP_MONITOR | flag::ADMIN) {
+        let hidden = command::without_secrets(row, args);
+        server.monitors.feed(server.now_us(), peer.caller.db, &peer.client, hidden.as_deref().unwrap_or(args));
     }
 }
 

@@ -9,6 +9,7 @@ mod output;
 mod peer;
 mod replier;
 
+pub(crate) use execute::{is_notable, note, show};
 pub(crate) use output::Output;
 pub use peer::{Durability, Peer, Queued, ReplyMode, Transaction, Wait, Watching};
 pub use replier::Replier;
@@ -26,6 +27,14 @@ const BATCH_COMMANDS_MAX: usize = 64;
 const READ_BYTES: usize = 16 * 1024;
 /// A query buffer is not grown further for what was only announced.
 const GROWTH_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// A client that leaves so much unread waits with its next command, where no limit says otherwise. What it sends
+/// meanwhile is read on, up to the limit of its query buffer: many clients send all before they read.
+const UNREAD_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// What a client that has not given the password may leave unread.
+const UNREAD_BYTES_MAX_WITHOUT_PASSWORD: u64 = 1024;
+/// A connection that was silent for so long gives its buffers back.
+const IDLE_MS: u64 = 2000;
 
 /// The state of one connection.
 pub(crate) struct Session {
@@ -49,6 +58,10 @@ pub(crate) struct Session {
     begun_ticks: u64,
     /// Since when the output is above its soft limit, in ms.
     over_soft_since_ms: Option<u64>,
+    /// With so much output that is not sent no command is run.
+    unread_bytes_max: usize,
+    /// Commands wait for the output to be sent.
+    choked: bool,
 }
 
 /// What the socket should do next.
@@ -79,6 +92,8 @@ impl Session {
             tally: crate::stats::Tally::default(),
             begun_ticks: 0,
             over_soft_since_ms: None,
+            unread_bytes_max: usize::MAX,
+            choked: false,
         }
     }
 
@@ -120,6 +135,10 @@ impl Session {
 
     /// Runs what can be run: until the input is used up, or a command blocks, or the client is paused or to be closed.
     pub(crate) fn advance(&mut self, server: &Arc<Server>, now_ms: u64) {
+        if self.peer.client.killed.load(Relaxed) {
+            return;
+        }
+        self.unread_bytes_max = self.unread_bytes_max(server);
         let limits = Limits {
             bulk_bytes_max: usize::try_from(server.config.hot().proto_max_bulk_len()).unwrap_or(usize::MAX),
             authenticated: self.peer.authenticated,
@@ -148,11 +167,32 @@ impl Session {
             }
         }
         self.drop_run();
+        self.choked = self.output.len() >= self.unread_bytes_max;
         self.peer.publish(self.filled, self.input.len() - self.filled, self.output.len());
     }
 
     fn may_run(&self) -> bool {
-        self.blocked.is_none() && !self.peer.closing && !self.peer.stalled && !self.broken
+        self.blocked.is_none()
+            && !self.peer.closing
+            && !self.peer.stalled
+            && !self.broken
+            && self.output.len() < self.unread_bytes_max
+    }
+
+    fn unread_bytes_max(&self, server: &Server) -> usize {
+        let limit = server.config.hot().output_limit(self.output_class());
+        let bytes = if limit.hard_bytes == 0 { limit.soft_bytes.max(UNREAD_BYTES_MAX) } else { limit.hard_bytes };
+        usize::try_from(bytes).unwrap_or(usize::MAX)
+    }
+
+    /// The class of `client-output-buffer-limit` that applies.
+    fn output_class(&self) -> usize {
+        usize::from(self.peer.monitor)
+    }
+
+    /// Whether enough was sent for commands to be run again.
+    pub(crate) fn breathes_again(&self) -> bool {
+        self.choked && self.output.len() < self.unread_bytes_max / 2
     }
 
     /// Drops the bytes of commands that have been run from the input.
@@ -181,8 +221,11 @@ impl Session {
 
     /// True if the client has left more unread than it may.
     pub(crate) fn is_over_output_limit(&mut self, server: &Server, now_ms: u64) -> bool {
-        let limit = server.config.hot().output_limit(if self.peer.monitor { 1 } else { 0 });
+        let limit = server.config.hot().output_limit(self.output_class());
         let pending = self.output.len() as u64;
+        if !self.peer.authenticated && pending > UNREAD_BYTES_MAX_WITHOUT_PASSWORD {
+            return true;
+        }
         if limit.hard_bytes != 0 && pending >= limit.hard_bytes {
             return true;
         }
@@ -196,16 +239,31 @@ impl Session {
 
     /// Whether enough input waits that reading more would be of no use.
     pub(crate) fn is_full(&self) -> bool {
-        !self.may_run() && self.filled >= READ_BYTES * 16
+        !self.choked && !self.may_run() && self.filled >= READ_BYTES * 16
     }
 
     /// Time has passed: a wait may be over, a pause may have ended.
     pub(crate) fn tick(&mut self, server: &Arc<Server>, now_ms: u64) {
+        if now_ms.saturating_sub(self.peer.client.active_ms.load(Relaxed)) > IDLE_MS {
+            self.shrink();
+        }
         self.expire_wait(server, now_ms);
         if self.peer.stalled && !self.peer.closing {
             self.peer.stalled = false;
             self.advance(server, now_ms);
         }
+    }
+
+    /// Gives back what is kept for the next request.
+    fn shrink(&mut self) {
+        if self.input.len() > self.filled {
+            self.input.truncate(self.filled);
+            self.input.shrink_to_fit();
+        }
+        if self.batch.is_empty() {
+            self.batch = Batch::new();
+        }
+        self.output.shrink();
     }
 
     /// When the session next wants to be ticked; none: whenever.

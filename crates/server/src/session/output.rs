@@ -91,6 +91,13 @@ impl Output {
         }
     }
 
+    /// Gives the buffer back if nothing is in it.
+    pub(super) fn shrink(&mut self) {
+        if self.bytes.is_empty() {
+            (self.bytes, self.gates) = (Vec::new(), VecDeque::new());
+        }
+    }
+
     /// The log has failed: replies that can never be given are errors now.
     pub(crate) fn fail(&mut self, db: &Database, reason: &str) {
         self.sendable(db);

@@ -54,25 +54,25 @@ pub(super) const ROWS: &[Directive] = &[
     .alias("slowlog-log-slower-than"),
     Directive::used("commandlog-slow-execution-max-len", Kind::LONG, "128", "Entries of the slow log.")
         .alias("slowlog-max-len"),
-    Directive::accepted(
+    Directive::used(
         "commandlog-request-larger-than",
         OR_OFF,
         "1048576",
         "Bytes from which a request is logged.",
     ),
-    Directive::accepted(
+    Directive::used(
         "commandlog-large-request-max-len",
         Kind::LONG,
         "128",
         "Entries of the log of large requests.",
     ),
-    Directive::accepted(
+    Directive::used(
         "commandlog-reply-larger-than",
         OR_OFF,
         "1048576",
         "Bytes from which a reply is logged.",
     ),
-    Directive::accepted(
+    Directive::used(
         "commandlog-large-reply-max-len",
         Kind::LONG,
         "128",

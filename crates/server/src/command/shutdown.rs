@@ -1,0 +1,86 @@
+//! SHUTDOWN: ends the server.
+
+use super::ServerCommand;
+use crate::server::{Server, Stop};
+use crate::session::{Peer, Replier};
+use ramekin::command::{Fail, Keys, Outcome, Spec, flag};
+use std::sync::Arc;
+
+pub(super) const COMMANDS: &[ServerCommand] = &[ServerCommand {
+    spec: Spec {
+        name: "shutdown",
+        arity: -1,
+        flags: flag::ADMIN | flag::NOSCRIPT | flag::LOADING | flag::STALE | flag::NO_MULTI,
+        keys: Keys::None,
+        group: "server",
+        since: "1.0.0",
+        summary: "Brings every change to the disk and ends the server.",
+        complexity: "O(N) where N is the size of what is not on disk yet",
+        syntax: "[NOSAVE|SAVE] [NOW] [FORCE] [SAFE] [FAILOVER] [ABORT]",
+    },
+    run: shutdown,
+}];
+
+/// What was asked for.
+#[derive(Default)]
+struct Asked {
+    save: bool,
+    no_save: bool,
+    force: bool,
+    abort: bool,
+    /// NOW, SAFE and FAILOVER are about replicas and saves in progress, of which there are none.
+    others: bool,
+}
+
+fn shutdown(peer: &mut Peer, server: &Arc<Server>, args: &[&[u8]], _: &mut Replier<'_>) -> Outcome {
+    let asked = parse(&args[1..])?;
+    if asked.abort {
+        return Err(Fail::new("ERR No shutdown in progress."));
+    }
+    // Tried before anybody is cut off: a disk that takes nothing more is a reason to stay.
+    if !asked.no_save && !asked.force && server.db.sync_log().is_err() {
+        return Err(Fail::new("ERR Errors trying to SHUTDOWN. Check logs."));
+    }
+    peer.closing = true;
+    server.request_stop(Stop { save: !asked.no_save && !asked.force });
+    Ok(())
+}
+
+fn parse(words: &[&[u8]]) -> Result<Asked, Fail> {
+    let mut asked = Asked::default();
+    for word in words {
+        let place = match &*word.to_ascii_lowercase() {
+            b"save" => &mut asked.save,
+            b"nosave" => &mut asked.no_save,
+            b"force" => &mut asked.force,
+            b"abort" => &mut asked.abort,
+            b"now" | b"safe" | b"failover" => &mut asked.others,
+            _ => return Err(Fail::SYNTAX),
+        };
+        *place = true;
+    }
+    let beside_abort = asked.save || asked.no_save || asked.force || asked.others;
+    if (asked.abort && beside_abort) || (asked.save && asked.no_save) {
+        return Err(Fail::SYNTAX);
+    }
+    Ok(asked)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse;
+
+    #[test]
+    fn words_that_exclude_each_other_are_refused() {
+        let parse = |words: &str| {
+            let words: Vec<&[u8]> = words.split_whitespace().map(str::as_bytes).collect();
+            parse(&words).is_ok()
+        };
+        for good in ["", "save", "NOSAVE now", "force NOW safe", "ABORT"] {
+            assert!(parse(good), "{good}");
+        }
+        for bad in ["later", "save nosave", "abort now", "abort save", "force abort"] {
+            assert!(!parse(bad), "{bad}");
+        }
+    }
+}
