@@ -57,9 +57,8 @@ bench: need-rust $(VENV)/ready ## Ramekin and Valkey side by side
 lint: need-rust need-python ## formatting, clippy, docs, layers and sizes
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
-	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --quiet
+	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --document-private-items --quiet
 	cargo run --quiet --package xtask -- check
-	$(PYTHON) -m compileall -q tests
 	$(PYTHON) tests/harness/lint.py tests
 
 FUZZ_SECONDS ?= 60

@@ -20,6 +20,11 @@ HERE = pathlib.Path(__file__).parent
 NOT_YET = HERE / "not_yet.txt"
 
 
+def pytest_addoption(parser):
+    """`--ramekin-only` saves the half of the time in which the tests are checked against Valkey."""
+    parser.addoption("--ramekin-only", action="store_true", help="do not run the conformance tests against Valkey")
+
+
 def pytest_sessionstart(session):
     """Fails before anything runs if a server is missing, and raises the number of files a process may open."""
     for name, path in (("ramekin", binaries.ramekin()), ("valkey", binaries.valkey())):
@@ -40,7 +45,9 @@ def not_yet_patterns():
 def pytest_generate_tests(metafunc):
     """Both servers for each test that asks for one, unless it is ours alone."""
     if "kind" in metafunc.fixturenames:
-        alone = any(metafunc.definition.get_closest_marker(name) for name in ("ours", "documented"))
+        alone = metafunc.config.option.ramekin_only or any(
+            metafunc.definition.get_closest_marker(name) for name in ("ours", "documented")
+        )
         metafunc.parametrize("kind", ["ramekin"] if alone else ["ramekin", "valkey"], scope="module")
 
 

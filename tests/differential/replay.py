@@ -42,7 +42,9 @@ class Difference:
 
     def text(self):
         """The sequence as lines for redis-cli, and both replies."""
-        lines = [f"protocol {self.protocol}" + (f", sent in pieces (seed {self.chunks})" if self.chunks is not None else "")]
+        lines = [
+            f"protocol {self.protocol}" + (f", sent in pieces (seed {self.chunks})" if self.chunks is not None else "")
+        ]
         for i, command in enumerate(self.commands):
             lines.append(f"{'>' if i == self.at else ' '} {as_line(command)}")
         lines += [f"  at: {self.what}", f"  expected: {shown(self.expected)}", f"  got:      {shown(self.got)}"]
