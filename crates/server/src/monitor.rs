@@ -59,7 +59,7 @@ fn line(now_us: u64, db: u32, addr: &str, args: &[&[u8]]) -> Vec<u8> {
 }
 
 /// Bytes as text between double quotes, in the form that inline commands are read in.
-pub fn quote(bytes: &[u8], out: &mut String) {
+pub(crate) fn quote(bytes: &[u8], out: &mut String) {
     out.push('"');
     for &byte in bytes {
         match byte {

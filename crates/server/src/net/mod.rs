@@ -11,4 +11,4 @@ mod mailbox;
 
 pub(crate) use event_loop::EventLoop;
 pub(crate) use listen::{Listener, listen};
-pub use mailbox::{Mailbox, Message};
+pub(crate) use mailbox::{Mailbox, Message};

@@ -11,8 +11,8 @@ mod replier;
 
 pub(crate) use execute::{is_notable, note, show};
 pub(crate) use output::Output;
-pub use peer::{Durability, Peer, Queued, ReplyMode, Transaction, Wait, Watching};
-pub use replier::Replier;
+pub(crate) use peer::{Durability, Peer, Queued, ReplyMode, Transaction, Wait, Watching};
+pub(crate) use replier::Replier;
 
 use crate::clients::Client;
 use crate::server::Server;
