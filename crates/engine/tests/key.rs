@@ -122,8 +122,11 @@ fn times_to_live_are_told_in_both_units_and_rounded_to_seconds() {
         ",
     );
     let at_s = START_MS / 1000 + 7;
-    session.expect(&format!("EXPIREAT a {at_s} => 1 \n EXPIRETIME a => {at_s} \n PEXPIRETIME a => {at_s}000"));
-    session.expect(&format!("PEXPIREAT a {at_s}123 => 1 \n PEXPIRETIME a => {at_s}123 \n EXPIRETIME a => {at_s}"));
+    session
+        .expect(&format!("EXPIREAT a {at_s} => 1 \n EXPIRETIME a => {at_s} \n PEXPIRETIME a => {at_s}000"));
+    session.expect(&format!(
+        "PEXPIREAT a {at_s}123 => 1 \n PEXPIRETIME a => {at_s}123 \n EXPIRETIME a => {at_s}"
+    ));
 }
 
 #[test]
@@ -275,10 +278,16 @@ fn encodings_are_told_by_their_names() {
         OBJECT REFCOUNT none => nil
         ",
     );
-    for (key_len, value_len, encoding) in [(1, 112, "embstr"), (1, 113, "raw"), (32, 79, "embstr"), (32, 80, "raw")] {
+    for (key_len, value_len, encoding) in
+        [(1, 112, "embstr"), (1, 113, "raw"), (32, 79, "embstr"), (32, 80, "raw")]
+    {
         let (key, value) = ("k".repeat(key_len), "v".repeat(value_len));
         session.run(&format!("SET {key} {value}"));
-        assert_eq!(session.run(&format!("OBJECT ENCODING {key}")), format!("\"{encoding}\""), "{key_len} {value_len}");
+        assert_eq!(
+            session.run(&format!("OBJECT ENCODING {key}")),
+            format!("\"{encoding}\""),
+            "{key_len} {value_len}"
+        );
     }
 }
 
@@ -287,7 +296,8 @@ fn idle_time_counts_from_the_last_use_and_is_not_changed_by_asking() {
     let session = Session::new();
     session.run("SET a 1");
     session.pass(5_000);
-    for look in ["OBJECT IDLETIME a", "OBJECT IDLETIME a", "EXISTS a", "TYPE a", "TTL a", "OBJECT IDLETIME a"] {
+    for look in ["OBJECT IDLETIME a", "OBJECT IDLETIME a", "EXISTS a", "TYPE a", "TTL a", "OBJECT IDLETIME a"]
+    {
         let answer = session.run(look);
         assert!(!look.starts_with("OBJECT") || answer == "5", "{look}: {answer}");
     }
@@ -322,7 +332,15 @@ fn object_explains_itself_and_refuses_what_it_does_not_know() {
 fn what_was_done_to_keys_survives() {
     survives(&["SET a 1", "SET b 2", "DEL a", "UNLINK none", "SET c 1", "DELIFEQ c 1"]);
     survives(&["SET a 1", "EXPIRE a 100", "SET b 1", "PEXPIRE b -1", "SET c 1 EX 10", "PERSIST c"]);
-    survives(&["RPUSH l 1 2 3", "EXPIRE l 100", "RENAME l m", "HSET h f v", "RENAMENX h g", "SET s 1", "RENAME s t"]);
+    survives(&[
+        "RPUSH l 1 2 3",
+        "EXPIRE l 100",
+        "RENAME l m",
+        "HSET h f v",
+        "RENAMENX h g",
+        "SET s 1",
+        "RENAME s t",
+    ]);
     survives(&["HSET h f v g w", "HEXPIRE h 100 FIELDS 1 f", "COPY h i", "HSET i f x", "COPY i h REPLACE"]);
     survives_in(&[0, 1, 2], &["SET a 1 EX 50", "RPUSH l 1 2", "MOVE a 1", "COPY l l DB 2", "COPY l m"]);
 }

@@ -12,7 +12,7 @@ use crate::keyspace::space::Space;
 use crate::keyspace::{Held, Keyspace, Part};
 use crate::value::hash::Hash;
 use crate::value::list::List;
-use crate::value::{Kind, Value, codec};
+use crate::value::{Kind, Value};
 
 /// Buffers that a caller keeps from command to command.
 #[derive(Default)]
@@ -316,17 +316,6 @@ impl<'a> Ctx<'a> {
         {
             self.scratch.ready.push((self.db, key.into()));
         }
-    }
-
-    /// Puts a whole value at a key, whatever was there.
-    pub(crate) fn put(&mut self, key: &[u8], value: Value, expire_at_ms: u64) {
-        if let Value::Str(text) = &value {
-            self.apply(Effect::SetString { key, value: text, expire_at_ms });
-            return;
-        }
-        let mut encoded = Vec::new();
-        let kind = codec::encode(&value, &mut encoded);
-        self.put_encoded(key, value, kind, &encoded, expire_at_ms);
     }
 
     /// Puts a value that is not a string at a key, whatever was there; `kind` and `encoded` are its bytes for the log.

@@ -41,7 +41,12 @@ const fn tells(name: &'static str, since: &'static str, summary: &'static str) -
 /// The rows of this family.
 pub(super) const COMMANDS: &[Command] = &[
     Command {
-        spec: sets("expire", "1.0.0", "Sets the expiration time of a key in seconds.", "key seconds [NX|XX|GT|LT]"),
+        spec: sets(
+            "expire",
+            "1.0.0",
+            "Sets the expiration time of a key in seconds.",
+            "key seconds [NX|XX|GT|LT]",
+        ),
         run: |ctx, args, out| expire(ctx, args, out, Unit::Seconds, true, "expire"),
     },
     Command {
@@ -84,7 +89,11 @@ pub(super) const COMMANDS: &[Command] = &[
         run: |ctx, args, out| tell(ctx, args[1], out, Unit::Seconds, false),
     },
     Command {
-        spec: tells("pexpiretime", "7.0.0", "Returns the expiration time of a key as a Unix milliseconds timestamp."),
+        spec: tells(
+            "pexpiretime",
+            "7.0.0",
+            "Returns the expiration time of a key as a Unix milliseconds timestamp.",
+        ),
         run: |ctx, args, out| tell(ctx, args[1], out, Unit::Millis, false),
     },
     Command {
@@ -122,7 +131,10 @@ impl Condition {
                 () if is(option, "gt") => condition.gt = true,
                 () if is(option, "lt") => condition.lt = true,
                 () => {
-                    return Err(Fail::text(format!("ERR Unsupported option {}", String::from_utf8_lossy(option))));
+                    return Err(Fail::text(format!(
+                        "ERR Unsupported option {}",
+                        String::from_utf8_lossy(option)
+                    )));
                 }
             }
         }

@@ -42,7 +42,11 @@ pub(super) const COMMANDS: &[Command] = &[
         run: encoding,
     },
     Command {
-        spec: on_key("object|freq", "4.0.0", "Returns the logarithmic access frequency counter of an object."),
+        spec: on_key(
+            "object|freq",
+            "4.0.0",
+            "Returns the logarithmic access frequency counter of an object.",
+        ),
         run: freq,
     },
     Command {

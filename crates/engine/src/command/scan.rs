@@ -15,7 +15,13 @@ use crate::reply::Reply;
 use crate::value::glob::glob;
 
 /// The row of a walk.
-const fn walk_row(name: &'static str, arity: i32, flags: u32, group: &'static str, since: &'static str) -> Spec {
+const fn walk_row(
+    name: &'static str,
+    arity: i32,
+    flags: u32,
+    group: &'static str,
+    since: &'static str,
+) -> Spec {
     Spec {
         name,
         arity,
@@ -222,8 +228,9 @@ fn random_key(ctx: &mut Ctx<'_>, _: &[&[u8]], out: &mut dyn Reply) -> Outcome {
     // A second attempt is only needed if the chosen shard was emptied by somebody else meanwhile.
     for _ in 0..DRAWS_MAX {
         let now_ms = ctx.now_ms;
-        let living: Vec<usize> =
-            (0..ctx.shards()).map(|shard| ctx.in_shard(shard, |space| space.living(now_ms)).unwrap_or(0)).collect();
+        let living: Vec<usize> = (0..ctx.shards())
+            .map(|shard| ctx.in_shard(shard, |space| space.living(now_ms)).unwrap_or(0))
+            .collect();
         let total: usize = living.iter().sum();
         if total == 0 {
             break;
@@ -231,7 +238,8 @@ fn random_key(ctx: &mut Ctx<'_>, _: &[&[u8]], out: &mut dyn Reply) -> Outcome {
         let mut nth = usize::try_from(ctx.random() >> 1).unwrap_or(0) % total;
         let drawn = living.iter().position(|&here| nth.checked_sub(here).map(|left| nth = left).is_none());
         let pick = ctx.random();
-        let found = drawn.and_then(|shard| ctx.in_shard(shard, |space| draw(space.table(), pick, now_ms)).flatten());
+        let found =
+            drawn.and_then(|shard| ctx.in_shard(shard, |space| draw(space.table(), pick, now_ms)).flatten());
         if let Some(key) = found {
             out.bulk(&key);
             return Ok(());
