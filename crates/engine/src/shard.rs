@@ -40,6 +40,8 @@ pub struct Caller {
     pub now_ms: u64,
     /// True if reads shall leave no trace in the access clocks (`CLIENT NO-TOUCH`).
     pub no_touch: bool,
+    /// [`Database::hash`](crate::Database::hash) of the first argument of the command to be run, if that is known already.
+    pub hash_hint: Option<u64>,
     scratch: Scratch,
 }
 
@@ -78,7 +80,11 @@ impl Shards {
                 return refuse(&fail, out);
             }
             let key = args[index];
-            let hash = self.keyspace.hash(key);
+            let hash = match caller.hash_hint.take() {
+                Some(hash) if index == 1 => hash,
+                _ => self.keyspace.hash(key),
+            };
+            debug_assert_eq!(hash, self.keyspace.hash(key), "a hint is the hash of the first argument");
             let shard = self.keyspace.shard_of(hash);
             let held = Held::One(shard, self.keyspace.lock(shard));
             let mut ctx = self.context(caller, held, Some((key, hash)), bytes);

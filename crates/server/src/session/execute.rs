@@ -26,7 +26,9 @@ impl Session {
     /// Runs the decoded commands from where the last run stopped.
     pub(super) fn run_batch(&mut self, server: &Arc<Server>, now_ms: u64) {
         let input = std::mem::take(&mut self.input);
-        self.prefetch(server, &input);
+        let mut hashes = [None; BATCH_COMMANDS_MAX];
+        self.prefetch(server, &input, &mut hashes);
+        let mut last: Option<(&[u8], &'static Row)> = None;
         let begun = self.ran;
         self.begun_ticks = server.ticks.raw();
         while self.ran < self.batch.len() && self.may_run() {
@@ -43,12 +45,22 @@ impl Session {
                 many = spans.iter().map(|span| span.of(&input)).collect();
                 &many
             };
-            self.run_one(server, args, now_ms);
+            // A pipeline is mostly of one command: the same name need not be looked up again.
+            let row = match last {
+                Some((name, row)) if name == args[0] => Ok(row),
+                _ => command::resolve(args).inspect(|row| {
+                    // A container's name says nothing of the subcommand.
+                    last = (!row.spec.name.contains('|')).then_some((args[0], *row));
+                }),
+            };
+            self.peer.caller.hash_hint = hashes.get(self.ran - begun).copied().flatten();
+            self.run_one(server, row, args, now_ms);
             if self.peer.stalled {
                 break;
             }
             self.ran += 1;
         }
+        self.peer.caller.hash_hint = None;
         self.tally.flush(&server.stats);
         let ran = (self.ran - begun) as u64;
         server.stats.processed.fetch_add(ran, Relaxed);
@@ -57,32 +69,41 @@ impl Session {
     }
 
     /// Fetches what the commands of the batch will read: first all buckets, then all entries.
-    fn prefetch(&self, server: &Server, input: &[u8]) {
+    /// Notes the hash of each command's first argument.
+    fn prefetch(&self, server: &Server, input: &[u8], hashes: &mut [Option<u64>; BATCH_COMMANDS_MAX]) {
         let commands = self.ran..self.batch.len();
         if commands.len() < PREFETCH_COMMANDS_MIN {
             return;
         }
-        let mut hashes = [0_u64; BATCH_COMMANDS_MAX];
-        let mut count = 0;
         let db = self.peer.caller.db;
-        for at in commands {
+        for (at, known) in commands.zip(hashes.iter_mut()) {
             // Nearly every command's first key is its first argument; a wrong guess is a useless hint.
             if let Some(span) = self.batch.args(at).get(1) {
-                hashes[count] = server.db.hash(span.of(input));
-                server.db.prefetch_bucket(db, hashes[count]);
-                count += 1;
+                let hash = server.db.hash(span.of(input));
+                server.db.prefetch_bucket(db, hash);
+                *known = Some(hash);
             }
         }
-        for &hash in &hashes[..count] {
+        for &hash in hashes.iter().flatten() {
             server.db.prefetch_entry(db, hash);
         }
     }
 
     /// Runs one command and gates its reply.
-    fn run_one(&mut self, server: &Arc<Server>, args: &[&[u8]], now_ms: u64) {
+    fn run_one(
+        &mut self,
+        server: &Arc<Server>,
+        row: Result<&'static Row, Fail>,
+        args: &[&[u8]],
+        now_ms: u64,
+    ) {
         let from = self.output.bytes.len();
-        let row = match command::resolve(args) {
+        let row = match row {
             Ok(row) => row,
+            Err(_) if is_http(args[0]) => {
+                self.peer.closing = true;
+                return;
+            }
             Err(fail) => {
                 self.refuse(server, None, &fail);
                 return self.finish(server, from, 0);
@@ -247,6 +268,11 @@ impl Session {
             self.output.gate(from, lsn, disk);
         }
     }
+}
+
+/// Whether this is a line of a browser, which a page of somebody else may have sent here: such a connection is cut.
+fn is_http(name: &[u8]) -> bool {
+    name.eq_ignore_ascii_case(b"post") || name.eq_ignore_ascii_case(b"host:")
 }
 
 /// Whether a command may belong into one of the command logs; its request takes at most `request_bytes_max`.
