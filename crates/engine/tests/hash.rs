@@ -84,11 +84,34 @@ fn every_command_refuses_a_key_of_another_type_and_leaves_it() {
     let session = Session::new();
     session.expect("SET s text => OK");
     for command in [
-        "HSET s a 1", "HMSET s a 1", "HSETNX s a 1", "HGET s a", "HMGET s a", "HGETALL s", "HKEYS s", "HVALS s",
-        "HLEN s", "HSTRLEN s a", "HEXISTS s a", "HDEL s a", "HINCRBY s a 1", "HINCRBYFLOAT s a 1", "HRANDFIELD s",
-        "HRANDFIELD s 2", "HSCAN s 0", "HEXPIRE s 9 FIELDS 1 a", "HPEXPIRE s 9 FIELDS 1 a", "HEXPIREAT s 9 FIELDS 1 a",
-        "HPEXPIREAT s 9 FIELDS 1 a", "HTTL s FIELDS 1 a", "HPTTL s FIELDS 1 a", "HEXPIRETIME s FIELDS 1 a",
-        "HPEXPIRETIME s FIELDS 1 a", "HPERSIST s FIELDS 1 a", "HGETEX s FIELDS 1 a", "HSETEX s FIELDS 1 a 1",
+        "HSET s a 1",
+        "HMSET s a 1",
+        "HSETNX s a 1",
+        "HGET s a",
+        "HMGET s a",
+        "HGETALL s",
+        "HKEYS s",
+        "HVALS s",
+        "HLEN s",
+        "HSTRLEN s a",
+        "HEXISTS s a",
+        "HDEL s a",
+        "HINCRBY s a 1",
+        "HINCRBYFLOAT s a 1",
+        "HRANDFIELD s",
+        "HRANDFIELD s 2",
+        "HSCAN s 0",
+        "HEXPIRE s 9 FIELDS 1 a",
+        "HPEXPIRE s 9 FIELDS 1 a",
+        "HEXPIREAT s 9 FIELDS 1 a",
+        "HPEXPIREAT s 9 FIELDS 1 a",
+        "HTTL s FIELDS 1 a",
+        "HPTTL s FIELDS 1 a",
+        "HEXPIRETIME s FIELDS 1 a",
+        "HPEXPIRETIME s FIELDS 1 a",
+        "HPERSIST s FIELDS 1 a",
+        "HGETEX s FIELDS 1 a",
+        "HSETEX s FIELDS 1 a 1",
         "HGETDEL s FIELDS 1 a",
     ] {
         assert_eq!(session.run(command), WRONG_TYPE, "{command}");
@@ -229,7 +252,9 @@ fn a_scan_of_a_large_hash_finds_every_field_in_small_steps() {
     let session = filled(3_000);
     let (mut cursor, mut seen, mut steps) = ("0".to_owned(), BTreeSet::new(), 0);
     loop {
-        let Response::Array(reply) = session.respond(&format!("HSCAN h {cursor} COUNT 100 NOVALUES")) else { panic!() };
+        let Response::Array(reply) = session.respond(&format!("HSCAN h {cursor} COUNT 100 NOVALUES")) else {
+            panic!()
+        };
         let found = strings(reply[1].clone());
         assert!(found.len() < 200, "{}", found.len());
         seen.extend(found);

@@ -18,8 +18,13 @@ const PER_FIELD: &str = "O(N) where N is the number of specified fields.";
 
 const EXPIRE: Spec =
     Spec { arity: -6, flags: flag::WRITE | flag::FAST, since: "9.0.0", complexity: PER_FIELD, ..WRITE };
-const TTL: Spec =
-    Spec { arity: -5, since: "9.0.0", complexity: PER_FIELD, syntax: "key FIELDS numfields field [field ...]", ..READ };
+const TTL: Spec = Spec {
+    arity: -5,
+    since: "9.0.0",
+    complexity: PER_FIELD,
+    syntax: "key FIELDS numfields field [field ...]",
+    ..READ
+};
 
 /// The rows of this family.
 pub(super) const COMMANDS: &[Command] = &[
@@ -140,10 +145,7 @@ impl<'b, 'a> Clause<'b, 'a> {
 }
 
 /// `FIELDS numfields field…` right behind the key; `mismatch` if the number is another one.
-pub(super) fn fields_after_key<'b, 'a>(
-    args: &'b [&'a [u8]],
-    mismatch: Fail,
-) -> Result<&'b [&'a [u8]], Fail> {
+pub(super) fn fields_after_key<'b, 'a>(args: &'b [&'a [u8]], mismatch: Fail) -> Result<&'b [&'a [u8]], Fail> {
     if !is(args[2], "fields") {
         return Err(Fail::SYNTAX);
     }
@@ -158,7 +160,11 @@ fn counted<'b, 'a>(
     mismatch: Fail,
 ) -> Result<&'b [&'a [u8]], Fail> {
     let number = usize::try_from(int(number)?).ok().filter(|&number| number > 0);
-    if number.and_then(|number| number.checked_mul(step)) == Some(items.len()) { Ok(items) } else { Err(mismatch) }
+    if number.and_then(|number| number.checked_mul(step)) == Some(items.len()) {
+        Ok(items)
+    } else {
+        Err(mismatch)
+    }
 }
 
 /// Fields that change, each once.
@@ -206,7 +212,10 @@ impl Condition {
             .into_iter()
             .find(|(token, _)| is(option, token));
             let Some((_, set)) = set else {
-                return Err(Fail::text(format!("ERR Unsupported option {}", String::from_utf8_lossy(option))));
+                return Err(Fail::text(format!(
+                    "ERR Unsupported option {}",
+                    String::from_utf8_lossy(option)
+                )));
             };
             *set = true;
         }

@@ -138,7 +138,8 @@ fn draw_distinct(
             let number = below(draw(), last + 1);
             let number = if drawn.insert(number) { number } else { last };
             drawn.insert(number);
-            fields.field(hash.random(now_ms, number as u64).expect("the number is below the number of fields"));
+            fields
+                .field(hash.random(now_ms, number as u64).expect("the number is below the number of fields"));
         }
         return;
     }
@@ -179,7 +180,8 @@ impl<'a> ScanOptions<'a> {
             }
             let value = *rest.next().ok_or(Fail::SYNTAX)?;
             if is(option, "count") {
-                options.count = u64::try_from(int(value)?).ok().filter(|&count| count > 0).ok_or(Fail::SYNTAX)?;
+                options.count =
+                    u64::try_from(int(value)?).ok().filter(|&count| count > 0).ok_or(Fail::SYNTAX)?;
             } else if is(option, "match") {
                 options.pattern = (value != b"*").then_some(value);
             } else {
