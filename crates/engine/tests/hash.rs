@@ -75,8 +75,13 @@ fn a_missing_hash_answers_empty_or_null() {
 fn a_hash_goes_with_its_last_field_and_takes_its_expiry_along() {
     let session = Session::new();
     session.expect("HSET h a 1 => 1");
-    session.expect("HDEL h a => 1");
+    session.expect("EXPIRE h 100 => 1");
+    session.expect("HSET h b 2 => 1");
+    session.expect("TTL h => 100");
+    session.expect("HDEL h a b => 2");
     assert_eq!(session.db.database_counts(0).keys, 0);
+    session.expect("HSET h a 1 => 1");
+    session.expect("TTL h => -1");
 }
 
 #[test]
