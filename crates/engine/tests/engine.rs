@@ -8,6 +8,8 @@
 //! - `walk`: SCAN and its kin.
 //! - `whole`: commands on whole databases.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+
 mod blocking;
 mod common;
 mod hash;

@@ -229,6 +229,7 @@ fn lmpop_pops_from_the_first_list_that_has_any() {
         LMPOP 1 b LEFT COUNT abc => ERR count should be greater than 0
         LMPOP 1 b LEFT COUNT => {SYNTAX}
         LMPOP 1 b LEFT COUNT 1 COUNT 2 => {SYNTAX}
+        LMPOP 1 b LEFT COUNT -1 COUNT 2 => ERR count should be greater than 0
         "#
     ));
 }

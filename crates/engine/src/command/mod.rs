@@ -37,7 +37,7 @@ pub(crate) use context::Reserve;
 pub use fail::{Fail, Outcome};
 pub use index::NameIndex;
 pub use settings::Settings;
-pub use spec::{Command, Handler, Keys, Spec, flag};
+pub use spec::{Command, FindKeys, Handler, Keys, Spec, flag};
 
 use std::sync::LazyLock;
 

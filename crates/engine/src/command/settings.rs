@@ -105,7 +105,7 @@ impl AccessClock {
                 let odds = u64::from(counter.saturating_sub(LFU_START) * log_factor + 1);
                 // Any cheap spread will do: the counter is an estimate.
                 let draw = crate::keyspace::hash::stir(self.now_ms ^ std::ptr::from_ref(entry).addr() as u64, odds);
-                let counter = if counter < 255 && draw % odds == 0 { counter + 1 } else { counter };
+                let counter = if counter < 255 && draw.is_multiple_of(odds) { counter + 1 } else { counter };
                 self.minutes() << 8 | counter
             }
         };

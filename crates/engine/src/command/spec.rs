@@ -86,6 +86,9 @@ pub mod flag {
     pub const PATTERNS: u32 = 1 << 20;
 }
 
+/// Finds the indices of a command's keys; its error is what the command answers, so it is the first that the command checks.
+pub type FindKeys = fn(&[&[u8]]) -> Result<Vec<usize>, Fail>;
+
 /// Where a command's keys are among its arguments.
 #[derive(Clone, Copy, Debug)]
 pub enum Keys {
@@ -105,7 +108,7 @@ pub enum Keys {
     /// A count at this argument, followed by as many keys.
     Counted(usize),
     /// At indices that a function finds.
-    Found(fn(&[&[u8]]) -> Result<Vec<usize>, Fail>),
+    Found(FindKeys),
 }
 
 impl Spec {
