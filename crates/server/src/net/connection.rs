@@ -67,6 +67,8 @@ pub(super) struct Connection {
     pub(super) session: Session,
     /// The socket may have more to read (epoll tells only of changes).
     pub(super) readable: bool,
+    /// The peer sends no more: one more read after the last bytes will say so, and epoll will not.
+    pub(super) read_closed: bool,
     /// The socket has taken all that it was given so far.
     pub(super) writable: bool,
     /// The peer has ended its side.
@@ -78,7 +80,15 @@ pub(super) struct Connection {
 impl Connection {
     pub(super) fn new(stream: Stream, server: &Server, client: Arc<Client>) -> Self {
         let session = Session::new(server, client);
-        Self { stream, session, readable: true, writable: true, ended: false, listed: false }
+        Self {
+            stream,
+            session,
+            readable: true,
+            read_closed: false,
+            writable: true,
+            ended: false,
+            listed: false,
+        }
     }
 
     /// Reads once and runs what came. False if the connection is over.
@@ -100,7 +110,7 @@ impl Connection {
             }
             Ok(bytes) => {
                 // Less than asked for: the socket is empty, and epoll tells when it no longer is.
-                self.readable = bytes == wanted;
+                self.readable = bytes == wanted || self.read_closed;
                 server.stats.in_bytes.fetch_add(bytes as u64, Relaxed);
                 self.session.received(server, bytes, now_ms);
                 if self.session.is_over_query_limit(server) {

@@ -146,6 +146,7 @@ impl EventLoop {
         let Some(Some(connection)) = self.connections.get_mut(at) else { return };
         if event.is_readable() || event.is_read_closed() || event.is_error() {
             connection.readable = true;
+            connection.read_closed |= event.is_read_closed() || event.is_error();
             reading.push(at);
         }
         if event.is_writable() && !connection.writable {

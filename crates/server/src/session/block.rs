@@ -12,7 +12,7 @@ use std::sync::atomic::Ordering::Relaxed;
 /// What a blocked client waits for.
 pub(super) enum Blocked {
     /// For a key, in the engine.
-    Key { waiter: Arc<Waiter>, wait: u64, deadline_ms: Option<u64>, null_array: bool },
+    Key { waiter: Arc<Waiter>, wait: u64, deadline_ms: Option<u64> },
     /// For its changes up to this LSN to be safe (WAIT, WAITAOF).
     Safe { wait: Wait, lsn: u64, deadline_ms: Option<u64> },
 }
@@ -41,9 +41,8 @@ impl Session {
         let (ran, waiter) = server.db.run_or_wait(&mut self.peer.caller, command, args, &mut out, deliver);
         if let Some(waiter) = waiter {
             let timeout_ms = ran.blocked.map_or(0, |(_, timeout_ms)| timeout_ms);
-            let null_array = !matches!(command.spec.name, "blmove" | "brpoplpush");
             self.blocked =
-                Some(Blocked::Key { waiter, wait, deadline_ms: deadline(&self.peer, timeout_ms), null_array });
+                Some(Blocked::Key { waiter, wait, deadline_ms: deadline(&self.peer, timeout_ms) });
             self.note_blocked(server, true);
         } else {
             self.peer.last_write_lsn = self.peer.last_write_lsn.max(ran.lsn);
@@ -97,15 +96,13 @@ impl Session {
                 let (wait, lsn) = (*wait, *lsn);
                 self.answer_safe(server, wait, lsn);
             }
-            Blocked::Key { waiter, null_array, .. } => {
-                let null_array = *null_array;
+            Blocked::Key { waiter, .. } => {
                 // If it is just being served, the answer is on its way.
                 if !server.db.give_up(waiter) {
                     return;
                 }
                 let from = self.unblock(server);
-                let mut out = Replier::new(&mut self.output.bytes, self.peer.protocol);
-                if null_array { out.null_array() } else { out.null() }
+                Replier::new(&mut self.output.bytes, self.peer.protocol).null_array();
                 self.finish(server, from, 0);
             }
         }
@@ -117,11 +114,9 @@ impl Session {
         match &self.blocked {
             None => return,
             Some(Blocked::Key { waiter, .. }) if !server.db.give_up(waiter) => return,
-            Some(Blocked::Key { null_array, .. }) if !with_error => {
-                let null_array = *null_array;
+            Some(Blocked::Key { .. }) if !with_error => {
                 let from = self.unblock(server);
-                let mut out = Replier::new(&mut self.output.bytes, self.peer.protocol);
-                if null_array { out.null_array() } else { out.null() }
+                Replier::new(&mut self.output.bytes, self.peer.protocol).null_array();
                 self.finish(server, from, 0);
             }
             Some(Blocked::Safe { wait, lsn, .. }) if !with_error => {
