@@ -150,6 +150,8 @@ def test_sort_reads_weights_and_values_from_other_keys(client):
         b"name1",
     ]
     assert client("SORT", "ids", "BY", "o_*->rank") == [b"3", b"2", b"1"]
+    assert client("SORT", "ids", "BY", "o_*->name", "ALPHA", "DESC") == [b"3", b"2", b"1"]
+    assert client("SORT", "ids", "BY", "nosort", "DESC") == [b"3", b"2", b"1"]
     assert client("SORT", "ids", "BY", "nosort", "GET", "missing_*") == [NIL, NIL, NIL]
 
 

@@ -363,7 +363,8 @@ def sorting(r):
         options.append([b"GET", r.choice([b"#", b"w_*", b"o_*->name", b"o_*->none", b"*", b"none"])])
     if r.random() < 0.4:
         options.append([r.choice([b"ASC", b"DESC"])])
-    if r.random() < 0.5:
+    # Words of equal weight have no order that is promised, so ALPHA stands alone or beside no sorting at all.
+    if r.random() < 0.5 and not any(option[0] == b"BY" and option[1] != b"nosort" for option in options):
         options.append([b"ALPHA"])
     name = b"SORT"
     if r.random() < 0.25:

@@ -57,6 +57,12 @@ def test_replies_that_a_client_can_tell_apart_are_not_equal(one, other):
     assert normal([b"X"], one) != normal([b"X"], other)
 
 
+def test_errors_may_replace_what_is_not_utf_8_and_nothing_else():
+    assert normal([b"X"], Fault(b"ERR '\xff'")) == normal([b"X"], Fault("ERR '\ufffd'".encode()))
+    assert normal([b"X"], Fault(b"ERR 'a\0b' c")) == normal([b"X"], Fault(b"ERR 'a' c"))
+    assert normal([b"X"], Fault(b"ERR 'a'")) != normal([b"X"], Fault(b"ERR 'b'"))
+
+
 def test_times_may_be_off_by_the_tolerance_and_no_more():
     assert normal([b"TTL", b"k"], 100) == normal([b"TTL", b"k"], 99)
     assert normal([b"TTL", b"k"], 100) != normal([b"TTL", b"k"], 97)
