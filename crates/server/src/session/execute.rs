@@ -104,11 +104,6 @@ impl Session {
                 self.peer.closing = true;
                 return;
             }
-            Err(_) if is_http(args[0]) => {
-                self.broken = true;
-                self.peer.client.killed.store(true, Relaxed);
-                return;
-            }
             Err(fail) => {
                 self.refuse(server, None, &fail);
                 return self.finish(server, from, 0);
@@ -332,12 +327,6 @@ pub(crate) fn show(server: &Server, peer: &Peer, row: &Row, args: &[&[u8]]) {
         let hidden = command::without_secrets(row, args);
         server.monitors.feed(server.now_us(), peer.caller.db, &peer.client, hidden.as_deref().unwrap_or(args));
     }
-}
-
-/// The first word of a web browser's request, which a hostile page may have written: it is closed on without an answer, so
-/// that nothing in the request's body is run.
-fn is_http(name: &[u8]) -> bool {
-    name.eq_ignore_ascii_case(b"post") || name.eq_ignore_ascii_case(b"host:")
 }
 
 /// Where the keys of a command are, for whoever asks (`COMMAND GETKEYS`).
