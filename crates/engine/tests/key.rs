@@ -292,6 +292,25 @@ fn encodings_are_told_by_their_names() {
 }
 
 #[test]
+fn a_string_that_was_changed_in_place_stays_raw_under_another_key() {
+    let session = Session::new();
+    session.expect(
+        "
+        SET a 1 EX 100 => OK
+        APPEND a 2 => 2
+        COPY a b => 1
+        RENAME a c => OK
+        OBJECT ENCODING b => \"raw\"
+        OBJECT ENCODING c => \"raw\"
+        GET c => \"12\"
+        TTL c => 100
+        ",
+    );
+    let session = session.reopen();
+    session.expect("OBJECT ENCODING c => \"raw\" \n GET b => \"12\" \n TTL b => 100");
+}
+
+#[test]
 fn idle_time_counts_from_the_last_use_and_is_not_changed_by_asking() {
     let session = Session::new();
     session.run("SET a 1");

@@ -87,13 +87,15 @@ struct Parcel {
     kind: u8,
     encoded: Vec<u8>,
     expire_at_ms: u64,
+    /// A string that was changed in place, and stays `raw`.
+    raw: bool,
 }
 
 /// What a living entry holds, with room for it in the log reserved. Without `copy` the value itself is left out: the caller
 /// takes it from the entry.
 fn pack(ctx: &mut Ctx<'_>, from: &[u8], to: &[u8], copy: bool) -> Result<Option<Parcel>, Fail> {
     let Some(entry) = ctx.claim(from) else { return Ok(None) };
-    let expire_at_ms = entry.expire_at();
+    let (expire_at_ms, raw) = (entry.expire_at(), entry.is_raw());
     let mut encoded = Vec::new();
     let (kind, bytes) = match entry.view() {
         View::Str(text) => (codec::tag::STRING, text.len()),
@@ -101,8 +103,8 @@ fn pack(ctx: &mut Ctx<'_>, from: &[u8], to: &[u8], copy: bool) -> Result<Option<
         View::Value(value) => (codec::encode(value, &mut encoded), encoded.len()),
     };
     let value = if copy { clone_of(entry) } else { Value::Str(Vec::new()) };
-    ctx.reserve(bytes + from.len() + 2 * to.len() + 64)?;
-    Ok(Some(Parcel { value, kind, encoded, expire_at_ms }))
+    ctx.reserve(bytes + from.len() + 3 * to.len() + 96)?;
+    Ok(Some(Parcel { value, kind, encoded, expire_at_ms, raw }))
 }
 
 fn clone_of(entry: &Entry) -> Value {
@@ -115,11 +117,16 @@ fn clone_of(entry: &Entry) -> Value {
 impl Parcel {
     /// Puts the value at a key.
     fn unpack(self, ctx: &mut Ctx<'_>, key: &[u8]) {
-        let Self { value, kind, encoded, expire_at_ms } = self;
-        if let Value::Str(text) = &value {
-            ctx.apply(Effect::SetString { key, value: text, expire_at_ms });
-        } else {
-            ctx.put_encoded(key, value, kind, &encoded, expire_at_ms);
+        let Self { value, kind, encoded, expire_at_ms, raw } = self;
+        match &value {
+            Value::Str(text) if raw => {
+                ctx.apply(Effect::SetString { key, value: b"", expire_at_ms });
+                ctx.apply(Effect::Append { key, tail: text });
+            }
+            Value::Str(text) => {
+                ctx.apply(Effect::SetString { key, value: text, expire_at_ms });
+            }
+            _ => ctx.put_encoded(key, value, kind, &encoded, expire_at_ms),
         }
     }
 }
