@@ -291,12 +291,9 @@ impl Progress {
     #[inline]
     fn bulk_length(&mut self, buf: &[u8], limits: &Limits) -> Result<Option<(usize, usize)>, ProtocolError> {
         let rest = &buf[self.at..];
-        let (len, behind) = match rest {
-            [b'$', digit @ b'0'..=b'9', b'\r', b'\n', ..] => (usize::from(digit - b'0'), 4),
-            [b'$', tens @ b'1'..=b'9', units @ b'0'..=b'9', b'\r', b'\n', ..] => {
-                (usize::from(tens - b'0') * 10 + usize::from(units - b'0'), 5)
-            }
-            _ => match long_bulk_length(rest, self.searched, limits)? {
+        let (len, behind) = match short_bulk_length(rest) {
+            Some(short) => short,
+            None => match long_bulk_length(rest, self.searched, limits)? {
                 Line::Incomplete { searched } => {
                     self.searched = searched;
                     return Ok(None);
@@ -318,6 +315,23 @@ impl Progress {
 enum Line<T> {
     Complete(T),
     Incomplete { searched: usize },
+}
+
+/// A length of one or two digits and the bytes of its line, read as one word: most arguments are that short.
+#[inline]
+fn short_bulk_length(rest: &[u8]) -> Option<(usize, usize)> {
+    // `$d\r\n` and `$dd\r\n`, little-endian, with the digits left out.
+    const ONE: u64 = 0x0A0D_0024;
+    const ONE_MASK: u64 = 0xFFFF_00FF;
+    const TWO: u64 = 0x0A_0D00_0024;
+    const TWO_MASK: u64 = 0xFF_FF00_00FF;
+    let word = u64::from_le_bytes(*rest.first_chunk::<8>()?);
+    let digit = |at: u32| usize::from(((word >> (8 * at)) & 0xFF) as u8).wrapping_sub(usize::from(b'0'));
+    if word & TWO_MASK == TWO {
+        let (tens, units) = (digit(1), digit(2));
+        return ((1..10).contains(&tens) && units < 10).then_some((tens * 10 + units, 5));
+    }
+    (word & ONE_MASK == ONE && digit(1) < 10).then(|| (digit(1), 4))
 }
 
 fn long_bulk_length(

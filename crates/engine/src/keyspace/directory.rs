@@ -56,8 +56,8 @@ impl Directory {
     /// bucket has not been split off yet.
     #[inline]
     pub(super) const fn index(hash: u64, buckets: usize) -> usize {
-        let mask = usize::MAX >> (buckets | 1).leading_zeros();
-        let mask = if buckets.is_power_of_two() { mask >> 1 } else { mask };
+        // As many ones as it takes to write the last index.
+        let mask = usize::MAX >> (buckets.wrapping_sub(1) | 1).leading_zeros();
         #[expect(clippy::cast_possible_truncation, reason = "only the low bits are wanted")]
         let wide = hash as usize & mask;
         if wide < buckets { wide } else { wide & (mask >> 1) }
@@ -67,7 +67,7 @@ impl Directory {
     #[inline]
     const fn place(index: usize) -> (usize, usize) {
         let segment = (usize::BITS - index.leading_zeros()) as usize;
-        let first = if segment == 0 { 0 } else { 1 << (segment - 1) };
+        let first = (1_usize << segment) >> 1;
         (segment, index - first)
     }
 

@@ -61,6 +61,15 @@ impl Stream {
     }
 }
 
+/// Buffers that a loop lends to its connections.
+#[derive(Default)]
+pub(super) struct Spare {
+    /// To read into.
+    pub(super) input: Vec<u8>,
+    /// To reply into.
+    pub(super) outputs: Vec<Vec<u8>>,
+}
+
 /// A connection of a loop.
 pub(super) struct Connection {
     pub(super) stream: Stream,
@@ -92,14 +101,15 @@ impl Connection {
     }
 
     /// Reads once and runs what came. False if the connection is over.
-    pub(super) fn receive(&mut self, server: &Arc<Server>, spare: &mut Vec<u8>, now_ms: u64) -> bool {
+    pub(super) fn receive(&mut self, server: &Arc<Server>, spare: &mut Spare, now_ms: u64) -> bool {
         if self.session.breathes_again() {
             self.session.advance(server, now_ms);
         }
         if !self.readable || self.session.is_full() {
             return true;
         }
-        let room = self.session.room(spare);
+        self.session.output.borrow(&mut spare.outputs);
+        let room = self.session.room(&mut spare.input);
         let wanted = room.len();
         let read = self.stream.read(room);
         server.stats.reads.fetch_add(1, Relaxed);
@@ -122,7 +132,7 @@ impl Connection {
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(_) => return false,
         }
-        self.session.give_back(spare);
+        self.session.give_back(&mut spare.input);
         true
     }
 

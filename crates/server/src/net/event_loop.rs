@@ -4,7 +4,7 @@
 //! without end is read once a turn like the others; nothing is sent before the log has what it depends on; a loop never
 //! waits for the disk with `appendfsync always`, which is the log's own thread's work.
 
-use super::connection::{Accepted, Connection, Stream};
+use super::connection::{Accepted, Connection, Spare, Stream};
 use super::listen::Listener;
 use super::mailbox::{Mailbox, Message};
 use crate::clients::Client;
@@ -48,8 +48,7 @@ pub(crate) struct EventLoop {
     sending: Vec<usize>,
     /// Connections whose replies wait for the log's thread.
     waiting: Vec<usize>,
-    /// A buffer lent to sessions while they read.
-    spare: Vec<u8>,
+    spare: Spare,
     next_tick_ms: u64,
     /// No descriptors were left: nothing is accepted until the next tick.
     starved: bool,
@@ -76,7 +75,7 @@ impl EventLoop {
             reading: Vec::new(),
             sending: Vec::new(),
             waiting: Vec::new(),
-            spare: Vec::new(),
+            spare: Spare::default(),
             next_tick_ms: 0,
             starved: false,
             next_loop: 0,
@@ -206,6 +205,8 @@ impl EventLoop {
         }
         if connection.session.output.is_gated() {
             self.waiting.push(at);
+        } else {
+            connection.session.output.give_back(&mut self.spare.outputs);
         }
         if connection.session.breathes_again() {
             self.reading.push(at);

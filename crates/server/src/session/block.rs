@@ -160,6 +160,7 @@ impl Session {
     /// Ends the wait; returns where the reply begins.
     fn unblock(&mut self, server: &Server) -> usize {
         self.blocked = None;
+        self.waits_for_disk = self.peer.waits_for_disk(server);
         self.note_blocked(server, false);
         self.output.bytes.len()
     }

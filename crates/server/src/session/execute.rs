@@ -11,12 +11,10 @@ use crate::server::Server;
 use crate::slowlog::CommandLog;
 use ramekin::Reply;
 use ramekin::command::{Fail, Keys, flag};
-use ramekin_resp::Span;
+use ramekin_resp::Batch;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-/// Arguments that need no allocation.
-const ARGS_INLINE: usize = 8;
 /// Fewer commands than this are not worth prefetching for.
 const PREFETCH_COMMANDS_MIN: usize = 2;
 
@@ -25,36 +23,30 @@ const NO_AUTH: Fail = Fail::new("NOAUTH Authentication required.");
 impl Session {
     /// Runs the decoded commands from where the last run stopped.
     pub(super) fn run_batch(&mut self, server: &Arc<Server>, now_ms: u64) {
-        let input = std::mem::take(&mut self.input);
+        let (input, batch) = (std::mem::take(&mut self.input), std::mem::take(&mut self.batch));
         let mut hashes = [None; BATCH_COMMANDS_MAX];
-        self.prefetch(server, &input, &mut hashes);
+        self.prefetch(server, &input, &batch, &mut hashes);
         let mut last: Option<(&[u8], &'static Row)> = None;
+        let mut many = Vec::new();
         let begun = self.ran;
         self.begun_ticks = server.ticks.raw();
-        while self.ran < self.batch.len() && self.may_run() {
-            let spans = self.batch.args(self.ran);
-            let mut inline: [&[u8]; ARGS_INLINE] = [&[]; ARGS_INLINE];
-            let many: Vec<&[u8]>;
-            let args: &[&[u8]] = if spans.len() <= ARGS_INLINE {
-                let count = spans.len();
-                for (arg, span) in inline.iter_mut().zip(spans) {
-                    *arg = Span::of(span, &input);
-                }
-                &inline[..count]
-            } else {
-                many = spans.iter().map(|span| span.of(&input)).collect();
-                &many
-            };
-            // A pipeline is mostly of one command: the same name need not be looked up again.
-            let row = match last {
-                Some((name, row)) if name == args[0] => Ok(row),
-                _ => command::resolve(args).inspect(|row| {
-                    // A container's name says nothing of the subcommand.
-                    last = (!row.spec.name.contains('|')).then_some((args[0], *row));
-                }),
-            };
+        self.waits_for_disk = self.peer.waits_for_disk(server);
+        while self.ran < batch.len() && self.may_run() {
             self.peer.caller.hash_hint = hashes.get(self.ran - begun).copied().flatten();
-            self.run_one(server, row, args, now_ms);
+            // Short commands need no list of their own.
+            match batch.args(self.ran) {
+                [name] => self.run_one(server, &[name.of(&input)], &mut last, now_ms),
+                [name, one] => self.run_one(server, &[name.of(&input), one.of(&input)], &mut last, now_ms),
+                [name, one, two] => {
+                    let args = [name.of(&input), one.of(&input), two.of(&input)];
+                    self.run_one(server, &args, &mut last, now_ms);
+                }
+                spans => {
+                    many.clear();
+                    many.extend(spans.iter().map(|span| span.of(&input)));
+                    self.run_one(server, &many, &mut last, now_ms);
+                }
+            }
             if self.peer.stalled {
                 break;
             }
@@ -65,20 +57,26 @@ impl Session {
         let ran = (self.ran - begun) as u64;
         server.stats.processed.fetch_add(ran, Relaxed);
         self.peer.client.commands.fetch_add(ran, Relaxed);
-        self.input = input;
+        (self.input, self.batch) = (input, batch);
     }
 
-    /// Fetches what the commands of the batch will read: first all buckets, then all entries.
-    /// Notes the hash of each command's first argument.
-    fn prefetch(&self, server: &Server, input: &[u8], hashes: &mut [Option<u64>; BATCH_COMMANDS_MAX]) {
-        let commands = self.ran..self.batch.len();
+    /// Fetches what the commands of the batch will read: first all buckets, then all entries. Notes the hash of each
+    /// command's first argument.
+    fn prefetch(
+        &self,
+        server: &Server,
+        input: &[u8],
+        batch: &Batch,
+        hashes: &mut [Option<u64>; BATCH_COMMANDS_MAX],
+    ) {
+        let commands = self.ran..batch.len();
         if commands.len() < PREFETCH_COMMANDS_MIN {
             return;
         }
         let db = self.peer.caller.db;
         for (at, known) in commands.zip(hashes.iter_mut()) {
             // Nearly every command's first key is its first argument; a wrong guess is a useless hint.
-            if let Some(span) = self.batch.args(at).get(1) {
+            if let Some(span) = batch.args(at).get(1) {
                 let hash = server.db.hash(span.of(input));
                 server.db.prefetch_bucket(db, hash);
                 *known = Some(hash);
@@ -90,14 +88,23 @@ impl Session {
     }
 
     /// Runs one command and gates its reply.
-    fn run_one(
+    #[inline]
+    fn run_one<'i>(
         &mut self,
         server: &Arc<Server>,
-        row: Result<&'static Row, Fail>,
-        args: &[&[u8]],
+        args: &[&'i [u8]],
+        last: &mut Option<(&'i [u8], &'static Row)>,
         now_ms: u64,
     ) {
         let from = self.output.bytes.len();
+        // A pipeline is mostly of one command: the same name need not be looked up again.
+        let row = match *last {
+            Some((name, row)) if name == args[0] => Ok(row),
+            _ => command::resolve(args).inspect(|row| {
+                // A container's name says nothing of the subcommand.
+                *last = (!row.spec.name.contains('|')).then_some((args[0], *row));
+            }),
+        };
         let row = match row {
             Ok(row) => row,
             Err(_) if is_http(args[0]) => {
@@ -157,6 +164,8 @@ impl Session {
                 if let Some(wait) = self.peer.wait.take() {
                     self.block_until_safe(server, wait);
                 }
+                // It may have changed how long replies wait.
+                self.waits_for_disk = self.peer.waits_for_disk(server);
                 self.peer.reply_lsn
             }
             Runner::Container => 0,
@@ -235,29 +244,13 @@ impl Session {
     /// The reply is written: drop it if the client does not want it, hold it back if it depends on the log.
     #[inline]
     pub(super) fn finish(&mut self, server: &Server, from: usize, lsn: u64) {
-        match self.peer.reply {
-            ReplyMode::On => {}
-            ReplyMode::SkipNext => {
-                self.peer.reply = ReplyMode::Skip;
-                self.output.bytes.truncate(from);
-                return;
-            }
-            mode @ (ReplyMode::Skip | ReplyMode::Off) => {
-                self.output.bytes.truncate(from);
-                if mode == ReplyMode::Skip {
-                    self.peer.reply = ReplyMode::On;
-                }
-                return;
-            }
+        if self.peer.reply != ReplyMode::On {
+            return self.finish_unwanted(from);
         }
-        if self.output.bytes.len() == from {
+        if self.output.bytes.len() == from || self.peer.durability == Durability::Memory {
             return;
         }
-        let disk = match self.peer.durability {
-            Durability::Memory => return,
-            Durability::Disk => true,
-            Durability::Server => server.db.appendfsync() == ramekin::log::AppendFsync::Always,
-        };
+        let disk = self.waits_for_disk;
         if (lsn == 0 && !self.output.is_gated()) || self.output.joins_last_gate(lsn, disk) {
             return;
         }
@@ -267,6 +260,17 @@ impl Session {
             }
             self.output.gate(from, lsn, disk);
         }
+    }
+
+    /// `CLIENT REPLY`: the reply is dropped.
+    #[cold]
+    fn finish_unwanted(&mut self, from: usize) {
+        self.output.bytes.truncate(from);
+        self.peer.reply = match self.peer.reply {
+            ReplyMode::SkipNext => ReplyMode::Skip,
+            ReplyMode::Skip => ReplyMode::On,
+            mode => mode,
+        };
     }
 }
 

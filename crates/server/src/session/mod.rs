@@ -52,6 +52,8 @@ pub(crate) struct Session {
     waits: u64,
     /// A protocol error that is told once everything before it has been.
     broken: bool,
+    /// Whether replies wait for the disk; looked up once a batch.
+    waits_for_disk: bool,
     /// Calls that are not in the server's figures yet.
     tally: crate::stats::Tally,
     /// When the command that is being run began, by the server's counter.
@@ -91,6 +93,7 @@ impl Session {
             broken: false,
             tally: crate::stats::Tally::default(),
             begun_ticks: 0,
+            waits_for_disk: false,
             over_soft_since_ms: None,
             unread_bytes_max: usize::MAX,
             choked: false,
@@ -192,7 +195,7 @@ impl Session {
 
     /// Whether enough was sent for commands to be run again.
     pub(crate) fn breathes_again(&self) -> bool {
-        self.choked && self.output.len() < self.unread_bytes_max / 2
+        self.choked && self.output.len() < self.unread_bytes_max
     }
 
     /// Drops the bytes of commands that have been run from the input.
@@ -264,6 +267,7 @@ impl Session {
             self.batch = Batch::new();
         }
         self.output.shrink();
+        self.peer.publish(self.filled, self.input.len() - self.filled, self.output.len());
     }
 
     /// When the session next wants to be ticked; none: whenever.

@@ -9,7 +9,11 @@ use ramekin_resp::{Encoder, ProtocolError};
 use std::collections::VecDeque;
 
 /// An output buffer that was sent is not kept if it is larger.
-const KEPT_BYTES_MAX: usize = 64 * 1024;
+const KEPT_BYTES_MAX: usize = 1 << 20;
+/// Buffers kept by a loop.
+const SPARE_MAX: usize = 64;
+/// What was sent is dropped from a longer buffer once it is as much as this.
+const SENT_BYTES_MAX: usize = 64 * 1024;
 
 /// From this byte on, the output depends on this LSN.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +35,25 @@ pub(crate) struct Output {
 }
 
 impl Output {
+    /// Takes a buffer that has grown already, if it has none and there is one.
+    pub(crate) fn borrow(&mut self, spares: &mut Vec<Vec<u8>>) {
+        if self.bytes.capacity() == 0
+            && let Some(spare) = spares.pop()
+        {
+            self.bytes = spare;
+        }
+    }
+
+    /// Leaves its buffer to others once everything is sent: an idle connection keeps none.
+    pub(crate) fn give_back(&mut self, spares: &mut Vec<Vec<u8>>) {
+        if self.bytes.is_empty() && self.bytes.capacity() != 0 {
+            let buffer = std::mem::take(&mut self.bytes);
+            if spares.len() < SPARE_MAX && buffer.capacity() <= KEPT_BYTES_MAX {
+                spares.push(buffer);
+            }
+        }
+    }
+
     /// Bytes that are not sent yet.
     pub(crate) fn len(&self) -> usize {
         self.bytes.len() - self.sent
@@ -81,10 +104,7 @@ impl Output {
         if self.sent == self.bytes.len() {
             self.bytes.clear();
             self.sent = 0;
-            if self.bytes.capacity() > KEPT_BYTES_MAX {
-                self.bytes = Vec::new();
-            }
-        } else if self.sent > self.bytes.len() / 2 && self.sent > KEPT_BYTES_MAX {
+        } else if self.sent > self.bytes.len() / 2 && self.sent > SENT_BYTES_MAX {
             self.bytes.drain(..self.sent);
             self.gates.iter_mut().for_each(|gate| gate.from -= self.sent);
             self.sent = 0;
