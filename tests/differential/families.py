@@ -22,6 +22,7 @@ from differential.tokens import (
     ALL_KEYS,
     WORDS,
 )
+from harness.resp import token
 
 
 def strings(r):
@@ -161,7 +162,7 @@ LISTS = [
     lambda r, k: [b"LRANGE", k, index(r), index(r)],
     lambda r, k: [b"LRANGE", k, 0, -1],
     lambda r, k: [b"LINDEX", k, index(r)],
-    lambda r, k: [b"LSET", k, index(r), value(r)],
+    lambda r, k: [b"LSET", k, r.choice([b"0", b"1", b"-1", b"-2", b"5", b"99", b"x", b""]), value(r)],
     lambda r, k: [b"LREM", k, index(r), element(r)],
     lambda r, k: [b"LTRIM", k, index(r), index(r)],
     lambda r, k: [b"LINSERT", k, spelled(r, r.choice([b"BEFORE", b"AFTER"])), element(r), r.choice([b"a", b"new"])],
@@ -350,7 +351,14 @@ def sorting(r):
         return r.choice(
             [
                 [b"SET", b"w_" + r.choice([b"1", b"2", b"3", b"a"]), r.choice([b"9", b"1", b"5", b"zz", b"-2"])],
-                [b"HSET", b"o_" + r.choice([b"1", b"2", b"3"]), b"name", value(r), b"w", r.choice([b"3", b"1", b"2"])],
+                [
+                    b"HSET",
+                    b"o_" + r.choice([b"1", b"2", b"3"]),
+                    b"name",
+                    r.choice([b"pear", b"fig", b"Fig", b"10", b""]),
+                    b"w",
+                    r.choice([b"3", b"1", b"2"]),
+                ],
             ]
         )
     k = r.choice([b"l1", b"l2", b"l3", b"l1", b"s1", b"nokey", b"h1"])
@@ -407,7 +415,8 @@ def transactions(r):
     return r.choice([strings, lists, hashes, keys])(r)
 
 
-# Commands whose changed forms could block for ever, fill the memory, end the server or change what others see.
+# Commands whose changed forms could block for ever, fill the memory, end the server or change what others see; and LSET,
+# whose index Valkey cuts to 32 bits.
 UNSAFE_TO_CHANGE = {
     b"BLPOP",
     b"BRPOP",
@@ -420,6 +429,7 @@ UNSAFE_TO_CHANGE = {
     b"CLIENT",
     b"CONFIG",
     b"SETRANGE",
+    b"LSET",
     b"WAIT",
     b"WAITAOF",
     b"HRANDFIELD",
@@ -454,6 +464,9 @@ def changed(r, command):
             out[at], out[other] = out[other], out[at]
         elif len(out) > 1:
             out[at] = r.choice([number(r), r.choice(WORDS), value(r)])
+    if out[0] in (b"HGETEX", b"HSETEX") and len(out) > 1 and token(out[1]).upper() in WORDS:
+        # Valkey takes a key that is named like an option for the option.
+        out[1] = b"h1"
     return out
 
 

@@ -114,7 +114,7 @@ def dataset(server):
                 read = {"string": ("GET", key), "list": ("LRANGE", key, 0, -1), "hash": ("HGETALL", key)}.get(kind)
                 item = {
                     "type": kind,
-                    "encoding": client("OBJECT", "ENCODING", key),
+                    "encoding": normal((b"OBJECT", b"ENCODING"), client("OBJECT", "ENCODING", key)),
                     "expiry": client("PEXPIRETIME", key),
                     "value": client(*read) if read else None,
                 }

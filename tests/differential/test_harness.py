@@ -13,8 +13,8 @@ from harness.server import Server
 
 @pytest.fixture(scope="module")
 def unequal():
-    """Two Valkeys; the second lacks INCR and packs lists smaller."""
-    servers = [Server("valkey"), Server("valkey", {"rename-command": ["INCR", ""], "list-max-listpack-size": "2"})]
+    """Two Valkeys; the second lacks INCR and packs hashes smaller."""
+    servers = [Server("valkey"), Server("valkey", {"rename-command": ["INCR", ""], "hash-max-listpack-entries": "2"})]
     yield servers
     for server in servers:
         server.remove()
@@ -30,10 +30,10 @@ def test_a_command_that_one_lacks_is_found_and_shrunk_to_itself(unequal):
 
 
 def test_a_dataset_that_differs_only_in_encoding_is_found(unequal):
-    commands = [[b"SET", b"a", b"1"], [b"RPUSH", b"l1", b"a", b"b", b"c", b"d"], [b"GET", b"a"]]
+    commands = [[b"SET", b"a", b"1"], [b"HSET", b"h1", b"a", b"b", b"c", b"d", b"e", b"f"], [b"GET", b"a"]]
     found = compare(*unequal, commands, 2)
-    assert found.at is None and found.what.startswith("encoding of b'l1'")
-    assert shrunk(*unequal, found).commands == [[b"RPUSH", b"l1", b"a", b"b", b"c", b"d"]]
+    assert found.at is None and found.what.startswith("encoding of b'h1'")
+    assert shrunk(*unequal, found).commands == [[b"HSET", b"h1", b"a", b"b", b"c", b"d", b"e", b"f"]]
 
 
 def test_equal_servers_show_no_difference(unequal):
