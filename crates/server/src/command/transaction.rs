@@ -21,7 +21,7 @@ pub(super) const COMMANDS: &[ServerCommand] = &[
     ServerCommand {
         spec: Spec {
             summary: "Starts a transaction.",
-            ..spec("multi", 1, COMMON | flag::FAST | flag::IN_MULTI, Keys::None, "1.2.0")
+            ..spec("multi", 1, COMMON | flag::FAST | flag::NO_MULTI, Keys::None, "1.2.0")
         },
         run: multi,
     },
@@ -77,9 +77,6 @@ pub(super) const COMMANDS: &[ServerCommand] = &[
 ];
 
 fn multi(peer: &mut Peer, _: &Arc<Server>, _: &[&[u8]], out: &mut Replier<'_>) -> Outcome {
-    if peer.transaction.is_some() {
-        return Err(Fail::new("ERR MULTI calls can not be nested"));
-    }
     peer.transaction = Some(Transaction::default());
     out.ok();
     Ok(())
