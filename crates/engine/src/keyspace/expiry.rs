@@ -37,8 +37,4 @@ impl Expiry {
         self.due.range(..(now_ms, 0)).map(|(_, hash)| *hash)
     }
 
-    /// When the next entry is due.
-    pub(crate) fn next_ms(&self) -> Option<u64> {
-        self.due.first().map(|(at, _)| *at)
-    }
 }

@@ -112,11 +112,6 @@ impl Space {
         self.table.get_mut(hash, key)
     }
 
-    /// When the next entry has something due.
-    pub(crate) fn next_due_ms(&self) -> Option<u64> {
-        self.expiry.next_ms()
-    }
-
     /// The key of an entry that has something due.
     pub(crate) fn first_due(&self, now_ms: u64) -> Option<&Entry> {
         let hash = self.expiry.first_due(now_ms)?;

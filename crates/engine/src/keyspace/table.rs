@@ -91,11 +91,6 @@ impl<T: Item> Table<T> {
         self.len
     }
 
-    /// True without items.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
     /// Number of buckets, chained ones not counted.
     pub(crate) fn buckets(&self) -> usize {
         self.directory.len()
@@ -131,8 +126,11 @@ impl<T: Item> Table<T> {
     #[inline]
     pub(crate) fn get(&self, stable: u64, key: &[u8]) -> Option<&T> {
         let slot = self.find(stable, key)?;
-        // SAFETY: `find` returns a slot that holds an item, which lives as long as the table is not changed.
-        unsafe { (*slot.bucket).slots.as_ptr().add(slot.index).cast::<T>().as_ref() }
+        // SAFETY: `find` returns a bucket in use, which lives as long as the table is not changed.
+        let bucket = unsafe { &*slot.bucket };
+        let item: *const *mut () = &bucket.slots[slot.index];
+        // SAFETY: `find` returns a slot that holds an item.
+        unsafe { item.cast::<T>().as_ref() }
     }
 
     /// The item with this key, to change. Its key must stay the same.
@@ -140,7 +138,10 @@ impl<T: Item> Table<T> {
     pub(crate) fn get_mut(&mut self, stable: u64, key: &[u8]) -> Option<&mut T> {
         let slot = self.find(stable, key)?;
         // SAFETY: as in `get`, and the table is borrowed for change.
-        unsafe { (*slot.bucket).slots.as_mut_ptr().add(slot.index).cast::<T>().as_mut() }
+        let bucket = unsafe { &mut *slot.bucket };
+        let item: *mut *mut () = &mut bucket.slots[slot.index];
+        // SAFETY: as in `get`.
+        unsafe { item.cast::<T>().as_mut() }
     }
 
     /// The item with this hash that is the one meant.

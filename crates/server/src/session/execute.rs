@@ -10,7 +10,7 @@ use crate::clients::Client;
 use crate::server::Server;
 use crate::slowlog::CommandLog;
 use ramekin::Reply;
-use ramekin::command::{Fail, Keys, flag};
+use ramekin::command::{Fail, flag};
 use ramekin_resp::Batch;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -331,11 +331,6 @@ pub(crate) fn show(server: &Server, peer: &Peer, row: &Row, args: &[&[u8]]) {
         let hidden = command::without_secrets(row, args);
         server.monitors.feed(server.now_us(), peer.caller.db, &peer.client, hidden.as_deref().unwrap_or(args));
     }
-}
-
-/// Where the keys of a command are, for whoever asks (`COMMAND GETKEYS`).
-pub(crate) fn has_keys(row: &Row) -> bool {
-    !matches!(row.spec.keys, Keys::None)
 }
 
 impl Peer {
