@@ -80,11 +80,13 @@ fn a_weight_that_is_no_number_refuses_the_whole_command() {
     for command in ["SORT l", "SORT l BY n_*", "SORT l STORE n", "SORT_RO l"] {
         assert_eq!(session.run(command), refusal);
     }
-    for number in ["nan", "1e400", "1e-400", "1x"] {
+    for number in ["nan", "1e400", "1e-400", "1x", "0x1p3"] {
         session.run("DEL x");
         session.run(&format!("RPUSH x {number}"));
         assert_eq!(session.run("SORT x"), refusal, "{number}");
     }
+    session.db.execute(&[b"RPUSH", b"cut", b"2", b"1\x003"]).unwrap();
+    session.expect(r#"SORT cut => ["1\x003", "2"]"#);
     session.expect("LLEN n => 4 \n RPUSH inf inf -inf 1e5 +1 => 4");
     session.expect(r#"SORT inf => ["-inf", "+1", "1e5", "inf"]"#);
 }

@@ -177,9 +177,13 @@ fn weighed(ctx: &mut Ctx<'_>, elements: Vec<Box<[u8]>>, options: &Options<'_>) -
     elements.into_iter().map(weigh).collect()
 }
 
-/// A weight as a number. One that a double cannot hold is none.
+/// A weight as a number, read up to a zero byte. One that a double cannot hold is none, and neither is a hexadecimal one.
 fn score(text: &[u8]) -> Result<f64, Fail> {
     const NOT_A_NUMBER: Fail = Fail::new("ERR One or more scores can't be converted into double");
+    let text = text.split(|&byte| byte == 0).next().unwrap_or_default();
+    if text.iter().any(|byte| byte.eq_ignore_ascii_case(&b'x')) {
+        return Err(NOT_A_NUMBER);
+    }
     let value = number::parse_f64(text).filter(|value| !value.is_nan()).ok_or(NOT_A_NUMBER)?;
     let mantissa = text.split(|byte| byte.eq_ignore_ascii_case(&b'e')).next().unwrap_or_default();
     let overflowed = value.is_infinite() && text.iter().any(u8::is_ascii_digit);
