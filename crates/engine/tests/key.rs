@@ -252,6 +252,7 @@ fn keys_are_moved_and_copied_between_databases() {
         MOVE a 0 => ERR source and destination objects are the same
         MOVE a 16 => ERR DB index is out of range
         MOVE a x => ERR value is not an integer or out of range
+        MOVE a 2147483648 => ERR value is out of range, value must between -2147483648 and 2147483647
         ",
     );
     for db in [1, 2] {

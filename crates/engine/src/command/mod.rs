@@ -36,6 +36,7 @@ pub use context::{Ctx, Scratch};
 pub(crate) use context::Reserve;
 pub use fail::{Fail, Outcome};
 pub use index::NameIndex;
+pub use parse::database;
 pub use settings::Settings;
 pub use spec::{Command, FindKeys, Handler, Keys, Spec, flag};
 

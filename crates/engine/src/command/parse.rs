@@ -61,3 +61,14 @@ pub(crate) fn cursor(text: &[u8]) -> Result<u64, Fail> {
     let text = std::str::from_utf8(text.trim_ascii_start()).ok();
     text.and_then(|text| text.parse().ok()).ok_or(Fail::new("ERR invalid cursor"))
 }
+
+/// One of this many databases, by its number.
+///
+/// # Errors
+/// The reply to a text that is no number, or no database's.
+pub fn database(text: &[u8], databases: u32) -> Result<u32, Fail> {
+    let number = i32::try_from(int(text)?).map_err(|_| {
+        Fail::new("ERR value is out of range, value must between -2147483648 and 2147483647")
+    })?;
+    u32::try_from(number).ok().filter(|&db| db < databases).ok_or(Fail::DB_OUT_OF_RANGE)
+}

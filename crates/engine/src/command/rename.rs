@@ -3,12 +3,12 @@
 //! What must hold: the log gets the value itself, so that replaying reads no other key; the room for it is reserved before
 //! anything changes. A value brings its own expiry and takes the place of whatever the other key held.
 
-use super::parse::is;
+use super::parse::{database, is};
 use super::{Command, Ctx, Fail, Keys, Outcome, Spec, flag};
 use crate::effect::Effect;
 use crate::keyspace::entry::{Entry, View};
 use crate::reply::Reply;
-use crate::value::{Value, codec, number};
+use crate::value::{Value, codec};
 
 const TWO_KEYS: Keys = Keys::Range { first: 1, last: 2, step: 1 };
 
@@ -153,7 +153,7 @@ fn rename(ctx: &mut Ctx<'_>, from: &[u8], to: &[u8], only_new: bool) -> Result<b
 }
 
 fn move_key(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
-    let (key, db) = (args[1], database(ctx, args[2])?);
+    let (key, db) = (args[1], database(args[2], ctx.databases())?);
     if db == ctx.db {
         return Err(SAME_OBJECT);
     }
@@ -179,7 +179,7 @@ fn copy(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
         } else if is(option, "db")
             && let Some(text) = rest.next()
         {
-            db = database(ctx, text)?;
+            db = database(text, ctx.databases())?;
         } else {
             return Err(Fail::SYNTAX);
         }
@@ -193,10 +193,4 @@ fn copy(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
     }
     out.int(i64::from(free));
     Ok(())
-}
-
-/// A database by its number.
-fn database(ctx: &Ctx<'_>, text: &[u8]) -> Result<u32, Fail> {
-    let number = number::parse_i64(text).ok_or(Fail::NOT_AN_INTEGER)?;
-    u32::try_from(number).ok().filter(|&db| db < ctx.databases()).ok_or(Fail::DB_OUT_OF_RANGE)
 }

@@ -242,9 +242,7 @@ pub(super) fn check_name(name: &[u8]) -> Outcome {
 }
 
 fn select(peer: &mut Peer, server: &Arc<Server>, args: &[&[u8]], out: &mut Replier<'_>) -> Outcome {
-    let index = ramekin_resp::parse_int(args[1]).ok_or(Fail::NOT_AN_INTEGER)?;
-    let index = u32::try_from(index).ok().filter(|index| *index < server.db.databases());
-    peer.caller.db = index.ok_or(Fail::new("ERR DB index is out of range"))?;
+    peer.caller.db = ramekin::command::database(args[1], server.db.databases())?;
     peer.client.db.store(peer.caller.db, Relaxed);
     out.ok();
     Ok(())
