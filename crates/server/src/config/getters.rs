@@ -4,8 +4,6 @@
 
 use super::events::Events;
 use super::settings::Config;
-use super::source::Origin;
-use super::table::position;
 use super::value::{BindAddress, OutputLimit, SavePoint, Value};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
@@ -105,12 +103,6 @@ impl Config {
         }
     }
 
-    /// Whether nobody has chosen an address with `bind`.
-    #[must_use]
-    pub fn bind_is_default(&self) -> bool {
-        position("bind").is_none_or(|row| self.slot(row).origin == Origin::Default)
-    }
-
     /// `port`; 0 is no TCP.
     #[must_use]
     pub fn port(&self) -> u16 {
@@ -142,6 +134,13 @@ impl Config {
     #[must_use]
     pub fn protected_mode(&self) -> bool {
         self.flag("protected-mode")
+    }
+
+    /// Whether only clients of this machine are let in: `protected-mode` is on and nobody has set a password. An address
+    /// chosen with `bind` does not change that.
+    #[must_use]
+    pub fn refuses_strangers(&self) -> bool {
+        self.protected_mode() && self.requirepass().is_none()
     }
 
     /// `requirepass`; `None` where no password is asked for.
@@ -395,11 +394,21 @@ mod tests {
     use crate::config::Config;
 
     #[test]
+    fn strangers_are_let_in_with_a_password_or_without_protection_only() {
+        let refuses = |flags: &[&str]| {
+            let args: Vec<std::ffi::OsString> = flags.iter().map(std::ffi::OsString::from).collect();
+            Config::load(&args, std::iter::empty()).unwrap().config.refuses_strangers()
+        };
+        assert!(refuses(&[]) && refuses(&["--bind", "0.0.0.0"]));
+        assert!(!refuses(&["--requirepass", "secret"]) && !refuses(&["--protected-mode", "no"]));
+    }
+
+    #[test]
     fn every_getter_reads_its_default() {
         let config = Config::default();
         assert_eq!((config.port(), config.tcp_backlog(), config.databases()), (6379, 511, 16));
         assert_eq!(config.bind().iter().map(|address| address.optional).collect::<Vec<_>>(), [false, true]);
-        assert!(config.bind_is_default() && config.protected_mode() && config.appendonly());
+        assert!(config.refuses_strangers() && config.protected_mode() && config.appendonly());
         assert_eq!((config.unixsocket(), config.unixsocketperm(), config.requirepass()), (None, None, None));
         assert_eq!((config.maxclients(), config.timeout_s(), config.tcp_keepalive_s()), (10_000, 0, 300));
         assert_eq!((config.client_query_buffer_limit(), config.proto_max_bulk_len()), (1 << 30, 512 << 20));

@@ -27,7 +27,7 @@ const TICK_MS: u64 = 100;
 /// Connections accepted in one turn.
 const ACCEPTS_MAX: usize = 1000;
 
-const PROTECTED: &str = "-DENIED Ramekin is running in protected mode because protected mode is enabled and no password is set for the default user. In this mode connections are only accepted from the loopback interface. Set a password with `requirepass`, or name the addresses to listen on with `bind`, or turn this off with `protected-mode no`.\r\n";
+const PROTECTED: &str = "-DENIED Ramekin is running in protected mode because protected mode is enabled and no password is set for the default user. In this mode connections are only accepted from the loopback interface. Set a password with `requirepass`, or turn this off with `protected-mode no`.\r\n";
 
 /// Whether accepting failed for this connection only.
 fn is_of_one_connection(error: &io::Error) -> bool {
@@ -292,7 +292,7 @@ impl EventLoop {
 
     /// Gives a connection to the next loop, or turns it away.
     fn deal(&mut self, accepted: Accepted) {
-        if self.is_protected_from(&accepted) {
+        if !accepted.local && self.server.config.snapshot().refuses_strangers() {
             return self.turn_away(accepted, PROTECTED);
         }
         if !self.server.clients.reserve(self.server.config.hot().maxclients()) {
@@ -308,14 +308,6 @@ impl EventLoop {
         self.server.stats.rejected_connections.fetch_add(1, Relaxed);
         // Said once and without waiting; the connection closes either way.
         let _ = accepted.stream.write(refusal.as_bytes());
-    }
-
-    fn is_protected_from(&self, accepted: &Accepted) -> bool {
-        if accepted.local || !self.server.config.hot().protected_mode() {
-            return false;
-        }
-        let config = self.server.config.snapshot();
-        config.bind_is_default() && config.requirepass().is_none()
     }
 
     /// Takes a connection in. Returns where it lies.

@@ -24,7 +24,7 @@ pub(super) const ROWS: &[Directive] = &[
         "protected-mode",
         Kind::Bool,
         "yes",
-        "Refuse clients of other machines while there is neither a password nor a chosen address.",
+        "Refuse clients of other machines while no password is set.",
     ),
     Directive::used("requirepass", Kind::Text, "", "Password that clients give with AUTH.").sensitive(),
     Directive::used(
