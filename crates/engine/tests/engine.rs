@@ -7,11 +7,13 @@
 //! - `sort`: SORT.
 //! - `walk`: SCAN and its kin.
 //! - `whole`: commands on whole databases.
+//! - `embedded`: the example of the engine as a library.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
 mod blocking;
 mod common;
+mod embedded;
 mod hash;
 mod hash_expiry;
 mod key;
