@@ -16,6 +16,7 @@ use crate::manifest::Manifest;
 use crate::reply::{Collector, Reply, Response};
 use crate::shard::{Caller, Ran, Shards};
 use parking_lot::{Condvar, Mutex};
+use std::cell::RefCell;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
@@ -54,6 +55,11 @@ impl Default for Options {
     }
 }
 
+thread_local! {
+    /// The caller of typed calls and of [`Database::execute`], kept for its buffers. What is selected there is database 0.
+    static EMBEDDER: RefCell<Caller> = RefCell::default();
+}
+
 /// An open database. Clones are the same database.
 #[derive(Clone)]
 pub struct Database {
@@ -74,7 +80,6 @@ struct Inner {
     closed: AtomicBool,
     /// Kept for as long as the database is open: dropping it gives the folder's lock back.
     disk: Option<Arc<dyn Disk>>,
-    embedder: Mutex<Caller>,
 }
 
 impl Database {
@@ -157,7 +162,6 @@ impl Database {
             stop: Arc::default(),
             closed: AtomicBool::new(false),
             disk,
-            embedder: Mutex::default(),
         });
         let database = Self { inner };
         database.set_appendfsync(options.appendfsync);
@@ -175,6 +179,11 @@ impl Database {
             .map_err(|error| Error::from_os("cannot start a thread", error))?;
         *self.inner.sweeper.lock() = Some(thread);
         Ok(())
+    }
+
+    /// Keyspace and log, for what looks into them beside commands.
+    pub(crate) fn shards(&self) -> &Shards {
+        &self.inner.shards
     }
 
     /// Settings that commands follow.
@@ -441,12 +450,13 @@ impl Database {
     /// Runs a command for the calling thread.
     pub(crate) fn run_here(&self, command: &Command, args: &[&[u8]], out: &mut dyn Reply) -> Lsn {
         let now_ms = self.now_ms();
-        // One caller is kept for its buffers; a second thread at the same moment takes fresh ones.
-        if let Some(mut caller) = self.inner.embedder.try_lock() {
+        let mut run = |caller: &mut Caller| {
             caller.now_ms = now_ms;
-            return self.run(&mut caller, command, args, out).lsn;
-        }
-        self.run(&mut Caller::at(now_ms), command, args, out).lsn
+            self.run(caller, command, args, out).lsn
+        };
+        let kept = EMBEDDER.try_with(|caller| caller.try_borrow_mut().ok().map(|mut caller| run(&mut caller)));
+        // A command may be run from within a command's reply, or while the thread ends.
+        kept.ok().flatten().unwrap_or_else(|| run(&mut Caller::default()))
     }
 
     /// Waits until a reply with this LSN may be given.

@@ -36,6 +36,12 @@ impl Pause {
         until.load(Relaxed) > now_ms
     }
 
+    /// How much longer anything is paused, in milliseconds.
+    #[must_use]
+    pub fn left_ms(&self, now_ms: u64) -> u64 {
+        self.writes_until_ms.load(Relaxed).max(self.all_until_ms.load(Relaxed)).saturating_sub(now_ms)
+    }
+
     /// Whether nothing is paused; the cheap question before the exact one.
     #[inline]
     #[must_use]

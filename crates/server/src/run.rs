@@ -24,6 +24,7 @@ pub fn serve(loaded: Loaded) -> Result<(), Error> {
         say(&format!("warning: {warning}"));
     }
     let listeners = listen(config)?;
+    crate::command::info_process::note_start();
     let db = open(config)?;
     report_recovery(&db);
     let addresses: Vec<String> = listeners.iter().map(Listener::describe).collect();

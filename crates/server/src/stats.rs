@@ -6,6 +6,9 @@
 use crate::command;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+/// Classes of durations: up to 1,024 ns, and each up to twice the one before; the last is open.
+pub const DURATIONS: usize = 26;
+
 /// Figures of one command.
 #[derive(Default)]
 pub struct CommandStats {
@@ -13,10 +16,47 @@ pub struct CommandStats {
     pub calls: AtomicU64,
     /// How long it took in all, in nanoseconds.
     pub nanos: AtomicU64,
+    /// How many calls took how long, by class.
+    pub durations: [AtomicU64; DURATIONS],
     /// How often it was refused before it was run.
     pub rejected: AtomicU64,
     /// How often it answered an error.
     pub failed: AtomicU64,
+}
+
+impl CommandStats {
+    /// For each class of durations that any call fell into: its upper end in microseconds, and how many calls took no
+    /// longer.
+    #[must_use]
+    pub fn histogram(&self) -> Vec<(u64, u64)> {
+        let mut sum = 0;
+        let counts = self.durations.iter().map(|count| count.load(Relaxed)).enumerate();
+        let taken = counts.filter(|(_, count)| *count != 0);
+        taken
+            .map(|(class, count)| {
+                sum += count;
+                ((1024 << class) / 1000, sum)
+            })
+            .collect()
+    }
+
+    /// How long, in microseconds, the fastest so many thousandths of the calls took at most, interpolated within a class;
+    /// none without a call.
+    #[must_use]
+    pub fn percentile_us(&self, thousandths: u64) -> Option<f64> {
+        let counts: Vec<u64> = self.durations.iter().map(|count| count.load(Relaxed)).collect();
+        let total: u64 = counts.iter().sum();
+        let mut rank = (total * thousandths).div_ceil(1000);
+        for (class, count) in counts.into_iter().enumerate().filter(|(_, count)| *count != 0) {
+            if rank <= count {
+                let upper = (1024_u64 << class) as f64;
+                let lower = if class == 0 { 0.0 } else { upper / 2.0 };
+                return Some((lower + (upper - lower) * rank as f64 / count as f64) / 1000.0);
+            }
+            rank -= count;
+        }
+        None
+    }
 }
 
 /// Figures of the server.
@@ -76,6 +116,7 @@ impl Stats {
             for counter in [&command.calls, &command.nanos, &command.rejected, &command.failed] {
                 counter.store(0, Relaxed);
             }
+            command.durations.iter().for_each(|count| count.store(0, Relaxed));
         }
         self.errors.lock().clear();
         for counter in [
@@ -113,6 +154,25 @@ pub struct Tally {
     position: usize,
     calls: u64,
     nanos: u64,
+    durations: [u32; DURATIONS],
+    /// The classes that have any, a bit each.
+    classes: u32,
+}
+
+/// The class of a duration.
+#[inline]
+fn class(nanos: u64) -> usize {
+    let bits = u64::BITS - (nanos >> 10).leading_zeros();
+    (bits as usize).min(DURATIONS - 1)
+}
+
+impl Stats {
+    /// Counts a single call.
+    pub fn count_call(&self, position: usize, nanos: u64) {
+        let mut tally = Tally::default();
+        tally.add(self, position, nanos);
+        tally.flush(self);
+    }
 }
 
 impl Tally {
@@ -125,6 +185,9 @@ impl Tally {
         }
         self.calls += 1;
         self.nanos += nanos;
+        let class = class(nanos);
+        self.durations[class] += 1;
+        self.classes |= 1 << class;
     }
 
     /// Adds what was counted to the figures.
@@ -133,6 +196,12 @@ impl Tally {
             let command = &stats.commands[self.position];
             command.calls.fetch_add(self.calls, Relaxed);
             command.nanos.fetch_add(self.nanos, Relaxed);
+            while self.classes != 0 {
+                let class = self.classes.trailing_zeros() as usize;
+                self.classes &= self.classes - 1;
+                let count = std::mem::take(&mut self.durations[class]);
+                command.durations[class].fetch_add(u64::from(count), Relaxed);
+            }
             (self.calls, self.nanos) = (0, 0);
         }
     }
@@ -178,5 +247,26 @@ impl Rates {
         std::array::from_fn(|at| {
             (newest.1[at].saturating_sub(oldest.1[at]) * 1000).checked_div(elapsed_ms).unwrap_or(0)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_told_by_class_and_by_percentile() {
+        let stats = Stats::new();
+        for nanos in [500, 900, 3_000, 3_500, 100_000] {
+            stats.count_call(0, nanos);
+        }
+        let command = &stats.commands[0];
+        assert_eq!((command.calls.load(Relaxed), command.nanos.load(Relaxed)), (5, 107_900));
+        assert_eq!(command.histogram(), [(1, 2), (4, 4), (131, 5)]);
+        assert_eq!(command.percentile_us(400), Some(1.024));
+        assert_eq!(command.percentile_us(600), Some(3.072));
+        assert_eq!(command.percentile_us(1000), Some(131.072));
+        stats.reset();
+        assert_eq!((command.histogram(), command.percentile_us(500)), (vec![], None));
     }
 }

@@ -14,6 +14,7 @@ pub(crate) mod hash;
 mod part;
 #[expect(unsafe_code, reason = "a prefetch is an intrinsic")]
 mod prefetch;
+mod reload;
 pub(crate) mod space;
 #[expect(unsafe_code, reason = "buckets are chained by raw pointers")]
 pub(crate) mod table;

@@ -7,10 +7,25 @@
 mod client;
 mod client_filter;
 mod client_list;
+mod command;
+mod command_docs;
+mod command_facts;
+mod command_syntax;
 mod config;
 mod connection;
+mod debug;
+mod debug_digest;
+mod debug_protocol;
 mod help;
+mod info;
+mod info_log;
+mod info_memory;
+pub(crate) mod info_process;
+mod info_server;
+mod info_stats;
+mod latency;
 mod lolwut;
+mod memory;
 mod monitor;
 mod shutdown;
 mod slowlog;
@@ -53,6 +68,21 @@ pub struct Row {
     pub runner: Runner,
     /// Its position in [`all`].
     pub position: usize,
+    /// The positions of its subcommands; most have none.
+    subcommands: Vec<usize>,
+}
+
+impl Row {
+    /// Its subcommands.
+    pub(crate) fn subcommands(&self) -> Vec<&'static Row> {
+        self.subcommands.iter().map(|at| &all()[*at]).collect()
+    }
+
+    /// Whether it is one itself: `config|get` is no command that can be sent.
+    #[inline]
+    fn is_subcommand(&self) -> bool {
+        self.spec.name.as_bytes().contains(&b'|')
+    }
 }
 
 const FAMILIES: &[&[ServerCommand]] = &[
@@ -66,6 +96,11 @@ const FAMILIES: &[&[ServerCommand]] = &[
     wait::COMMANDS,
     status::COMMANDS,
     lolwut::COMMANDS,
+    info::COMMANDS,
+    command::COMMANDS,
+    debug::COMMANDS,
+    latency::COMMANDS,
+    memory::COMMANDS,
 ];
 
 /// Applies changes of the configuration to the running server.
@@ -122,11 +157,18 @@ static ALL: LazyLock<(Vec<Row>, NameIndex)> = LazyLock::new(|| {
         let runner = if command.spec.is(flag::CONTAINER) { Runner::Container } else { Runner::Server(command.run) };
         (&command.spec, runner)
     });
-    let rows: Vec<Row> = engine
+    let mut rows: Vec<Row> = engine
         .chain(server)
         .enumerate()
-        .map(|(position, (spec, runner))| Row { spec, runner, position })
+        .map(|(position, (spec, runner))| Row { spec, runner, position, subcommands: Vec::new() })
         .collect();
+    for sub in 0..rows.len() {
+        if let Some((container, _)) = rows[sub].spec.name.split_once('|')
+            && let Some(row) = rows.iter_mut().find(|row| row.spec.name == container)
+        {
+            row.subcommands.push(sub);
+        }
+    }
     let index = NameIndex::new(rows.iter().map(|row| row.spec.name));
     (rows, index)
 });
@@ -153,6 +195,9 @@ pub fn resolve(args: &[&[u8]]) -> Result<&'static Row, Fail> {
     let Some(row) = find(args[0]) else { return Err(unknown(args)) };
     match row.runner {
         Runner::Container => resolve_sub(row, args),
+        // COMMAND alone is a command too.
+        Runner::Server(_) if args.len() > 1 && !row.subcommands.is_empty() => resolve_sub(row, args),
+        _ if row.is_subcommand() => Err(unknown(args)),
         _ => Ok(row),
     }
 }

@@ -1,0 +1,211 @@
+//! Looking into an open database without commands: for digests, memory reports and the test of reading itself back.
+//!
+//! What must hold: looking leaves no trace in access clocks, counts or log; expired keys are not shown; a reload changes
+//! nothing unless the whole log was read first, and those who watch or wait for keys are kept.
+
+use crate::db::Database;
+use crate::effect::{Effect, Malformed};
+use crate::error::{Error, ErrorKind};
+use crate::keyspace::entry::{Entry, View};
+use crate::keyspace::table::Item as _;
+use crate::keyspace::{Held, Keyspace};
+use crate::log;
+use crate::manifest::Manifest;
+use crate::value::hash::Hash;
+use crate::value::list::List;
+use crate::value::{Value, codec};
+
+/// A key and what it holds, seen under the lock of its shard.
+pub struct Seen<'a> {
+    entry: &'a Entry,
+}
+
+/// The value of a key, to read.
+pub enum Content<'a> {
+    /// Bytes.
+    Str(&'a [u8]),
+    /// A sequence of byte strings.
+    List(&'a List),
+    /// Fields with values; they may have expired.
+    Hash(&'a Hash),
+}
+
+impl Seen<'_> {
+    /// The key.
+    #[must_use]
+    pub fn key(&self) -> &[u8] {
+        self.entry.key()
+    }
+
+    /// What it holds.
+    #[must_use]
+    pub fn content(&self) -> Content<'_> {
+        match self.entry.view() {
+            View::Str(text) => Content::Str(text),
+            View::Value(Value::Str(text)) => Content::Str(text),
+            View::Value(Value::List(list)) => Content::List(list),
+            View::Value(Value::Hash(hash)) => Content::Hash(hash),
+        }
+    }
+
+    /// When it expires, in Unix milliseconds; 0: never.
+    #[must_use]
+    pub fn expire_at_ms(&self) -> u64 {
+        self.entry.expire_at()
+    }
+
+    /// Bytes of memory that key and value take, without the table's share.
+    #[must_use]
+    pub fn heap_bytes(&self) -> usize {
+        self.entry.heap_bytes()
+    }
+
+    /// Where the entry lies in memory.
+    #[must_use]
+    pub fn address(&self) -> usize {
+        self.entry.address().addr()
+    }
+
+    /// Bytes of the value as the log has it.
+    #[must_use]
+    pub fn encoded_bytes(&self) -> usize {
+        match self.entry.view() {
+            View::Str(text) => text.len(),
+            View::Value(value) => {
+                let mut bytes = Vec::new();
+                codec::encode(value, &mut bytes);
+                bytes.len()
+            }
+        }
+    }
+}
+
+/// What the tables of one database are made of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tables {
+    /// Entries.
+    pub entries: usize,
+    /// Buckets, each of which has room for several.
+    pub buckets: usize,
+    /// Bytes of the tables without their entries.
+    pub bytes: usize,
+}
+
+/// Keys that others wait for or watch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Awaited {
+    /// Keys with blocked commands.
+    pub blocking: usize,
+    /// Keys that transactions watch.
+    pub watched: usize,
+}
+
+impl Database {
+    /// Looks at a key, if it is there and has not expired.
+    pub fn look_at<R>(&self, db: u32, now_ms: u64, key: &[u8], look: impl FnOnce(&Seen<'_>) -> R) -> Option<R> {
+        let keyspace = &self.shards().keyspace;
+        let hash = keyspace.hash(key);
+        let part = keyspace.lock(keyspace.shard_of(hash));
+        let entry = part.space(keyspace.space_of(db)).and_then(|space| space.get(hash, key))?;
+        entry.is_alive(now_ms).then(|| look(&Seen { entry }))
+    }
+
+    /// Visits all living keys of all databases, as they are at one moment: all shards are locked meanwhile. Databases come
+    /// in order, keys in none.
+    pub fn visit_all(&self, now_ms: u64, visit: &mut dyn FnMut(u32, &Seen<'_>)) {
+        let keyspace = &self.shards().keyspace;
+        let mut held = keyspace.lock_all();
+        for db in 0..keyspace.databases() {
+            for shard in 0..keyspace.shards() {
+                let part = held.get(shard).expect("all shards are held");
+                let Some(space) = part.space(keyspace.space_of(db)) else { continue };
+                let living = space.table().iter().filter(|entry| entry.is_alive(now_ms));
+                living.for_each(|entry| visit(db, &Seen { entry }));
+            }
+        }
+    }
+
+    /// The tables of one database, summed up over its shards.
+    #[must_use]
+    pub fn tables(&self, db: u32) -> Tables {
+        let keyspace = &self.shards().keyspace;
+        let mut sum = Tables::default();
+        for shard in 0..keyspace.shards() {
+            let part = keyspace.lock(shard);
+            let Some(space) = part.space(keyspace.space_of(db)) else { continue };
+            sum.entries += space.len();
+            sum.buckets += space.table().buckets();
+            sum.bytes += space.table().heap_bytes();
+        }
+        sum
+    }
+
+    /// How many keys are waited for and watched.
+    #[must_use]
+    pub fn awaited(&self) -> Awaited {
+        let keyspace = &self.shards().keyspace;
+        let mut sum = Awaited::default();
+        for shard in 0..keyspace.shards() {
+            let part = keyspace.lock(shard);
+            sum.blocking += part.waiters.len();
+            sum.watched += part.watches.len();
+        }
+        sum
+    }
+
+    /// Makes every change durable, forgets all data and reads it back from the log, in place: everybody else waits.
+    ///
+    /// # Errors
+    /// `Invalid` for a database without a log; `Failed` if the log has failed; what the log says when it cannot be read,
+    /// and then nothing has changed.
+    pub fn reload(&self) -> Result<(), Error> {
+        let shards = self.shards();
+        let none = || Error::new(ErrorKind::Invalid, "there is no log to read back from".to_owned());
+        let (log, disk) = (shards.log.as_ref().ok_or_else(none)?, self.disk().ok_or_else(none)?);
+        let id = Manifest::load(&**disk)?.ok_or_else(none)?.database_id;
+        let keyspace = &shards.keyspace;
+        let mut held = keyspace.lock_all();
+        log.sync()?;
+        let last_lsn = log.appended();
+        let unreadable =
+            |lsn| Error::new(ErrorKind::Damaged, format!("record {lsn} of the log cannot be applied"));
+        let decode = |record: &[u8]| Effect::decode_all(record, |_, _| Ok::<(), Malformed>(()));
+        let found =
+            log::replay(&**disk, id, 0, &mut |lsn, record| decode(record).map_err(|_| unreadable(lsn)))?;
+        if found.last_lsn != last_lsn {
+            let text =
+                format!("the log on disk ends with record {}, yet {last_lsn} were written", found.last_lsn);
+            return Err(Error::new(ErrorKind::Damaged, text));
+        }
+        let kept = keyspace.empty(&mut held);
+        let packing = shards.settings.packing();
+        let read = log::replay(&**disk, id, 0, &mut |lsn, record| {
+            let apply = |db, effect: Effect<'_>| apply(keyspace, &mut held, db, &effect, &packing);
+            Effect::decode_all(record, apply).map_err(|Malformed| unreadable(lsn))
+        });
+        keyspace.restore(&mut held, kept);
+        drop(held);
+        keyspace.reclaim();
+        read.map(|_| ())
+    }
+}
+
+fn apply(
+    keyspace: &Keyspace,
+    held: &mut Held<'_>,
+    db: u32,
+    effect: &Effect<'_>,
+    packing: &crate::value::Packing,
+) -> Result<(), Malformed> {
+    let Some(key) = effect.key() else {
+        keyspace.apply_whole(held, db, effect);
+        return Ok(());
+    };
+    let hash = keyspace.hash(key);
+    let shard = keyspace.shard_of(hash);
+    let part = held.get(shard).expect("all shards are held");
+    let space = keyspace.space_in(shard, part, db);
+    space.apply(hash, effect, packing)?;
+    drop(space.take_discarded());
+    Ok(())
+}

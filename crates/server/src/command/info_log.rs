@@ -1,0 +1,69 @@
+//! INFO about the log: in the words of the append-only file for tools, and in its own.
+
+use super::info::Fields;
+use crate::server::Server;
+use std::sync::atomic::Ordering::Relaxed;
+
+/// There are no snapshots and no rewrites; the log is what is kept.
+pub(super) fn persistence(server: &Server, fields: &mut Fields) {
+    let (log, recovery) = (server.db.log_stats(), server.db.recovery());
+    let unsynced = server.db.last_lsn() - server.db.durable_lsn().min(server.db.last_lsn());
+    fields.add_zeros(&["loading", "async_loading", "current_cow_peak", "current_cow_size", "current_cow_size_age"]);
+    fields.add("current_fork_perc", "0.00");
+    fields.add_zeros(&["current_save_keys_processed", "current_save_keys_total"]);
+    fields.add("rdb_changes_since_last_save", unsynced);
+    fields.add("rdb_bgsave_in_progress", 0);
+    fields.add("rdb_last_save_time", server.synced_ms.load(Relaxed) / 1000);
+    fields.add("rdb_last_bgsave_status", "ok");
+    fields.add("rdb_last_bgsave_time_sec", -1);
+    fields.add("rdb_current_bgsave_time_sec", -1);
+    fields.add_zeros(&["rdb_saves", "rdb_last_cow_size", "rdb_last_load_keys_expired", "rdb_last_load_keys_loaded"]);
+    fields.add("aof_enabled", u8::from(log.is_some()));
+    fields.add_zeros(&["aof_rewrite_in_progress", "aof_rewrite_scheduled"]);
+    fields.add("aof_last_rewrite_time_sec", -1);
+    fields.add("aof_current_rewrite_time_sec", -1);
+    fields.add("aof_last_bgrewrite_status", "ok");
+    fields.add_zeros(&["aof_rewrites", "aof_rewrites_consecutive_failures"]);
+    let write_ok = log.as_ref().is_none_or(|log| log.is_write_ok);
+    fields.add("aof_last_write_status", if write_ok { "ok" } else { "err" });
+    fields.add_zeros(&["aof_last_cow_size", "module_fork_in_progress", "module_fork_last_cow_size"]);
+    if let Some(log) = log {
+        let loaded = recovery.map_or(0, |recovery| recovery.bytes);
+        fields.add("aof_current_size", log.bytes);
+        fields.add("aof_base_size", loaded);
+        fields.add("aof_pending_rewrite", 0);
+        fields.add("aof_buffer_length", log.pending_bytes);
+        fields.add("aof_rewrite_buffer_length", 0);
+        fields.add("aof_pending_bio_fsync", u8::from(log.is_syncing));
+        fields.add("aof_delayed_fsync", 0);
+    }
+}
+
+/// What only this server has.
+pub(super) fn ramekin(server: &Server, fields: &mut Fields) {
+    let Some(log) = server.db.log_stats() else {
+        fields.add("log_enabled", 0);
+        return;
+    };
+    fields.add("log_enabled", 1);
+    fields.add("log_segments", log.segments);
+    fields.add("log_bytes", log.bytes);
+    fields.add("log_pending_bytes", log.pending_bytes);
+    fields.add("log_reservable_bytes", log.credit_bytes);
+    fields.add("log_appended_lsn", server.db.last_lsn());
+    fields.add("log_written_lsn", server.db.written_lsn());
+    fields.add("log_durable_lsn", server.db.durable_lsn());
+    fields.add("log_writes", log.writes);
+    fields.add("log_fsyncs", log.fsyncs);
+    fields.add("log_fsync_last_usec", log.fsync_last.as_micros());
+    fields.add("log_fsync_max_usec", log.fsync_max.as_micros());
+    fields.add("log_fsync_total_usec", log.fsync_total.as_micros());
+    fields.add("log_refused_writes", log.refused);
+    fields.add("log_failed", u8::from(server.db.log_failed().is_some()));
+    if let Some(recovery) = server.db.recovery() {
+        fields.add("recovery_records", recovery.records);
+        fields.add("recovery_bytes", recovery.bytes);
+        fields.add("recovery_epoch", recovery.epoch);
+        fields.add("recovery_cut_bytes", recovery.cut.as_ref().map_or(0, |cut| cut.bytes));
+    }
+}

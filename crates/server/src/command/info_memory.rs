@@ -1,0 +1,130 @@
+//! INFO about memory.
+//!
+//! `used_memory` is the resident memory beyond what the process had before it opened its database: what the operating
+//! system counts, caches of the allocator included.
+
+use super::info::Fields;
+use super::info_process::{resident_at_start_bytes, resident_bytes, system_bytes};
+use crate::server::Server;
+use std::sync::atomic::Ordering::Relaxed;
+
+/// Bytes of memory, as INFO and MEMORY tell them.
+pub(super) struct Figures {
+    /// Used for data, clients and what serves them.
+    pub(super) used: u64,
+    /// Resident in all.
+    pub(super) resident: u64,
+    /// The most that was ever used.
+    pub(super) peak: u64,
+    /// Resident before the database was opened.
+    pub(super) startup: u64,
+    /// Of buffers of clients.
+    pub(super) clients: u64,
+    /// Of the tables, without entries.
+    pub(super) tables: u64,
+    /// Appended to the log and not yet written.
+    pub(super) log: u64,
+}
+
+impl Figures {
+    /// The figures of this moment.
+    pub(super) fn of(server: &Server) -> Self {
+        let (resident, highest) = resident_bytes();
+        let startup = resident_at_start_bytes();
+        let used = resident.saturating_sub(startup);
+        let clients = server.clients.all();
+        let buffers = |client: &crate::clients::Client| {
+            client.query_bytes.load(Relaxed)
+                + client.query_free_bytes.load(Relaxed)
+                + client.output_bytes.load(Relaxed)
+        };
+        Self {
+            used,
+            resident,
+            peak: highest.saturating_sub(startup).max(used),
+            startup,
+            clients: clients.iter().map(|client| buffers(client)).sum(),
+            tables: (0..server.db.databases()).map(|db| server.db.tables(db).bytes as u64).sum(),
+            log: server.db.log_stats().map_or(0, |stats| stats.pending_bytes),
+        }
+    }
+
+    /// What is not data: tables, buffers, the log's.
+    pub(super) fn overhead(&self) -> u64 {
+        (self.tables + self.clients + self.log).min(self.used)
+    }
+
+    /// What is data.
+    pub(super) fn dataset(&self) -> u64 {
+        self.used - self.overhead()
+    }
+}
+
+/// `part` of `whole` in percent.
+pub(super) fn percent(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 * 100.0 / whole as f64 }
+}
+
+pub(super) fn ratio(part: u64, whole: u64) -> f64 {
+    percent(part, whole) / 100.0
+}
+
+pub(super) fn memory(server: &Server, fields: &mut Fields) {
+    let (figures, config) = (Figures::of(server), server.config.snapshot());
+    fields.add_bytes("used_memory", figures.used);
+    fields.add_bytes("used_memory_rss", figures.resident);
+    fields.add_bytes("used_memory_peak", figures.peak);
+    fields.add("used_memory_peak_perc", format_args!("{:.2}%", percent(figures.used, figures.peak)));
+    fields.add("used_memory_overhead", figures.overhead());
+    fields.add("used_memory_startup", figures.startup);
+    fields.add("used_memory_dataset", figures.dataset());
+    fields.add("used_memory_dataset_perc", format_args!("{:.2}%", percent(figures.dataset(), figures.used)));
+    fields.add("allocator_allocated", figures.used);
+    fields.add("allocator_active", figures.resident);
+    fields.add("allocator_resident", figures.resident);
+    fields.add("allocator_muzzy", 0);
+    fields.add_bytes("total_system_memory", system_bytes());
+    fields.add_bytes("used_memory_lua", 0);
+    fields.add_zeros(&[
+        "used_memory_vm_eval",
+        "used_memory_scripts_eval",
+        "number_of_cached_scripts",
+        "number_of_functions",
+        "number_of_libraries",
+        "used_memory_vm_functions",
+    ]);
+    fields.add_bytes("used_memory_vm_total", 0);
+    fields.add("used_memory_functions", 0);
+    fields.add_bytes("used_memory_scripts", 0);
+    fields.add_bytes("maxmemory", config.maxmemory());
+    fields.add("maxmemory_policy", config.maxmemory_policy());
+    add_fragmentation(&figures, fields);
+    fields.add_zeros(&[
+        "mem_not_counted_for_evict",
+        "mem_replication_backlog",
+        "mem_total_replication_buffers",
+        "mem_replicas_repl_buffer",
+        "mem_clients_slaves",
+    ]);
+    fields.add("mem_clients_normal", figures.clients);
+    fields.add_zeros(&["mem_cluster_links", "mem_cluster_slot_import", "mem_cluster_slot_export"]);
+    fields.add("mem_aof_buffer", figures.log);
+    fields.add("mem_allocator", "mimalloc");
+    fields.add_zeros(&[
+        "mem_overhead_db_hashtable_rehashing",
+        "active_defrag_running",
+        "lazyfree_pending_objects",
+        "lazyfreed_objects",
+    ]);
+}
+
+fn add_fragmentation(figures: &Figures, fields: &mut Fields) {
+    fields.add("allocator_frag_ratio", "1.00");
+    fields.add("allocator_frag_bytes", 0);
+    fields.add("allocator_rss_ratio", "1.00");
+    fields.add("allocator_rss_bytes", 0);
+    fields.add("rss_overhead_ratio", format_args!("{:.2}", ratio(figures.resident, figures.used)));
+    fields.add("rss_overhead_bytes", figures.resident - figures.used);
+    fields.add("mem_fragmentation_ratio", format_args!("{:.2}", ratio(figures.resident, figures.used)));
+    fields.add("mem_fragmentation_bytes", figures.resident - figures.used);
+}
