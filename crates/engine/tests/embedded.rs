@@ -15,6 +15,9 @@ fn the_readme_shows_lines_of_the_embedded_example_in_their_order() {
     let (shown, _) = from.split_once("```").expect("the block ends");
     let mut lines = include_str!("../examples/embedded.rs").lines().map(str::trim);
     for line in shown.lines().map(str::trim).filter(|line| !line.is_empty()) {
-        assert!(lines.any(|of_example| of_example == line), "not in the example, or not in this order: {line}");
+        assert!(
+            lines.any(|of_example| of_example == line),
+            "not in the example, or not in this order: {line}"
+        );
     }
 }
