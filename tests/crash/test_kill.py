@@ -11,8 +11,8 @@ import pytest
 from crash.workload import Load
 from harness import binaries
 
-CRASHES = int(os.environ.get("RAMEKIN_TEST_CRASHES", 5))
-SEED = int(os.environ.get("RAMEKIN_TEST_SEED", 1))
+CRASHES = int(os.environ.get("TEST_CRASHES", 5))
+SEED = int(os.environ.get("TEST_SEED", 1))
 
 
 @pytest.mark.parametrize("appendfsync", ["everysec", "always", "no"])

@@ -14,8 +14,8 @@ from differential.normal import normal, shown
 from harness.resp import as_line
 from harness.server import Server
 
-SEQUENCES = int(os.environ.get("RAMEKIN_TEST_SEQUENCES", 200)) // 4
-SEED = int(os.environ.get("RAMEKIN_TEST_SEED", 1))
+SEQUENCES = int(os.environ.get("TEST_SEQUENCES", 200)) // 4
+SEED = int(os.environ.get("TEST_SEED", 1))
 CONNECTIONS = 4
 KEYS = ["a", "b", "c"]
 

@@ -1,6 +1,6 @@
 """Random sequences of commands on Ramekin and Valkey: every reply and the dataset they leave have to be the same.
 
-Quick with fixed seeds in `make test`; RAMEKIN_TEST_SEQUENCES and RAMEKIN_TEST_SEED make it longer and other.
+Quick with fixed seeds in `make test`; TEST_SEQUENCES and TEST_SEED make it longer and other.
 """
 
 import os
@@ -12,8 +12,8 @@ from differential.families import FAMILIES, sequence
 from differential.replay import compare, confirmed, shrunk
 from harness.server import Server
 
-SEQUENCES = int(os.environ.get("RAMEKIN_TEST_SEQUENCES", 200))
-SEED = int(os.environ.get("RAMEKIN_TEST_SEED", 1))
+SEQUENCES = int(os.environ.get("TEST_SEQUENCES", 200))
+SEED = int(os.environ.get("TEST_SEED", 1))
 LENGTH = 50
 
 

@@ -4,13 +4,11 @@ from harness.resp import NIL
 
 
 def integer(value):
-    """The value as an integer, None as zero, or None if it is not a number."""
+    """The value as an integer, None as zero, or None if it is not written as integers are ("05" is not)."""
     if value is None:
         return 0
-    try:
-        return int(value)
-    except ValueError:
-        return None
+    number = int(value) if value.isdigit() else None
+    return number if number is not None and b"%d" % number == value else None
 
 
 def string(state, command):

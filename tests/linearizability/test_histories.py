@@ -9,8 +9,8 @@ import pytest
 from linearizability.checker import linearizable, smallest_violation
 from linearizability.driver import KINDS, Observer
 
-HISTORIES = int(os.environ.get("RAMEKIN_TEST_HISTORIES", 4))
-SEED = int(os.environ.get("RAMEKIN_TEST_SEED", 1))
+HISTORIES = int(os.environ.get("TEST_HISTORIES", 4))
+SEED = int(os.environ.get("TEST_SEED", 1))
 CLIENTS = 8
 
 
