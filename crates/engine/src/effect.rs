@@ -6,7 +6,7 @@
 //! number, and times are absolute.
 //!
 //! On disk: a tag byte, then the fields in the order of the variants here. Integers are LEB128, byte strings are a length
-//! and the bytes, lists are a count and the items. Tags are never reused; `docs/design/log.md` has the table.
+//! and the bytes, lists are a count and the items. Tags are never reused; `docs/design/effects.md` has the table.
 
 /// A change to one key, or to a whole database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
