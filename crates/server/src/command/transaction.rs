@@ -148,6 +148,9 @@ fn run_all(
     Ok(())
 }
 
+/// Commands of the engine with their arguments.
+type Commands<'c> = [(&'c Command, &'c [&'c [u8]])];
+
 /// Runs commands under the locks of all their keys. `first`: this part begins the reply, unless a watched key has changed
 /// before the locks were taken; then nothing is run and true is returned.
 fn run_part(
@@ -177,7 +180,7 @@ fn run_part(
 fn run_locked(
     peer: &mut Peer,
     server: &Arc<Server>,
-    (caller, commands): (&mut ramekin::Caller, &[(&Command, &[&[u8]])]),
+    (caller, commands): (&mut ramekin::Caller, &Commands<'_>),
     (queued, args): (&[Queued], &[Vec<&[u8]>]),
     first: Option<Option<&Watching>>,
     len: usize,
