@@ -82,8 +82,8 @@ def test_auth_without_a_password_set_is_an_error(client):
 
 
 def test_ids_rise_and_names_are_kept(client, connect):
-    other = connect()
-    assert other("CLIENT", "ID") > client("CLIENT", "ID")
+    first = client("CLIENT", "ID")
+    assert connect()("CLIENT", "ID") > first
     assert client("CLIENT", "GETNAME") is NIL
     assert client("CLIENT", "SETNAME", "worker-1") == b"OK"
     assert client("CLIENT", "GETNAME") == b"worker-1"

@@ -130,8 +130,6 @@ CONNECTION = [
                 [b"SLEEP"],
                 [b"NOPE"],
                 [b"SET-ACTIVE-EXPIRE", b"1"],
-                [b"STRINGMATCH-LEN", b"10", b"*a"],
-                [b"JMAP"],
                 [
                     b"PROTOCOL",
                     r.choice(
