@@ -1,6 +1,11 @@
 //! Crash scenarios. Each sweeps over every change and every sync of a workload, in two passes: count, then freeze.
 //!
 //! - the log alone, against a list of records: here
+//! - a whole database, against the data set after each record: `db`
+//! - any bytes where the engine expects its own: `garbage`
+
+mod db;
+mod garbage;
 
 use ramekin::io::mem::{CrashPoint, Faults, MemDisk};
 use ramekin_sim::log_crash::{Crash, Life, Model, crash_points};
@@ -9,7 +14,7 @@ const STEPS: u32 = 60;
 const CRASHES: [Crash; 2] = [Crash::Kill, Crash::PowerCut];
 
 /// Runs a failing scenario once more with its parameters in the message.
-fn named<T>(name: &str, scenario: impl FnOnce() -> T + std::panic::UnwindSafe) -> T {
+pub(crate) fn named<T>(name: &str, scenario: impl FnOnce() -> T + std::panic::UnwindSafe) -> T {
     std::panic::catch_unwind(scenario).unwrap_or_else(|_| panic!("in scenario {name}"))
 }
 

@@ -1,0 +1,146 @@
+//! Any bytes where the engine expects its own: what reads them answers or refuses, and never panics.
+//!
+//! Each function takes bytes from a fuzzer or a generator and asserts a property. What must hold: a function ends soon on
+//! any input, and depends on nothing else.
+
+use crate::clock::SimClock;
+use crate::db_crash::options;
+use ramekin::error::Error;
+use ramekin::io::mem::MemDisk;
+use ramekin::io::{Disk as _, SeededRng};
+use ramekin::log::{self, AppendFsync, Log, LogOptions, Lsn};
+use ramekin::manifest::Manifest;
+use ramekin::{Collector, Database, command};
+use std::sync::{Arc, OnceLock};
+
+const DATABASE_ID: u128 = 7;
+
+/// An edit in the input of [`damaged_log`].
+const EDIT_BYTES: usize = 4;
+
+fn log_options(database_id: u128) -> LogOptions {
+    LogOptions { segment_bytes: 16 << 10, database_id, threads: false, ..LogOptions::default() }
+}
+
+fn open_log(disk: &MemDisk, database_id: u128) -> Result<(Log, Vec<Vec<u8>>), Error> {
+    let mut records = Vec::new();
+    let mut collect = |lsn: Lsn, record: &[u8]| {
+        records.push(record.to_vec());
+        assert_eq!(lsn, records.len() as Lsn, "records come in order, without a gap");
+        Ok(())
+    };
+    let (disk, clock) = (Arc::new(disk.clone()), Arc::new(SimClock::default()));
+    let (log, _) = Log::open(disk, clock, log_options(database_id), &mut collect)?;
+    Ok((log, records))
+}
+
+/// A log of a few segments and two epochs, with records that span frames, and its records.
+fn sound_log() -> &'static (MemDisk, Vec<Vec<u8>>) {
+    static SOUND: OnceLock<(MemDisk, Vec<Vec<u8>>)> = OnceLock::new();
+    SOUND.get_or_init(|| {
+        let disk = MemDisk::default();
+        let mut records: Vec<Vec<u8>> = Vec::new();
+        for lengths in [[10, 0, 3000, 200, 9000], [1, 700, 20, 5000, 40]] {
+            let (log, _) = open_log(&disk, DATABASE_ID).expect("the disk works");
+            for length in lengths {
+                let filling = u8::try_from(records.len()).expect("there are ten records");
+                records.push(vec![filling; length]);
+                let record = &records[records.len() - 1];
+                log.reserve(record.len() as u64).expect("there is space");
+                log.append(record, record.len() as u64);
+                log.write().expect("the disk works");
+            }
+            log.close().expect("the disk works");
+        }
+        (disk.kill(), records)
+    })
+}
+
+/// Bytes as the only segment of a folder are read or refused; looking at them finds the same as opening.
+pub fn segment(bytes: &[u8]) {
+    let disk = MemDisk::default();
+    disk.put("log-00000001-00000000.rkl", bytes);
+    let report = log::verify(&disk, DATABASE_ID, 0);
+    let opened = open_log(&disk, DATABASE_ID);
+    if let Ok(report) = report {
+        let is_refused = matches!(report.verdict, log::Verdict::Refused { .. });
+        assert_eq!(is_refused, opened.is_err(), "{:?}", report.verdict);
+    }
+}
+
+/// A sound log with some bytes overwritten gives a beginning of its records or is refused; whatever it gives, it gives
+/// again at the next opening. Each four bytes of the input name a file, an offset and what is put there.
+pub fn damaged_log(input: &[u8]) {
+    let (sound, records) = sound_log();
+    let disk = sound.kill();
+    let names = disk.list().expect("the disk works");
+    for edit in input.chunks_exact(EDIT_BYTES).take(16) {
+        let name = &names[usize::from(edit[0]) % names.len()];
+        let mut bytes = disk.content(name).expect("it is listed");
+        let offset = usize::from(u16::from_le_bytes([edit[1], edit[2]])) % (bytes.len() + 1);
+        match bytes.get_mut(offset) {
+            // One bit, or everything from here on: what media do, and what a torn file is.
+            Some(byte) if edit[3] < 0xF0 => *byte ^= 1 << (edit[3] % 8),
+            _ => bytes.truncate(offset),
+        }
+        disk.put(name, &bytes);
+    }
+    let Ok((log, found)) = open_log(&disk, DATABASE_ID) else { return };
+    assert!(records.starts_with(&found), "what comes back is a beginning of what was written");
+    drop(log);
+    let (_, again) = open_log(&disk, DATABASE_ID).expect("what was opened opens again");
+    assert!(again == found, "opening changes nothing");
+}
+
+/// Bytes as the manifest are read or refused; what is read is the same at the next reading.
+pub fn manifest(bytes: &[u8]) {
+    let disk = MemDisk::default();
+    disk.put("MANIFEST", bytes);
+    match Manifest::load(&disk) {
+        Ok(read) => assert_eq!(read, Manifest::load(&disk).expect("it was read a moment ago")),
+        Err(error) => assert!(error.to_string().contains("MANIFEST"), "it says which file: {error}"),
+    }
+}
+
+/// Bytes as a record of a whole log are applied or refused; what they leave can be read, changed and opened again.
+pub fn record(bytes: &[u8]) {
+    let disk = MemDisk::default();
+    drop(open_database(&disk).expect("a folder is made"));
+    let id = Manifest::load(&disk).expect("it was made").expect("it was made").database_id;
+    let mut count = 0;
+    let (found, clock) = (Arc::new(disk.clone()), Arc::new(SimClock::default()));
+    let (log, _) = Log::open(found, clock, log_options(id), &mut |_, _| {
+        count += 1;
+        Ok(())
+    })
+    .expect("it was made");
+    log.reserve(bytes.len() as u64).expect("there is space");
+    log.append(bytes, bytes.len() as u64);
+    log.close().expect("the disk works");
+    let Ok(db) = open_database(&disk) else { return };
+    db.visit_all(0, &mut |_, seen| {
+        assert!(seen.encoded_bytes() < 1 << 30);
+    });
+    for words in
+        [&[&b"DBSIZE"[..]][..], &[b"KEYS", b"*"], &[b"RANDOMKEY"], &[b"SWAPDB", b"0", b"1"], &[b"FLUSHALL"]]
+    {
+        let command = command::resolve(words).expect("it is in the table");
+        db.run(&mut ramekin::Caller::at(db.now_ms()), command, words, &mut Collector::new());
+    }
+    db.close().expect("the disk works");
+    open_database(&disk).expect("what was opened opens again");
+}
+
+/// Such bytes as a manifest, filled up, with the checksum that they need.
+#[must_use]
+pub fn with_checksum(head: &[u8]) -> Vec<u8> {
+    let mut bytes = head.to_vec();
+    bytes.resize(60, 0);
+    bytes.extend_from_slice(&crc_fast::crc32_iscsi(&bytes).to_le_bytes());
+    bytes
+}
+
+fn open_database(disk: &MemDisk) -> Result<Database, Error> {
+    let (disk, clock) = (Arc::new(disk.clone()), Arc::new(SimClock::default()));
+    Database::open_on(disk, clock, Arc::new(SeededRng::new(1)), &options(AppendFsync::Everysec))
+}

@@ -1,0 +1,48 @@
+//! Any bytes where the engine expects its own. The fuzz targets run the same properties for longer.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use ramekin_sim::garbage;
+
+/// Bytes that are mostly small: tags, counts and lengths that mean something.
+fn record_bytes() -> impl Strategy<Value = Vec<u8>> {
+    let byte = prop_oneof![
+        4 => 0..4_u8,
+        3 => prop::sample::select(vec![1, 2, 3, 4, 5, 6, 7, 8, 16, 17, 18, 19, 20, 21, 32, 33, 34]),
+        1 => any::<u8>()
+    ];
+    vec(byte, 0..60)
+}
+
+/// A manifest whose checksum is right, with any numbers in it.
+fn manifest_bytes() -> impl Strategy<Value = Vec<u8>> {
+    (prop_oneof![Just(1_u32), any::<u32>()], prop_oneof![0..9_u32, any::<u32>()], any::<u128>()).prop_map(
+        |(version, shards, id)| {
+            let head =
+                [&b"RAMEKMAN"[..], &version.to_le_bytes(), &shards.to_le_bytes(), &id.to_le_bytes()].concat();
+            garbage::with_checksum(&head)
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_as_a_segment_are_read_or_refused(bytes in vec(any::<u8>(), 0..6000)) {
+        garbage::segment(&bytes);
+    }
+
+    #[test]
+    fn any_damage_to_a_log_leaves_a_beginning_of_its_records_or_is_refused(edits in vec(any::<u8>(), 0..40)) {
+        garbage::damaged_log(&edits);
+    }
+
+    #[test]
+    fn any_bytes_as_a_manifest_are_read_or_refused(bytes in prop_oneof![vec(any::<u8>(), 0..80), manifest_bytes()]) {
+        garbage::manifest(&bytes);
+    }
+
+    #[test]
+    fn any_bytes_as_a_record_are_applied_or_refused(bytes in record_bytes()) {
+        garbage::record(&bytes);
+    }
+}
