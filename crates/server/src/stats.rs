@@ -138,7 +138,7 @@ impl Stats {
     /// Counts an error reply by the code that it begins with.
     pub fn count_error(&self, text: &[u8]) {
         self.error_replies.fetch_add(1, Relaxed);
-        let code = text.split(|byte| *byte == b' ').next().unwrap_or_default();
+        let code = text.split(|byte| matches!(byte, b' ' | b'\r' | b'\n')).next().unwrap_or_default();
         let mut errors = self.errors.lock();
         // As in Valkey, codes beyond a bound are not told apart.
         if errors.len() < 128 {

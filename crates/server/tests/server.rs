@@ -4,10 +4,14 @@
 
 mod server {
     mod client;
+    mod command;
     mod config;
+    mod debug;
     mod harness;
+    mod info;
     mod limits;
     mod logs;
+    mod memory;
     mod shutdown;
     mod status;
     mod wait;

@@ -3,7 +3,7 @@
 //! Everything is made from the rows: [`command_facts`](super::command_facts) says what follows from a row,
 //! [`command_docs`](super::command_docs) describes it for people.
 
-use super::{Row, Runner, ServerCommand, command_docs, command_facts, help};
+use super::{Row, ServerCommand, command_docs, command_facts, help};
 use crate::server::Server;
 use crate::session::{Peer, Replier};
 use ramekin::Reply;
@@ -222,9 +222,13 @@ fn write_words<'a>(words: impl Iterator<Item = &'a str> + Clone, out: &mut Repli
 /// The keys of a command with its arguments, each with how it is used.
 fn keys_of<'a>(args: &[&'a [u8]]) -> Result<Vec<(&'a [u8], &'static str)>, Fail> {
     const INVALID: Fail = Fail::new("ERR Invalid command specified");
+    const NO_KEYS: Fail = Fail::new("ERR The command has no key arguments");
+    if args.len() == 1 && super::find(args[0]).is_some_and(|row| row.spec.is(flag::CONTAINER)) {
+        return Err(NO_KEYS);
+    }
     let row = super::resolve(args).map_err(|_| INVALID)?;
-    if matches!(row.spec.keys, Keys::None) && !matches!(row.runner, Runner::Container) {
-        return Err(Fail::new("ERR The command has no key arguments"));
+    if matches!(row.spec.keys, Keys::None) {
+        return Err(NO_KEYS);
     }
     if !row.spec.takes(args.len()) {
         return Err(Fail::new("ERR Invalid number of arguments specified for command"));

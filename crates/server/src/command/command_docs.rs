@@ -73,11 +73,14 @@ fn write_arguments(row: &Row, arguments: &[Argument], out: &mut Replier<'_>) {
 fn write_argument(row: &Row, argument: &Argument, out: &mut Replier<'_>) {
     let kind = kind_of(row, argument);
     let is_leaf = argument.parts.is_empty();
-    let flags: Vec<&str> = [(argument.is_optional, "optional"), (argument.is_multiple, "multiple")]
-        .into_iter()
-        .filter_map(|(is, name)| is.then_some(name))
-        .collect();
-    let is_key = kind == "key";
+    let names_keys = kind == "pattern" && super::command_facts::sorts(row.spec);
+    let set = [
+        (argument.is_optional, "optional"),
+        (argument.is_multiple, "multiple"),
+        (argument.is_multiple && names_keys, "multiple_token"),
+    ];
+    let flags: Vec<&str> = set.into_iter().filter_map(|(is, name)| is.then_some(name)).collect();
+    let is_key = kind == "key" || names_keys;
     let fields = 2
         + usize::from(is_leaf)
         + usize::from(is_key)
@@ -119,7 +122,7 @@ fn key_spec_index(row: &Row, name: &str) -> i64 {
     if specs > 1 && matches!(name, "destination" | "newkey") {
         i64::try_from(specs - 1).unwrap_or_default()
     } else {
-        0
+        i64::from(name.ends_with("pattern"))
     }
 }
 

@@ -9,8 +9,10 @@ use ramekin::command::{Keys, Spec, flag};
 /// Commands that may be run while a script takes too long.
 const ALLOW_BUSY: &[&str] = &[
     "auth",
+    "client|caching",
     "client|capa",
     "client|getname",
+    "client|getredir",
     "client|id",
     "client|no-evict",
     "client|no-touch",
@@ -212,7 +214,7 @@ pub(super) fn categories(spec: &Spec) -> Vec<&'static str> {
     let is_container = spec.is(flag::CONTAINER);
     let group = if is_container { "" } else { spec.group };
     let connection = group == "connection" || matches!(root, "command" | "readonly" | "readwrite");
-    let sorts = matches!(root, "sort" | "sort_ro");
+    let sorts = sorts(spec);
     let keyspace = group == "generic" && !sorts && !matches!(root, "wait" | "waitaof")
         || matches!(root, "flushall" | "flushdb" | "swapdb" | "dbsize");
     let admin = spec.is(flag::ADMIN) || matches!(root, "role" | "lastsave");
@@ -250,13 +252,13 @@ pub(super) fn legacy_range(spec: &Spec) -> (i64, i64, i64) {
     match spec.keys {
         Keys::At(at) => (position(at), position(at), 1),
         Keys::Range { first, last, step } => (position(first), i64::from(last), position(step)),
-        Keys::Found(_) if finds_by_words(spec) => (1, 1, 1),
+        Keys::Found(_) if sorts(spec) => (1, 1, 1),
         Keys::None | Keys::Counted(_) | Keys::Found(_) => (0, 0, 0),
     }
 }
 
 /// SORT and SORT_RO: the first key is at its place, others are named by BY, GET and STORE.
-fn finds_by_words(spec: &Spec) -> bool {
+pub(super) fn sorts(spec: &Spec) -> bool {
     spec.name.starts_with("sort")
 }
 
@@ -303,6 +305,13 @@ pub(super) fn key_specs(spec: &Spec) -> Vec<KeySpec> {
     let one = |find| vec![KeySpec { access: first, find }];
     match spec.keys {
         Keys::None => Vec::new(),
+        _ if sorts(spec) => (0..)
+            .zip(accesses)
+            .map(|(nth, access)| {
+                let find = if nth == 0 { Find::Range { index: 1, last: 0, step: 1 } } else { Find::Unknown };
+                KeySpec { access, find }
+            })
+            .collect(),
         Keys::At(at) => one(Find::Range { index: position(at), last: 0, step: 1 }),
         Keys::Counted(at) => one(Find::Count { index: position(at), step: 1 }),
         Keys::Range { first, .. } if accesses.len() > 1 => (first..)
@@ -313,14 +322,11 @@ pub(super) fn key_specs(spec: &Spec) -> Vec<KeySpec> {
             let last = if last < 0 { i64::from(last) } else { i64::from(last) - position(first) };
             one(Find::Range { index: position(first), last, step: position(step) })
         }
-        Keys::Found(_) if finds_by_words(spec) => (0..)
-            .zip(accesses)
-            .map(|(nth, access)| {
-                let find = if nth == 0 { Find::Range { index: 1, last: 0, step: 1 } } else { Find::Unknown };
-                KeySpec { access, find }
-            })
-            .collect(),
-        Keys::Found(_) => one(Find::Count { index: 1, step: 2 }),
+        // A count behind the name, or behind a timeout, and then keys, or keys and values.
+        Keys::Found(_) => {
+            let step = if spec.name == "msetex" { 2 } else { 1 };
+            one(Find::Count { index: if spec.is(flag::BLOCKING) { 2 } else { 1 }, step })
+        }
     }
 }
 

@@ -115,9 +115,23 @@ fn alternatives<'s, 'a>(signs: &'s [Sign<'a>]) -> Vec<&'s [Sign<'a>]> {
 }
 
 fn choice(signs: &[Sign<'_>]) -> Argument {
+    let (token, signs) = match signs {
+        // A token before the choice: `FILTERBY MODULE name|PATTERN pattern`, `SKIPME yes|no`.
+        [Sign::Word(token), rest @ ..] if is_token(token) && leads_choice(rest) => (Some((*token).to_owned()), rest),
+        _ => (None, signs),
+    };
     let parts: Vec<Argument> = alternatives(signs).into_iter().map(|signs| joined(sequence(signs))).collect();
-    let name = name_of_choice(&parts).to_owned();
-    Argument { name, kind: Kind::OneOf, parts, ..Argument::default() }
+    let name = token.as_ref().map_or_else(|| name_of_choice(&parts).to_owned(), |token| token.to_lowercase());
+    Argument { name, kind: Kind::OneOf, token, parts, ..Argument::default() }
+}
+
+/// Whether a choice is whole without the token before it: it begins with another token, or all its parts are words.
+fn leads_choice(signs: &[Sign<'_>]) -> bool {
+    let is_value = |signs: &&[Sign<'_>]| matches!(signs, [Sign::Word(word)] if !is_token(word));
+    match signs {
+        [Sign::Word(word), Sign::Word(_) | Sign::Bar, ..] if is_token(word) => true,
+        _ => alternatives(signs).iter().all(is_value) && signs.len() > 1,
+    }
 }
 
 /// A name for a choice between these.
@@ -281,6 +295,8 @@ mod tests {
             ("a b LEFT|RIGHT LEFT|RIGHT", "a b where<left=LEFT right=RIGHT> where<left=LEFT right=RIGHT>"),
             ("key [count [WITHVALUES]]", "key count-block?(count withvalues=WITHVALUES?)"),
             ("[section [section ...]]", "section?*"),
+            ("[SKIPME yes|no]", "skipme=SKIPME?<yes no>"),
+            ("[FILTERBY MODULE name|ACLCAT category]", "filterby=FILTERBY?<name=MODULE category=ACLCAT>"),
         ];
         for (syntax, tree) in cases {
             assert_eq!(shown(&parse(syntax)), tree, "{syntax}");

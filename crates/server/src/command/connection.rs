@@ -17,7 +17,7 @@ pub(super) const COMMANDS: &[ServerCommand] = &[
         spec: Spec {
             name: "ping",
             arity: -1,
-            flags: flag::FAST | flag::LOADING | flag::STALE,
+            flags: flag::FAST,
             keys: Keys::None,
             group: "connection",
             since: "1.0.0",

@@ -69,7 +69,7 @@ fn debug(peer: &mut Peer, server: &Arc<Server>, args: &[&[u8]], out: &mut Replie
             out.simple(&debug_digest::whole(server, peer.caller.now_ms));
             return Ok(());
         }
-        (b"digest-value", keys @ [_, ..]) => {
+        (b"digest-value", keys) => {
             out.array(keys.len());
             for key in keys {
                 out.simple(&debug_digest::value(server, &peer.caller, key));
@@ -86,7 +86,7 @@ fn debug(peer: &mut Peer, server: &Arc<Server>, args: &[&[u8]], out: &mut Replie
             // Nobody may be listening.
             let _ = writeln!(std::io::stderr(), "ramekin: DEBUG LOG: {}", String::from_utf8_lossy(text));
         }
-        (b"listpack", [key]) => listpack(peer, server, key, out)?,
+        (b"listpack", [key]) => listpack(peer, server, key)?,
         (b"htstats", [db]) | (b"htstats", [db, _]) => return htstats(server, db, out),
         (b"populate", [count, options @ ..]) if options.len() <= 2 => populate(peer, server, count, options)?,
         (b"help", []) => {
@@ -158,7 +158,7 @@ fn object(peer: &mut Peer, server: &Server, key: &[u8], out: &mut Replier<'_>) -
     Ok(())
 }
 
-fn listpack(peer: &mut Peer, server: &Server, key: &[u8], _: &mut Replier<'_>) -> Outcome {
+fn listpack(peer: &mut Peer, server: &Server, key: &[u8]) -> Outcome {
     match encoding(peer, server, key)?.as_str() {
         "listpack" => Ok(()),
         _ => Err(Fail::new("ERR Not a listpack encoded object.")),
@@ -166,7 +166,7 @@ fn listpack(peer: &mut Peer, server: &Server, key: &[u8], _: &mut Replier<'_>) -
 }
 
 fn htstats(server: &Server, db: &[u8], out: &mut Replier<'_>) -> Outcome {
-    let db = ramekin_resp::parse_int(db).and_then(|db| u32::try_from(db).ok());
+    let db = u32::try_from(ramekin_resp::parse_int(db).ok_or(Fail::NOT_AN_INTEGER)?).ok();
     let db = db.filter(|db| *db < server.db.databases()).ok_or(Fail::new("ERR Out of range database"))?;
     let (tables, counts) = (server.db.tables(db), server.db.database_counts(db));
     let text = format!(
@@ -180,7 +180,9 @@ fn htstats(server: &Server, db: &[u8], out: &mut Replier<'_>) -> Outcome {
 /// Sets `prefix:0`, `prefix:1`, ... to `value:N`, cut or filled with zeros to a size, where they are not there.
 fn populate(peer: &mut Peer, server: &Server, count: &[u8], options: &[&[u8]]) -> Outcome {
     let number = |text: &[u8]| {
-        ramekin_resp::parse_int(text).and_then(|number| usize::try_from(number).ok()).ok_or(Fail::NOT_AN_INTEGER)
+        ramekin_resp::parse_int(text)
+            .and_then(|number| usize::try_from(number).ok())
+            .ok_or(Fail::new("ERR value is out of range, must be positive"))
     };
     let prefix = options.first().copied().unwrap_or(b"key");
     let size = options.get(1).map(|size| number(size)).transpose()?;

@@ -28,6 +28,7 @@ pub(super) fn stats(server: &Server, fields: &mut Fields) {
     fields.add("expired_fields", counts.expired_fields);
     fields.add("expired_subkeys", counts.expired_fields);
     fields.add("expired_stale_perc", "0.00");
+    fields.add("expired_keys_with_volatile_items_stale_perc", "0.00");
     fields.add_zeros(&[
         "expired_time_cap_reached_count",
         "expire_cycle_cpu_milliseconds",
@@ -62,11 +63,25 @@ pub(super) fn stats(server: &Server, fields: &mut Fields) {
     fields.add("dump_payload_sanitizations", 0);
     fields.add("total_reads_processed", stats.reads.load(Relaxed));
     fields.add("total_writes_processed", stats.writes.load(Relaxed));
-    fields.add_zeros(&["io_threaded_reads_processed", "io_threaded_writes_processed"]);
+    fields.add_zeros(&[
+        "io_threaded_reads_processed",
+        "io_threaded_writes_processed",
+        "io_threaded_freed_objects",
+        "io_threaded_accept_processed",
+        "io_threaded_poll_processed",
+        "io_threaded_total_prefetch_batches",
+        "io_threaded_total_prefetch_entries",
+    ]);
     fields.add("client_query_buffer_limit_disconnections", stats.query_limit_disconnections.load(Relaxed));
     fields.add("client_output_buffer_limit_disconnections", stats.output_limit_disconnections.load(Relaxed));
     fields.add_zeros(&["reply_buffer_shrinks", "reply_buffer_expands"]);
-    fields.add_zeros(&["acl_access_denied_cmd", "acl_access_denied_key", "acl_access_denied_channel"]);
+    fields.add_zeros(&[
+        "acl_access_denied_cmd",
+        "acl_access_denied_key",
+        "acl_access_denied_channel",
+        "acl_access_denied_tls_cert",
+        "acl_access_denied_db",
+    ]);
     fields.add("acl_access_denied_auth", stats.errors.lock().get("WRONGPASS").copied().unwrap_or_default());
 }
 

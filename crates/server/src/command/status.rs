@@ -30,7 +30,7 @@ pub(super) const COMMANDS: &[ServerCommand] = &[
         },
     },
     ServerCommand {
-        spec: spec("role", COMMON | flag::ADMIN | flag::NOSCRIPT, "server", "2.8.12", "Returns the replication role."),
+        spec: spec("role", COMMON | flag::NOSCRIPT, "server", "2.8.12", "Returns the replication role."),
         run: |_, _, _, out| {
             out.array(3);
             out.bulk(b"master");
@@ -42,7 +42,7 @@ pub(super) const COMMANDS: &[ServerCommand] = &[
     ServerCommand {
         spec: spec(
             "lastsave",
-            COMMON | flag::ADMIN,
+            COMMON,
             "server",
             "1.0.0",
             "Returns the Unix timestamp of the last time that changes were brought to the disk.",
