@@ -31,9 +31,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             other => return Err(format!("unknown argument {other}").into()),
         }
     }
-    let dir = dir.unwrap_or_else(|| std::env::temp_dir().join(format!("ramekin-inprocess-{}", std::process::id())));
+    let dir =
+        dir.unwrap_or_else(|| std::env::temp_dir().join(format!("ramekin-inprocess-{}", std::process::id())));
     if dir.exists() {
-        return Err(format!("{} exists: name a folder that is not there yet, it is removed at the end", dir.display()).into());
+        return Err(format!(
+            "{} exists: name a folder that is not there yet, it is removed at the end",
+            dir.display()
+        )
+        .into());
     }
     let figures = measure(&dir, Duration::from_secs_f64(seconds));
     std::fs::remove_dir_all(&dir)?;
@@ -66,7 +71,13 @@ fn measure(dir: &std::path::Path, length: Duration) -> Result<Vec<(&'static str,
 }
 
 /// Runs batches of one command on random keys, with their entries prefetched.
-fn batched(db: &Database, length: Duration, name: &str, rest: &[&[u8]], keys: &mut Keys) -> Result<f64, Error> {
+fn batched(
+    db: &Database,
+    length: Duration,
+    name: &str,
+    rest: &[&[u8]],
+    keys: &mut Keys,
+) -> Result<f64, Error> {
     let command: &Command = command::find(name.as_bytes()).expect("a command that every database has");
     let mut caller = Caller::default();
     let mut sink = Sink(0);
@@ -161,7 +172,8 @@ impl Reply for Sink {
 
 fn print_figures(figures: &[(&'static str, f64)], json: bool) {
     if json {
-        let fields: Vec<String> = figures.iter().map(|(name, rate)| format!("\"{name}\": {rate:.0}")).collect();
+        let fields: Vec<String> =
+            figures.iter().map(|(name, rate)| format!("\"{name}\": {rate:.0}")).collect();
         println!("{{{}}}", fields.join(", "));
         return;
     }

@@ -8,7 +8,7 @@
 
 mod inode;
 
-use super::{Clock, Disk, File, SeededRng};
+use super::{Clock, Disk, File, Mapping, SeededRng};
 use crate::error::{Error, ErrorKind};
 use inode::Inode;
 use parking_lot::Mutex;
@@ -62,6 +62,8 @@ struct State {
     changes: u64,
     syncs: u64,
     frozen: bool,
+    maps: bool,
+    mappings: u64,
 }
 
 impl Default for MemDisk {
@@ -80,6 +82,17 @@ impl MemDisk {
     /// Replaces the faults from here on. Counting goes on.
     pub fn set_faults(&self, faults: Faults) {
         self.state.lock().faults = faults;
+    }
+
+    /// Whether files can be mapped from here on; at first they cannot.
+    pub fn set_maps(&self, maps: bool) {
+        self.state.lock().maps = maps;
+    }
+
+    /// How many mappings there are.
+    #[must_use]
+    pub fn mappings(&self) -> u64 {
+        self.state.lock().mappings
     }
 
     /// How many changes of files and of the folder there have been.
@@ -106,7 +119,14 @@ impl MemDisk {
     pub fn kill(&self) -> Self {
         let mut old = self.state.lock();
         old.frozen = true;
-        let new = State { faults: Faults::default(), changes: 0, syncs: 0, frozen: false, ..old.clone() };
+        let new = State {
+            faults: Faults::default(),
+            changes: 0,
+            syncs: 0,
+            frozen: false,
+            mappings: 0,
+            ..old.clone()
+        };
         Self { state: Arc::new(Mutex::new(new)) }
     }
 
@@ -120,7 +140,7 @@ impl MemDisk {
         let mut old = self.state.lock();
         old.frozen = true;
         let names = old.names_after_power_cut(&rng, keep_percent);
-        let mut new = State::default();
+        let mut new = State { maps: old.maps, ..State::default() };
         for (name, inode) in names {
             new.names.insert(name, new.inodes.len());
             new.inodes.push(old.inodes[inode].after_power_cut(&rng, keep_percent));
@@ -376,6 +396,46 @@ impl File for MemFile {
         }
         state.inodes[self.inode].drop_unsynced();
         Err(failed(rustix::io::Errno::IO, &format!("sync {}", self.name)))
+    }
+
+    fn map(&self, offset: u64, bytes: u64) -> Option<Box<dyn Mapping>> {
+        let mut state = self.state.lock();
+        let is_there = offset + bytes <= state.inodes[self.inode].allocated_bytes;
+        if !state.maps || !is_there || state.frozen {
+            return None;
+        }
+        state.mappings += 1;
+        Some(Box::new(MemMapping { state: self.state.clone(), inode: self.inode, offset, bytes }))
+    }
+}
+
+struct MemMapping {
+    state: Arc<Mutex<State>>,
+    inode: usize,
+    offset: u64,
+    bytes: u64,
+}
+
+impl Mapping for MemMapping {
+    fn write_at(&mut self, offset: u64, bytes: &[u8]) {
+        assert!(offset + bytes.len() as u64 <= self.bytes, "a write stays within its mapping");
+        let mut state = self.state.lock();
+        assert!(self.offset + self.bytes <= state.inodes[self.inode].len, "nothing mapped is cut off");
+        // A copy into memory is told nothing: on a machine that has stopped, it does nothing.
+        if state.frozen {
+            return;
+        }
+        state.changes += 1;
+        state.frozen = state.faults.crash == Some(CrashPoint::Change(state.changes));
+        let bytes = if state.frozen { &bytes[..bytes.len() / 2] } else { bytes };
+        state.inodes[self.inode].write(self.offset + offset, bytes);
+    }
+}
+
+impl Drop for MemMapping {
+    fn drop(&mut self) {
+        let mut state = self.state.lock();
+        state.mappings -= 1;
     }
 }
 

@@ -4,6 +4,7 @@
 //! nothing else in the engine touches a file, a clock or a source of randomness. Left out on purpose: paths (a disk is
 //! one flat folder), buffering and caching (their owners know better), and retries.
 
+mod map;
 pub mod mem;
 pub mod os;
 
@@ -96,6 +97,22 @@ pub trait File: Send + Sync {
     /// # Errors
     /// What the disk says. It must not be called again in the hope of success: the system may have dropped the pages.
     fn sync_data(&self) -> Result<(), Error>;
+
+    /// Brings `bytes` of the file from `offset`, a multiple of 4096, into memory to be written there. They must have been
+    /// allocated, and must not be cut off while the mapping lives. `None` if this file is not to be mapped: then
+    /// [`File::write_at`] serves.
+    fn map(&self, offset: u64, bytes: u64) -> Option<Box<dyn Mapping>> {
+        let _ = (offset, bytes);
+        None
+    }
+}
+
+/// A part of a [`File`] in memory. What is written to it is written to the file, as by [`File::write_at`]: read by all,
+/// kept though the process is killed, durable after [`File::sync_data`].
+pub trait Mapping: Send {
+    /// Writes all of `bytes` at `offset` from the start of the part, within it. It calls no system and cannot fail; if the
+    /// device fails to read a page back that was evicted, the system ends the process.
+    fn write_at(&mut self, offset: u64, bytes: &[u8]);
 }
 
 /// The time.

@@ -4,7 +4,8 @@
 //! `flock` on the file `LOCK` sees to that, and ends with the process however it ends. Left out: folders within the
 //! folder, and file systems whose `flock` does not reach other machines (do not share a folder over NFS).
 
-use super::{Clock, Disk, File, Rng};
+use super::map::Map;
+use super::{Clock, Disk, File, Mapping, Rng};
 use crate::error::{Error, ErrorKind};
 use rustix::fs::FallocateFlags;
 use std::fs::{self, OpenOptions, TryLockError};
@@ -15,6 +16,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 const LOCK_NAME: &str = "LOCK";
+
+/// The file systems that overwrite in place, by the magic numbers of `statfs(2)`: ext2 to ext4, XFS, tmpfs. On others a
+/// store into allocated space may still find the disk full, which through a mapping would end the process.
+const KEEPS_SPACE: [rustix::fs::FsWord; 3] = [0xef53, 0x5846_5342, 0x0102_1994];
 
 /// A folder on a real disk, locked against other users for as long as this value lives.
 #[derive(Debug)]
@@ -195,6 +200,23 @@ impl File for OsFile {
     fn sync_data(&self) -> Result<(), Error> {
         self.file.sync_data().map_err(|error| self.failed("sync", error))
     }
+
+    fn map(&self, offset: u64, bytes: u64) -> Option<Box<dyn Mapping>> {
+        let keeps_space =
+            rustix::fs::fstatfs(&self.file).is_ok_and(|stat| KEEPS_SPACE.contains(&stat.f_type));
+        let is_there = self.len().is_ok_and(|len| offset + bytes <= len);
+        if !keeps_space || !is_there {
+            return None;
+        }
+        Some(Box::new(Map::new(&self.file, offset, usize::try_from(bytes).ok()?).ok()?))
+    }
+}
+
+impl Mapping for Map {
+    #[inline]
+    fn write_at(&mut self, offset: u64, bytes: &[u8]) {
+        Map::write_at(self, usize::try_from(offset).unwrap_or(usize::MAX), bytes);
+    }
 }
 
 impl OsFile {
@@ -292,6 +314,22 @@ mod tests {
         let mut buf = [1; 10];
         assert_eq!(file.read_at((1 << 20) - 4, &mut buf).unwrap(), 4);
         assert_eq!(buf[..4], [0; 4]);
+    }
+
+    #[test]
+    fn only_what_is_there_is_mapped() {
+        let dir = tempfile::tempdir().unwrap();
+        let disk = OsDisk::open(dir.path()).unwrap();
+        let file = disk.create("f").unwrap();
+        file.allocate(8192).unwrap();
+        assert!(file.map(4096, 8192).is_none());
+        // On the file systems that are not mapped there is nothing more to see.
+        if let Some(mut mapping) = file.map(4096, 4096) {
+            mapping.write_at(5, b"mapped");
+            let mut buf = [0; 6];
+            assert_eq!(file.read_at(4096 + 5, &mut buf).unwrap(), 6);
+            assert_eq!(&buf, b"mapped");
+        }
     }
 
     #[test]

@@ -7,8 +7,8 @@
 //! - After a failed write or sync nothing is accepted, written or synced any more, and `durable` stays where it is.
 //! - No segment is written to that an earlier opening began.
 //!
-//! The way of a record: `reserve` (`credit`), `append` (`pending`), `write` (`writer`, `segment`, `record`), `sync`. The
-//! way back: `recovery` by `reader`. Left out on purpose: what records mean, checkpoints and trimming, replication.
+//! The way of a record: `reserve` (`credit`), `append` (`pending`), `write` (`writer`, `window`, `segment`, `record`),
+//! `sync`. The way back: `recovery` by `reader`. Left out on purpose: what records mean, checkpoints and trimming, replication.
 
 mod credit;
 mod options;
@@ -20,6 +20,7 @@ mod segment;
 mod shared;
 mod threads;
 mod verify;
+mod window;
 mod writer;
 
 #[cfg(test)]
@@ -204,7 +205,7 @@ impl Log {
 
     /// Changes when records are made durable.
     pub fn set_fsync(&self, fsync: AppendFsync) {
-        *self.shared.fsync.lock() = fsync;
+        self.shared.fsync.store(fsync as u8, Ordering::Release);
         self.shared.request_sync();
     }
 
@@ -222,6 +223,7 @@ impl Log {
     pub fn stats(&self) -> LogStats {
         let shared = &*self.shared;
         let mut stats = shared.stats.lock().clone();
+        stats.writes = shared.writes.load(Ordering::Relaxed);
         stats.pending_bytes = shared.pending.lock().bytes.len() as u64;
         stats.credit_bytes = u64::try_from(shared.credit.left()).unwrap_or(0);
         stats.is_syncing = shared.sync_turn.is_locked();

@@ -16,6 +16,13 @@ pub enum AppendFsync {
     No,
 }
 
+impl AppendFsync {
+    /// The one whose `as u8` this is.
+    pub(super) fn from_code(code: u8) -> Self {
+        [Self::Always, Self::Everysec, Self::No][usize::from(code)]
+    }
+}
+
 /// How a log is opened.
 #[derive(Debug, Clone)]
 pub struct LogOptions {

@@ -9,6 +9,7 @@ use super::pending::{self, Pending};
 use super::record::{FRAME_BYTES_MAX, FRAME_HEADER_BYTES, SEGMENT_HEADER_BYTES};
 use super::segment::{self, PrepareError, Prepared};
 use super::threads::Signals;
+use super::window::Windows;
 use super::writer::{self, Writer, latched};
 use super::{Lsn, recovery};
 use crate::error::Error;
@@ -16,7 +17,7 @@ use crate::io::{Clock, Disk, File};
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;
 
 /// No record is larger.
@@ -42,18 +43,24 @@ pub(super) struct Shared {
     pub(super) preparing: Mutex<Preparing>,
     pub(super) prepared: Mutex<VecDeque<Prepared>>,
     pub(super) pending: Mutex<Pending>,
+    pub(super) windows: Mutex<Windows>,
     /// Segments with bytes that may not be durable; the last is the one being written.
     pub(super) unsynced: Mutex<Vec<Arc<dyn File>>>,
     pub(super) appended: AtomicU64,
     pub(super) written: AtomicU64,
     pub(super) durable: AtomicU64,
     pub(super) time_ms: AtomicU64,
-    pub(super) fsync: Mutex<AppendFsync>,
+    /// An [`AppendFsync`].
+    pub(super) fsync: AtomicU8,
     pub(super) failed: Mutex<Option<String>>,
     /// Whether `failed` says anything, for those who ask at every command.
     pub(super) is_failed: AtomicBool,
     /// A sync was asked for and has not begun.
     pub(super) sync_asked: AtomicBool,
+    /// Windows were asked for and none has been looked for since.
+    pub(super) windows_asked: AtomicBool,
+    /// How many writes there have been; counted by the one who holds `writer`.
+    pub(super) writes: AtomicU64,
     pub(super) signals: Signals,
     pub(super) on_progress: Mutex<Vec<Arc<dyn Fn() + Send + Sync>>>,
     pub(super) stats: Mutex<LogStats>,
@@ -88,16 +95,19 @@ impl Shared {
             preparing: Mutex::new(Preparing { next_index: found.next_index, full: None }),
             prepared: Mutex::new(VecDeque::new()),
             pending: Mutex::new(Pending::new(next_lsn, frame_bytes_max)),
+            windows: Mutex::default(),
             unsynced: Mutex::new(Vec::new()),
             appended: AtomicU64::new(last_lsn),
             written: AtomicU64::new(last_lsn),
             durable: AtomicU64::new(last_lsn),
             time_ms: AtomicU64::new(found.recovery.time_ms),
-            fsync: Mutex::new(options.fsync),
+            fsync: AtomicU8::new(options.fsync as u8),
             options,
             failed: Mutex::new(None),
             is_failed: AtomicBool::new(false),
             sync_asked: AtomicBool::new(false),
+            windows_asked: AtomicBool::new(false),
+            writes: AtomicU64::new(0),
             signals: Signals::default(),
             on_progress: Mutex::new(Vec::new()),
             stats: Mutex::new(LogStats { is_write_ok: true, ..LogStats::default() }),
@@ -140,6 +150,7 @@ impl Shared {
             Ok(segment) => {
                 preparing.next_index += 1;
                 preparing.full = None;
+                self.windows.lock().add_segment(segment.index, segment.file.clone(), segment.capacity_bytes);
                 self.prepared.lock().push_back(segment);
                 self.credit.give(self.worth_bytes(self.options.segment_bytes));
                 let mut stats = self.stats.lock();
@@ -222,14 +233,15 @@ impl Shared {
             if self.written.load(Ordering::Acquire) >= target {
                 return Ok(());
             }
-            self.stats.lock().writes += 1;
+            // Nobody else counts while the writer is held.
+            self.writes.store(self.writes.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
             writer.write_pending(self)
         });
         // Latched while the writer is held, so that no other write comes between.
         let result = result.map_err(|error| self.latch(&error));
-        let wants_segment = writer.current.as_ref().is_some_and(writer::Current::is_half_used);
+        let wants_segment = writer.current.as_mut().is_some_and(writer::Current::becomes_half_used);
         drop(writer);
-        if wants_segment && self.prepared.lock().is_empty() {
+        if wants_segment {
             self.signals.want_segment();
         }
         match result {
@@ -305,7 +317,19 @@ impl Shared {
         }
     }
 
+    /// When records are made durable.
+    #[inline]
+    pub(super) fn fsync(&self) -> AppendFsync {
+        AppendFsync::from_code(self.fsync.load(Ordering::Acquire))
+    }
+
+    #[inline]
     pub(super) fn check_failed(&self) -> Result<(), Error> {
+        if self.is_failed.load(Ordering::Acquire) { self.failure() } else { Ok(()) }
+    }
+
+    #[cold]
+    fn failure(&self) -> Result<(), Error> {
         match &*self.failed.lock() {
             Some(reason) => Err(latched(reason)),
             None => Ok(()),
@@ -342,9 +366,13 @@ impl Shared {
         let mut writer = self.writer.lock();
         writer.write_mark(self)?;
         if let Some(current) = writer.current.take() {
-            current.file.sync_data()?;
-            current.file.set_len(current.offset)?;
-            current.file.sync_data()?;
+            let (file, offset) = (current.file.clone(), current.offset);
+            // Nothing is mapped when the file is cut.
+            drop(current);
+            self.drop_windows();
+            file.sync_data()?;
+            file.set_len(offset)?;
+            file.sync_data()?;
         }
         for unused in self.prepared.lock().drain(..) {
             self.disk.remove(&segment::name(self.epoch, unused.index))?;

@@ -2,6 +2,7 @@
 //!
 //! - `cases`: the table of recovery, row by row
 //! - `service`: appending, reserving, syncing, failing, from one thread and from many
+//! - `windows`: mapped segments
 //! - `bytes`: arbitrary and damaged bytes, and the folders of earlier versions
 //!
 //! Sweeps over crash points are in the crate `sim`.
@@ -9,6 +10,7 @@
 mod bytes;
 mod cases;
 mod service;
+mod windows;
 
 use super::{Log, LogOptions, Lsn, Recovery};
 use crate::error::Error;

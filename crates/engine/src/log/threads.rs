@@ -1,4 +1,4 @@
-//! The log's own two threads: one syncs, one prepares segments ahead.
+//! The log's own two threads: one syncs, one prepares segments and windows ahead.
 //!
 //! They are two because preparing may be slow and must not hold up a group of waiting commits. What must hold: both end
 //! when told, and neither works on after the log has failed.
@@ -23,13 +23,14 @@ const PREPARE_RETRY_MAX: Duration = Duration::from_secs(1);
 pub(crate) struct Signals {
     wanted: Mutex<Wanted>,
     sync: Condvar,
-    segment: Condvar,
+    prepare: Condvar,
 }
 
 #[derive(Default)]
 struct Wanted {
     sync: bool,
     segment: bool,
+    windows: bool,
     stop: bool,
 }
 
@@ -43,14 +44,19 @@ impl Signals {
         let mut wanted = self.wanted.lock();
         if !wanted.segment {
             wanted.segment = true;
-            self.segment.notify_one();
+            self.prepare.notify_one();
         }
+    }
+
+    pub(crate) fn want_windows(&self) {
+        self.wanted.lock().windows = true;
+        self.prepare.notify_one();
     }
 
     pub(crate) fn stop(&self) {
         self.wanted.lock().stop = true;
         self.sync.notify_all();
-        self.segment.notify_all();
+        self.prepare.notify_all();
     }
 }
 
@@ -93,7 +99,7 @@ fn sync_loop(shared: &Shared) {
         // A failure is latched, and told to those who wait; there is nobody here to tell.
         if is_idle {
             let _ = shared.state_synced();
-        } else if asked || *shared.fsync.lock() != AppendFsync::No {
+        } else if asked || shared.fsync() != AppendFsync::No {
             let _ = shared.sync();
         }
     }
@@ -101,25 +107,38 @@ fn sync_loop(shared: &Shared) {
 
 fn prepare_loop(shared: &Shared) {
     let mut retry = PREPARE_RETRY_MIN;
+    // After the disk was full: when to ask it again, by the monotonic clock.
+    let mut not_before = Duration::ZERO;
     loop {
-        {
+        let (wants_segment, wants_windows) = {
             let mut wanted = shared.signals.wanted.lock();
-            while !wanted.segment && !wanted.stop {
-                shared.signals.segment.wait(&mut wanted);
+            loop {
+                if wanted.stop {
+                    return;
+                }
+                let left = not_before.saturating_sub(shared.clock.monotonic());
+                if wanted.windows || (wanted.segment && left.is_zero()) {
+                    break (wanted.segment && left.is_zero(), std::mem::take(&mut wanted.windows));
+                }
+                if wanted.segment {
+                    shared.signals.prepare.wait_for(&mut wanted, left);
+                } else {
+                    shared.signals.prepare.wait(&mut wanted);
+                }
             }
-            if wanted.stop {
-                return;
-            }
+        };
+        if wants_windows {
+            shared.map_ahead();
+        }
+        if !wants_segment {
+            continue;
         }
         if shared.prepare_ahead() {
             retry = PREPARE_RETRY_MIN;
             shared.signals.wanted.lock().segment = false;
-            continue;
+        } else {
+            not_before = shared.clock.monotonic() + retry;
+            retry = (retry * 2).min(PREPARE_RETRY_MAX);
         }
-        let mut wanted = shared.signals.wanted.lock();
-        if !wanted.stop {
-            shared.signals.segment.wait_for(&mut wanted, retry);
-        }
-        retry = (retry * 2).min(PREPARE_RETRY_MAX);
     }
 }

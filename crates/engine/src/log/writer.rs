@@ -8,6 +8,7 @@ use super::pending::{Pending, PendingFrame};
 use super::record::{FRAME_HEADER_BYTES, SEGMENT_HEADER_BYTES, Seal, SegmentHeader, padded};
 use super::segment::{self, Prepared};
 use super::shared::Shared;
+use super::window::Window;
 use super::{AppendFsync, Lsn};
 use crate::error::{Error, ErrorKind};
 use crate::io::File;
@@ -18,7 +19,12 @@ use std::sync::atomic::Ordering;
 /// The segment being written.
 pub(crate) struct Current {
     pub(crate) file: Arc<dyn File>,
+    index: u32,
     seal: Seal,
+    /// The mapped part in which `offset` is, or was.
+    pub(crate) window: Option<Window>,
+    /// The next segment has been asked for.
+    has_asked: bool,
     /// Where the next frame goes.
     pub(crate) offset: u64,
     pub(crate) capacity_bytes: u64,
@@ -79,7 +85,7 @@ impl Writer {
         for frame in frames {
             let frame_bytes = padded((frame.end - frame.start) as u64);
             if self.current.as_ref().is_none_or(|current| frame_bytes > current.room(run.len())) {
-                self.write_run(&bytes[run.clone()])?;
+                self.write_run(shared, &bytes[run.clone()])?;
                 self.switch(shared, frame.first_lsn)?;
                 run = frame.start..frame.start;
             }
@@ -90,15 +96,23 @@ impl Writer {
                 run.start + usize::try_from(padded((frame.end - run.start) as u64)).unwrap_or(usize::MAX);
             used_bytes += frame_bytes;
         }
-        self.write_run(&bytes[run])?;
+        self.write_run(shared, &bytes[run])?;
         self.stated_lsn = synced_lsn;
         Ok(used_bytes)
     }
 
-    fn write_run(&mut self, run: &[u8]) -> Result<(), Error> {
-        let Some(current) = self.current.as_mut().filter(|_| !run.is_empty()) else { return Ok(()) };
-        current.file.write_at(current.offset, run)?;
-        current.offset += run.len() as u64;
+    /// Writes frames at the offset: as far as there are windows by copying, from there on by a write to the file.
+    fn write_run(&mut self, shared: &Shared, run: &[u8]) -> Result<(), Error> {
+        let Some(current) = &mut self.current else { return Ok(()) };
+        let mut rest = run;
+        while !rest.is_empty() {
+            let count = match current.window_at_offset(shared) {
+                Some((window, offset)) => window.write_at(offset, rest),
+                None => current.file.write_at(current.offset, rest).map(|()| rest.len())?,
+            };
+            current.offset += count as u64;
+            rest = &rest[count..];
+        }
         Ok(())
     }
 
@@ -114,8 +128,9 @@ impl Writer {
         // What the full one took beyond its worth was taken from the others' as well.
         let used = full.offset - SEGMENT_HEADER_BYTES;
         shared.credit.give(used.saturating_sub(shared.worth_bytes(full.capacity_bytes)));
+        shared.leave_window(self.current.as_mut().and_then(|full| full.window.take()));
         self.begin(shared, next, first_lsn)?;
-        if *shared.fsync.lock() == AppendFsync::No {
+        if shared.fsync() == AppendFsync::No {
             shared.request_sync();
         }
         Ok(())
@@ -135,6 +150,9 @@ impl Writer {
         segment::begin(&*next.file, &header)?;
         self.current = Some(Current {
             file: next.file,
+            index: next.index,
+            window: None,
+            has_asked: false,
             seal: Seal::new(shared.options.database_id, next.index),
             offset: SEGMENT_HEADER_BYTES,
             capacity_bytes: next.capacity_bytes,
@@ -162,7 +180,7 @@ impl Writer {
         };
         let header = frame.header(shared.epoch, synced_lsn, shared.time_ms.load(Ordering::Relaxed));
         header.seal(&mut bytes, current.seal, current.offset);
-        self.write_run(&bytes)?;
+        self.write_run(shared, &bytes)?;
         self.stated_lsn = synced_lsn;
         Ok(true)
     }
@@ -174,9 +192,21 @@ impl Current {
         self.capacity_bytes.saturating_sub(self.offset + pending_bytes as u64)
     }
 
-    /// Whether it is time to have another one ready.
-    pub(crate) fn is_half_used(&self) -> bool {
-        self.offset > self.capacity_bytes / 2
+    /// The window in which the offset is, if there is one, and the offset.
+    #[inline]
+    fn window_at_offset(&mut self, shared: &Shared) -> Option<(&mut Window, u64)> {
+        if self.window.as_ref().is_none_or(|window| window.end <= self.offset) {
+            self.window = shared.next_window(self.index, self.offset, self.window.take());
+        }
+        let offset = self.offset;
+        self.window.as_mut().map(|window| (window, offset))
+    }
+
+    /// Whether it is time to have another one ready. True once.
+    pub(crate) fn becomes_half_used(&mut self) -> bool {
+        let is_due = !self.has_asked && self.offset > self.capacity_bytes / 2;
+        self.has_asked |= is_due;
+        is_due
     }
 }
 
