@@ -6,11 +6,20 @@ use crate::error::{Error, ErrorKind};
 use crate::keyspace::wait::Served;
 use crate::reply::{Collector, Reply, Response};
 use crate::shard::Caller;
+use std::sync::LazyLock;
 use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
 /// An element, and the key of the list from which it was taken.
 pub type Popped = (Vec<u8>, Vec<u8>);
+
+// The rows of the commands that are called most: looked up once.
+static GET: LazyLock<&'static Command> = LazyLock::new(|| row("get"));
+static SET: LazyLock<&'static Command> = LazyLock::new(|| row("set"));
+
+fn row(name: &'static str) -> &'static Command {
+    command::find(name.as_bytes()).expect("the command is in the table")
+}
 
 /// A refused command as an error of the caller's input.
 fn refused(text: String) -> Error {
@@ -28,7 +37,7 @@ impl Database {
     /// `Invalid` if the key holds another type; `Failed` if the log has failed.
     pub fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
         let mut out = Bulk::default();
-        let lsn = self.run_here(self.row("get"), &[b"GET", key], &mut out);
+        let lsn = self.run_here(&GET, &[b"GET", key], &mut out);
         self.wait(lsn)?;
         out.into_result()
     }
@@ -39,7 +48,7 @@ impl Database {
     /// `Invalid` if the write was refused (the text says why); `Failed` if the log has failed.
     pub fn set(&self, key: &[u8], value: &[u8]) -> Result<(), Error> {
         let mut out = Bulk::default();
-        let lsn = self.run_here(self.row("set"), &[b"SET", key, value], &mut out);
+        let lsn = self.run_here(&SET, &[b"SET", key, value], &mut out);
         self.wait(lsn)?;
         out.into_result().map(|_| ())
     }
@@ -131,7 +140,7 @@ impl Database {
     ) -> Result<Option<Popped>, Error> {
         // The time is kept here; to the command it is without end.
         let args = [&[name.as_bytes()], keys, &[b"0"]].concat();
-        match self.execute_waiting(self.row(name), &args, timeout)? {
+        match self.execute_waiting(row(name), &args, timeout)? {
             Response::Array(items) => {
                 let mut items = items.into_iter().map(bytes);
                 match (items.next(), items.next()) {
@@ -146,12 +155,18 @@ impl Database {
     }
 
     /// Runs a command that may wait, and waits with it. Null when the time is up.
-    fn execute_waiting(&self, command: &Command, args: &[&[u8]], timeout: Option<Duration>) -> Result<Response, Error> {
+    fn execute_waiting(
+        &self,
+        command: &Command,
+        args: &[&[u8]],
+        timeout: Option<Duration>,
+    ) -> Result<Response, Error> {
         let (sender, receiver) = sync_channel(1);
         // One answer fits without anybody waiting for it; nobody takes it once the time is up.
         let deliver = Box::new(move |served: Served| drop(sender.try_send(served)));
         let mut out = Collector::new();
-        let (ran, waiter) = self.run_or_wait(&mut Caller::at(self.now_ms()), command, args, &mut out, deliver);
+        let (ran, waiter) =
+            self.run_or_wait(&mut Caller::at(self.now_ms()), command, args, &mut out, deliver);
         let Some(waiter) = waiter else {
             self.wait(ran.lsn)?;
             return Ok(out.into_response().unwrap_or(Response::Null));
@@ -176,7 +191,9 @@ impl Database {
     /// `Invalid` if the key holds another type; `Failed` if the log has failed.
     pub fn lrange(&self, key: &[u8], start: i64, stop: i64) -> Result<Vec<Vec<u8>>, Error> {
         match self.call(&[b"LRANGE", key, start.to_string().as_bytes(), stop.to_string().as_bytes()])? {
-            Response::Array(items) => items.into_iter().map(|item| bytes(item)?.ok_or_else(unexpected)).collect(),
+            Response::Array(items) => {
+                items.into_iter().map(|item| bytes(item)?.ok_or_else(unexpected)).collect()
+            }
             _ => Err(unexpected()),
         }
     }
@@ -211,10 +228,6 @@ impl Database {
             .map(|(field, value)| Some((bytes(field).ok()??, bytes(value).ok()??)))
             .collect::<Option<Vec<_>>>()
             .ok_or_else(unexpected)
-    }
-
-    fn row(&self, name: &'static str) -> &'static Command {
-        command::find(name.as_bytes()).expect("the command is in the table")
     }
 
     fn call(&self, args: &[&[u8]]) -> Result<Response, Error> {
