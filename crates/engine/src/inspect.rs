@@ -102,7 +102,13 @@ pub struct Awaited {
 
 impl Database {
     /// Looks at a key, if it is there and has not expired.
-    pub fn look_at<R>(&self, db: u32, now_ms: u64, key: &[u8], look: impl FnOnce(&Seen<'_>) -> R) -> Option<R> {
+    pub fn look_at<R>(
+        &self,
+        db: u32,
+        now_ms: u64,
+        key: &[u8],
+        look: impl FnOnce(&Seen<'_>) -> R,
+    ) -> Option<R> {
         let keyspace = &self.shards().keyspace;
         let hash = keyspace.hash(key);
         let part = keyspace.lock(keyspace.shard_of(hash));

@@ -77,20 +77,6 @@ pub(super) const COMMANDS: &[Command] = &[
         },
         run: type_of,
     },
-    Command {
-        spec: Spec {
-            name: "delifeq",
-            arity: 3,
-            flags: flag::WRITE | flag::FAST,
-            keys: Keys::At(1),
-            group: "string",
-            since: "9.0.0",
-            summary: "Deletes a key if its string equals a value.",
-            complexity: "O(1)",
-            syntax: "key value",
-        },
-        run: delete_if_equal,
-    },
 ];
 
 fn del(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
@@ -113,14 +99,5 @@ fn touch(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
 
 fn type_of(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
     out.simple(ctx.look(args[1], |entry| entry.kind().name()).unwrap_or("none"));
-    Ok(())
-}
-
-fn delete_if_equal(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
-    let equal = ctx.claim_str(args[1])? == Some(args[2]);
-    if equal {
-        ctx.delete(args[1]);
-    }
-    out.int(i64::from(equal));
     Ok(())
 }

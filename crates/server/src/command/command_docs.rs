@@ -42,10 +42,17 @@ pub(super) fn write(row: &Row, out: &mut Replier<'_>) {
     let (spec, arguments, subcommands) = (row.spec, parse(row.spec.syntax), row.subcommands());
     let is_internal = spec.name == "debug";
     out.bulk(spec.name.as_bytes());
-    out.map(4 + usize::from(is_internal) + usize::from(!arguments.is_empty()) + usize::from(!subcommands.is_empty()));
-    for (name, text) in
-        [("summary", spec.summary), ("since", spec.since), ("group", spec.group), ("complexity", spec.complexity)]
-    {
+    out.map(
+        4 + usize::from(is_internal)
+            + usize::from(!arguments.is_empty())
+            + usize::from(!subcommands.is_empty()),
+    );
+    for (name, text) in [
+        ("summary", spec.summary),
+        ("since", spec.since),
+        ("group", spec.group),
+        ("complexity", spec.complexity),
+    ] {
         out.bulk(name.as_bytes());
         out.bulk(text.as_bytes());
     }

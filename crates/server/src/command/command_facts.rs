@@ -316,7 +316,10 @@ pub(super) fn key_specs(spec: &Spec) -> Vec<KeySpec> {
         Keys::Counted(at) => one(Find::Count { index: position(at), step: 1 }),
         Keys::Range { first, .. } if accesses.len() > 1 => (first..)
             .zip(accesses)
-            .map(|(at, access)| KeySpec { access, find: Find::Range { index: position(at), last: 0, step: 1 } })
+            .map(|(at, access)| KeySpec {
+                access,
+                find: Find::Range { index: position(at), last: 0, step: 1 },
+            })
             .collect(),
         Keys::Range { first, last, step } => {
             let last = if last < 0 { i64::from(last) } else { i64::from(last) - position(first) };

@@ -117,7 +117,9 @@ fn alternatives<'s, 'a>(signs: &'s [Sign<'a>]) -> Vec<&'s [Sign<'a>]> {
 fn choice(signs: &[Sign<'_>]) -> Argument {
     let (token, signs) = match signs {
         // A token before the choice: `FILTERBY MODULE name|PATTERN pattern`, `SKIPME yes|no`.
-        [Sign::Word(token), rest @ ..] if is_token(token) && leads_choice(rest) => (Some((*token).to_owned()), rest),
+        [Sign::Word(token), rest @ ..] if is_token(token) && leads_choice(rest) => {
+            (Some((*token).to_owned()), rest)
+        }
         _ => (None, signs),
     };
     let parts: Vec<Argument> = alternatives(signs).into_iter().map(|signs| joined(sequence(signs))).collect();
@@ -212,8 +214,10 @@ fn token(word: &str, signs: &[Sign<'_>], mut at: usize, found: &mut Vec<Argument
 /// Something in brackets: a repetition of what is before it, or an optional argument.
 fn bracket(signs: &[Sign<'_>], found: &mut Vec<Argument>) {
     if let Some((Sign::Dots, words)) = signs.split_last() {
-        let names: Vec<&str> =
-            words.iter().filter_map(|sign| if let Sign::Word(word) = sign { Some(*word) } else { None }).collect();
+        let names: Vec<&str> = words
+            .iter()
+            .filter_map(|sign| if let Sign::Word(word) = sign { Some(*word) } else { None })
+            .collect();
         if names.len() == words.len() && (ends_with(found, &names) || ends_with_inner(found, &names)) {
             return repeat_last(found, names.len());
         }
@@ -280,7 +284,10 @@ mod tests {
             ("", ""),
             ("key value", "key value"),
             ("key [key ...]", "key*"),
-            ("numkeys key ... LEFT|RIGHT [COUNT count]", "numkeys key* where<left=LEFT right=RIGHT> count=COUNT?"),
+            (
+                "numkeys key ... LEFT|RIGHT [COUNT count]",
+                "numkeys key* where<left=LEFT right=RIGHT> count=COUNT?",
+            ),
             ("key BEFORE|AFTER pivot element", "key where<before=BEFORE after=AFTER> pivot element"),
             ("key [EX seconds|PERSIST]", "key expiration?<seconds=EX persist=PERSIST>"),
             ("key [LIMIT offset count] [GET pattern...]", "key limit=LIMIT?(offset count) pattern=GET?*"),

@@ -81,7 +81,9 @@ fn debug(peer: &mut Peer, server: &Arc<Server>, args: &[&[u8]], out: &mut Replie
             return Ok(());
         }
         (b"protocol", [kind]) => return debug_protocol::write(kind, out),
-        (b"error", [text]) => return Err(Fail::text(String::from_utf8_lossy(text).replace(['\r', '\n'], " "))),
+        (b"error", [text]) => {
+            return Err(Fail::text(String::from_utf8_lossy(text).replace(['\r', '\n'], " ")));
+        }
         (b"log", [text]) => {
             // Nobody may be listening.
             let _ = writeln!(std::io::stderr(), "ramekin: DEBUG LOG: {}", String::from_utf8_lossy(text));
@@ -95,7 +97,10 @@ fn debug(peer: &mut Peer, server: &Arc<Server>, args: &[&[u8]], out: &mut Replie
         }
         (b"replybuffer", [word, _])
             if word.eq_ignore_ascii_case(b"peak-reset-time") || word.eq_ignore_ascii_case(b"resizing") => {}
-        (b"quicklist-packed-threshold" | b"dict-resizing" | b"pause-cron" | b"set-disable-deny-scripts", [_]) => {}
+        (
+            b"quicklist-packed-threshold" | b"dict-resizing" | b"pause-cron" | b"set-disable-deny-scripts",
+            [_],
+        ) => {}
         (b"change-repl-id" | b"jmap", []) => {}
         _ => {
             let shown = String::from_utf8_lossy(args[1]).into_owned();
@@ -117,7 +122,9 @@ fn sleep(seconds: &[u8]) {
 }
 
 fn reload(server: &Server, options: &[&[u8]]) -> Outcome {
-    let known = |option: &&[u8]| [&b"merge"[..], b"noflush", b"nosave"].iter().any(|word| option.eq_ignore_ascii_case(word));
+    let known = |option: &&[u8]| {
+        [&b"merge"[..], b"noflush", b"nosave"].iter().any(|word| option.eq_ignore_ascii_case(word))
+    };
     if !options.iter().all(known) {
         return Err(Fail::new("ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options."));
     }

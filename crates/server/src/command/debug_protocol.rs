@@ -4,12 +4,15 @@ use crate::session::Replier;
 use ramekin::Reply;
 use ramekin::command::{Fail, Outcome};
 
+#[expect(clippy::approx_constant, reason = "clients expect these digits")]
+const DOUBLE: f64 = 3.141;
+
 /// Writes the example of this type.
 pub(super) fn write(kind: &[u8], out: &mut Replier<'_>) -> Outcome {
     match kind.to_ascii_lowercase().as_slice() {
         b"string" => out.bulk(b"Hello World"),
         b"integer" => out.int(12345),
-        b"double" => out.double(3.141),
+        b"double" => out.double(DOUBLE),
         b"null" => out.null(),
         b"bignum" => out.big_number("1234567999999999999999999999999999999"),
         b"array" => {

@@ -8,7 +8,13 @@ use std::sync::atomic::Ordering::Relaxed;
 pub(super) fn persistence(server: &Server, fields: &mut Fields) {
     let (log, recovery) = (server.db.log_stats(), server.db.recovery());
     let unsynced = server.db.last_lsn() - server.db.durable_lsn().min(server.db.last_lsn());
-    fields.add_zeros(&["loading", "async_loading", "current_cow_peak", "current_cow_size", "current_cow_size_age"]);
+    fields.add_zeros(&[
+        "loading",
+        "async_loading",
+        "current_cow_peak",
+        "current_cow_size",
+        "current_cow_size_age",
+    ]);
     fields.add("current_fork_perc", "0.00");
     fields.add_zeros(&["current_save_keys_processed", "current_save_keys_total"]);
     fields.add("rdb_changes_since_last_save", unsynced);
@@ -17,7 +23,12 @@ pub(super) fn persistence(server: &Server, fields: &mut Fields) {
     fields.add("rdb_last_bgsave_status", "ok");
     fields.add("rdb_last_bgsave_time_sec", -1);
     fields.add("rdb_current_bgsave_time_sec", -1);
-    fields.add_zeros(&["rdb_saves", "rdb_last_cow_size", "rdb_last_load_keys_expired", "rdb_last_load_keys_loaded"]);
+    fields.add_zeros(&[
+        "rdb_saves",
+        "rdb_last_cow_size",
+        "rdb_last_load_keys_expired",
+        "rdb_last_load_keys_loaded",
+    ]);
     fields.add("aof_enabled", u8::from(log.is_some()));
     fields.add_zeros(&["aof_rewrite_in_progress", "aof_rewrite_scheduled"]);
     fields.add("aof_last_rewrite_time_sec", -1);

@@ -43,7 +43,8 @@ pub(super) fn server(server: &Server, fields: &mut Fields) {
     fields.add("config_file", file.unwrap_or_default());
     fields.add("io_threads_active", u8::from(config.io_threads() > 1));
     if config.port() != 0 {
-        let bind: Vec<String> = config.bind().iter().map(|address| format!("bind={}", address.host)).collect();
+        let bind: Vec<String> =
+            config.bind().iter().map(|address| format!("bind={}", address.host)).collect();
         fields.add("listener0", format!("name=tcp,{},port={}", bind.join(","), config.port()));
     }
     if let Some(path) = config.unixsocket() {

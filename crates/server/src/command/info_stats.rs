@@ -116,7 +116,9 @@ pub(super) fn latencies(server: &Server, fields: &mut Fields) {
     for (name, stats) in used(server) {
         if let Some(told) = PERCENTILES
             .iter()
-            .map(|(label, thousandths)| stats.percentile_us(*thousandths).map(|us| format!("{label}={us:.3}")))
+            .map(|(label, thousandths)| {
+                stats.percentile_us(*thousandths).map(|us| format!("{label}={us:.3}"))
+            })
             .collect::<Option<Vec<_>>>()
         {
             fields.add(&format!("latency_percentiles_usec_{name}"), told.join(","));

@@ -72,7 +72,10 @@ pub(super) const COMMANDS: &[ServerCommand] = &[
         },
     },
     ServerCommand {
-        spec: Spec { syntax: "event", ..spec("latency|graph", 3, "2.8.13", "Returns a latency graph for an event.") },
+        spec: Spec {
+            syntax: "event",
+            ..spec("latency|graph", 3, "2.8.13", "Returns a latency graph for an event.")
+        },
         run: |_, _, args, _| {
             let event = String::from_utf8_lossy(args[2]).into_owned();
             Err(Fail::text(format!("ERR No samples available for event '{event}'")))
@@ -103,7 +106,10 @@ pub(super) const COMMANDS: &[ServerCommand] = &[
 const HELP: &[(&str, &str)] = &[
     ("DOCTOR", "Where to look for what is slow."),
     ("GRAPH <event>", "A graph of an event; none is collected."),
-    ("HISTOGRAM [<command> ...]", "How many calls took up to how many microseconds, for these commands or all."),
+    (
+        "HISTOGRAM [<command> ...]",
+        "How many calls took up to how many microseconds, for these commands or all.",
+    ),
     ("HISTORY <event>", "Samples of an event; none is collected."),
     ("LATEST", "The latest samples of all events; none is collected."),
     ("RESET [<event> ...]", "Forget samples; there are none."),

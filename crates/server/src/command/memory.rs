@@ -14,7 +14,17 @@ const DOCTOR_BYTES_MIN: u64 = 5 << 20;
 const FRAGMENTED: f64 = 1.4;
 
 const fn spec(name: &'static str, flags: u32, since: &'static str, summary: &'static str) -> Spec {
-    Spec { name, arity: 2, flags, keys: Keys::None, group: "server", since, summary, complexity: "O(1)", syntax: "" }
+    Spec {
+        name,
+        arity: 2,
+        flags,
+        keys: Keys::None,
+        group: "server",
+        since,
+        summary,
+        complexity: "O(1)",
+        syntax: "",
+    }
 }
 
 pub(super) const COMMANDS: &[ServerCommand] = &[
@@ -85,7 +95,10 @@ const HELP: &[(&str, &str)] = &[
     ("MALLOC-STATS", "What the allocator says."),
     ("PURGE", "Free what was flushed or deleted and still waits for it."),
     ("STATS", "Memory by purpose."),
-    ("USAGE <key> [SAMPLES <count>]", "Bytes that a key and its value take; everything is counted, nothing sampled."),
+    (
+        "USAGE <key> [SAMPLES <count>]",
+        "Bytes that a key and its value take; everything is counted, nothing sampled.",
+    ),
 ];
 
 fn usage(peer: &mut Peer, server: &Arc<Server>, args: &[&[u8]], out: &mut Replier<'_>) -> Outcome {
@@ -98,7 +111,10 @@ fn usage(peer: &mut Peer, server: &Arc<Server>, args: &[&[u8]], out: &mut Replie
             return Err(Fail::SYNTAX);
         }
     }
-    match server.db.look_at(peer.caller.db, peer.caller.now_ms, args[2], |seen| seen.heap_bytes()) {
+    let (db, now_ms) = (peer.caller.db, peer.caller.now_ms);
+    #[expect(clippy::redundant_closure_for_method_calls, reason = "the method itself is of one lifetime only")]
+    let bytes = server.db.look_at(db, now_ms, args[2], |seen| seen.heap_bytes());
+    match bytes {
         Some(bytes) => out.count(bytes),
         None => out.null(),
     }
@@ -111,7 +127,9 @@ fn diagnosis(figures: &Figures) -> String {
     }
     let mut found = String::new();
     if percent(figures.peak, figures.used) > 150.0 {
-        found.push_str(" * Peak: more than half as much again was used before; the allocator keeps some of it.\n");
+        found.push_str(
+            " * Peak: more than half as much again was used before; the allocator keeps some of it.\n",
+        );
     }
     if ratio(figures.resident, figures.used) > FRAGMENTED {
         found.push_str(" * Resident: much of what is resident is not data; look at mem_clients_normal and fragmentation.\n");

@@ -7,9 +7,9 @@
 mod client;
 mod client_filter;
 mod client_list;
-mod command;
 mod command_docs;
 mod command_facts;
+mod command_info;
 mod command_syntax;
 mod config;
 mod connection;
@@ -97,7 +97,7 @@ const FAMILIES: &[&[ServerCommand]] = &[
     status::COMMANDS,
     lolwut::COMMANDS,
     info::COMMANDS,
-    command::COMMANDS,
+    command_info::COMMANDS,
     debug::COMMANDS,
     latency::COMMANDS,
     memory::COMMANDS,

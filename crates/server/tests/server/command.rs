@@ -56,7 +56,10 @@ fn lists_are_filtered() {
     assert_eq!(client.ask("COMMAND LIST FILTERBY PATTERN lpush*"), "[lpush, lpushx]");
     assert_eq!(client.ask("COMMAND LIST FILTERBY PATTERN memory|D*"), "[memory|doctor]");
     assert_eq!(client.ask("COMMAND LIST FILTERBY MODULE any"), "[]");
-    assert_eq!(client.ask("COMMAND LIST FILTERBY ACLCAT Transaction"), "[multi, exec, discard, watch, unwatch]");
+    assert_eq!(
+        client.ask("COMMAND LIST FILTERBY ACLCAT Transaction"),
+        "[multi, exec, discard, watch, unwatch]"
+    );
     assert_eq!(client.ask("COMMAND LIST FILTERBY ACLCAT @read"), "[]");
     for wrong in ["COMMAND LIST FILTERBY MODULE", "COMMAND LIST x y z", "COMMAND LIST FILTERBY x y"] {
         assert_eq!(client.ask(wrong), "-ERR syntax error", "{wrong}");
@@ -79,7 +82,10 @@ fn documentation_is_a_tree_of_arguments() {
          ~[optional]}]}}"
     );
     let copy = client.ask("COMMAND DOCS copy");
-    assert!(copy.contains("{name: destination, type: key, display_text: destination, key_spec_index: 1}"), "{copy}");
+    assert!(
+        copy.contains("{name: destination, type: key, display_text: destination, key_spec_index: 1}"),
+        "{copy}"
+    );
     let slowlog = client.ask("COMMAND DOCS slowlog");
     assert!(slowlog.contains("subcommands: {slowlog|get: {summary: "), "{slowlog}");
     assert!(client.ask("COMMAND DOCS debug").contains("doc_flags: ~[syscmd]"));
@@ -117,8 +123,38 @@ fn keys_are_found_in_a_command_and_told_with_their_use() {
 fn a_subcommand_is_no_command_by_itself() {
     let server = Server::start(&[]);
     let mut client = server.client();
-    assert_eq!(client.ask("config|get x"), "-ERR unknown command 'config|get', with args beginning with: 'x' ");
+    assert_eq!(
+        client.ask("config|get x"),
+        "-ERR unknown command 'config|get', with args beginning with: 'x' "
+    );
     assert_eq!(client.ask("COMMAND nothing"), "-ERR unknown subcommand 'nothing'. Try COMMAND HELP.");
     assert_eq!(client.ask("COMMAND COUNT x"), "-ERR wrong number of arguments for 'command|count' command");
     assert!(client.ask("COMMAND HELP").starts_with("[COMMAND <subcommand>"));
+}
+
+#[test]
+fn every_container_helps() {
+    let server = Server::start(&[]);
+    let mut client = server.client();
+    let all = [
+        "CLIENT HELP",
+        "COMMAND HELP",
+        "COMMANDLOG HELP",
+        "CONFIG HELP",
+        "LATENCY HELP",
+        "MEMORY HELP",
+        "OBJECT HELP",
+        "SLOWLOG HELP",
+    ];
+    for command in all {
+        let (container, _) = command.split_once(' ').unwrap();
+        let help = client.ask(command);
+        assert!(
+            help.starts_with(&format!(
+                "[{container} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:, "
+            )),
+            "{help}"
+        );
+        assert!(help.ends_with(", HELP,     Print this help.]"), "{help}");
+    }
 }

@@ -175,7 +175,10 @@ fn sections_are_chosen_by_name_and_come_in_one_order() {
     let missing = ["Commandstats", "Latencystats"];
     let all = sections(&mut client, "INFO all");
     assert_eq!(sections(&mut client, "INFO Everything"), all);
-    assert_eq!(all.iter().filter(|name| !missing.contains(&name.as_str())).cloned().collect::<Vec<_>>(), default);
+    assert_eq!(
+        all.iter().filter(|name| !missing.contains(&name.as_str())).cloned().collect::<Vec<_>>(),
+        default
+    );
     assert!(missing.iter().all(|name| all.contains(&(*name).to_owned())));
     assert_eq!(sections(&mut client, "INFO keyspace CPU nothing"), ["CPU", "Keyspace"]);
     assert_eq!(sections(&mut client, "INFO commandstats default").len(), default.len() + 1);
@@ -187,7 +190,9 @@ fn figures_follow_what_happens() {
     let server = Server::start(&[]);
     let mut client = server.client();
     let mut other = server.client();
-    for command in ["SET k v", "SET e v PX 100000", "SELECT 3", "HSET h f v", "HEXPIRE h 100 FIELDS 1 f", "GET none"] {
+    for command in
+        ["SET k v", "SET e v PX 100000", "SELECT 3", "HSET h f v", "HEXPIRE h 100 FIELDS 1 f", "GET none"]
+    {
         client.ask(command);
     }
     client.ask("SELECT 0");
@@ -201,7 +206,10 @@ fn figures_follow_what_happens() {
     assert_eq!(now["connected_clients"], "2");
     assert!(now["db0"].starts_with("keys=2,expires=1,avg_ttl="));
     assert!(now["db3"].starts_with("keys=1,expires=0,avg_ttl=0,keys_with_volatile_items=1"));
-    assert!(now["cmdstat_get"].starts_with("calls=2,") && now["cmdstat_get"].ends_with("rejected_calls=1,failed_calls=0"));
+    assert!(
+        now["cmdstat_get"].starts_with("calls=2,")
+            && now["cmdstat_get"].ends_with("rejected_calls=1,failed_calls=0")
+    );
     assert!(now["cmdstat_lpush"].ends_with("rejected_calls=0,failed_calls=1"));
     assert_eq!((now["errorstat_ERR"].as_str(), now["errorstat_WRONGTYPE"].as_str()), ("count=1", "count=1"));
     assert_eq!(now["total_error_replies"], "2");
@@ -228,7 +236,10 @@ fn a_pause_and_a_waiting_client_are_seen() {
     assert_eq!(fields(&mut client, "INFO clients")["total_blocking_keys"], "1");
     client.ask("CLIENT PAUSE 100000 WRITE");
     let paused = fields(&mut client, "INFO clients");
-    assert_eq!((paused["paused_reason"].as_str(), paused["paused_actions"].as_str()), ("client_pause", "write"));
+    assert_eq!(
+        (paused["paused_reason"].as_str(), paused["paused_actions"].as_str()),
+        ("client_pause", "write")
+    );
     client.ask("CLIENT UNPAUSE");
     assert_eq!(fields(&mut client, "INFO clients")["paused_timeout_milliseconds"], "0");
 }
@@ -237,7 +248,10 @@ fn a_pause_and_a_waiting_client_are_seen() {
 fn info_stands_in_a_transaction_and_in_memory_alone() {
     let server = Server::start(&["--appendonly", "no"]);
     let mut client = server.client();
-    assert_eq!([client.ask("MULTI"), client.ask("SET k v"), client.ask("INFO keyspace")], ["OK", "QUEUED", "QUEUED"]);
+    assert_eq!(
+        [client.ask("MULTI"), client.ask("SET k v"), client.ask("INFO keyspace")],
+        ["OK", "QUEUED", "QUEUED"]
+    );
     assert!(client.ask("EXEC").contains("db0:keys=1"));
     assert_eq!(fields(&mut client, "INFO persistence")["aof_enabled"], "0");
     assert_eq!(fields(&mut client, "INFO ramekin")["log_enabled"], "0");

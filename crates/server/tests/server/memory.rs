@@ -25,7 +25,9 @@ fn memory_is_told_by_purpose() {
     let mut client = server.client();
     client.ask("SET k v");
     let stats = client.ask("MEMORY STATS");
-    for name in ["peak.allocated, ", "db.0, [overhead.hashtable.main, ", "keys.count, 1, ", "dataset.percentage, "] {
+    for name in
+        ["peak.allocated, ", "db.0, [overhead.hashtable.main, ", "keys.count, 1, ", "dataset.percentage, "]
+    {
         assert!(stats.contains(name), "{name} is missing in {stats}");
     }
     assert_eq!(client.ask("MEMORY PURGE"), "OK");
@@ -48,7 +50,10 @@ fn the_latency_of_commands_is_a_histogram() {
     let set = client.ask("LATENCY HISTOGRAM set nothing");
     assert!(set.starts_with("{set: {calls: 2, histogram_usec: {") && set.ends_with(": 2}}}"), "{set}");
     let slept = client.ask("LATENCY HISTOGRAM debug");
-    assert!(slept.contains("histogram_usec: {33554: 1}") || slept.contains("histogram_usec: {67108: 1}"), "{slept}");
+    assert!(
+        slept.contains("histogram_usec: {33554: 1}") || slept.contains("histogram_usec: {67108: 1}"),
+        "{slept}"
+    );
     assert!(client.ask("LATENCY HISTOGRAM config").starts_with("{config|get: {calls: 1,"));
     assert!(client.ask("LATENCY HISTOGRAM").contains("hello: {calls: 1,"));
 }
