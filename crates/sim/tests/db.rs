@@ -23,6 +23,11 @@ fn seeds(quick: u64) -> std::ops::Range<u64> {
     first..first + number("RAMEKIN_TEST_SEQUENCES").unwrap_or(quick).max(quick)
 }
 
+/// Whether more was asked for than the quick form.
+fn is_long() -> bool {
+    number("RAMEKIN_TEST_SEQUENCES").is_some_and(|count| count > 100)
+}
+
 /// How the machine stops for a seed: both ways equally often.
 fn crash_of(seed: u64) -> Crash {
     if seed % 4 < 2 { Crash::Kill } else { Crash::PowerCut }
@@ -56,8 +61,9 @@ fn a_crash_anywhere_leaves_the_data_set_of_a_moment_at_or_past_what_was_acknowle
     for seed in seeds(40) {
         let life = Life::peaceful(seed, STEPS);
         let points = crash_points(life);
-        // A sample that is another one for each seed; a few seeds together cover all places.
-        for point in points.into_iter().skip(usize::try_from(seed % 3).unwrap()).step_by(3) {
+        // A sample that is another one for each seed: a few seeds together cover all places, and thousands end in time.
+        let stride = if is_long() { 16 } else { 3 };
+        for point in points.into_iter().skip(usize::try_from(seed).unwrap() % stride).step_by(stride) {
             for (crash, tear) in [(Crash::Kill, 0), (Crash::PowerCut, seed), (Crash::PowerCut, seed + 1)] {
                 named(&format!("{seed} {point:?} {crash:?} {tear}"), || {
                     let (machine, mut model) = (Machine::default(), Model::default());

@@ -3,6 +3,17 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use ramekin_sim::garbage;
+use std::fs;
+use std::path::Path;
+
+type Property = fn(&[u8]);
+
+const TARGETS: [(&str, Property); 4] = [
+    ("log_segment", garbage::segment),
+    ("log_damage", garbage::damaged_log),
+    ("manifest", garbage::manifest),
+    ("record", garbage::record),
+];
 
 /// Bytes that are mostly small: tags, counts and lengths that mean something.
 fn record_bytes() -> impl Strategy<Value = Vec<u8>> {
@@ -23,6 +34,21 @@ fn manifest_bytes() -> impl Strategy<Value = Vec<u8>> {
             garbage::with_checksum(&head)
         },
     )
+}
+
+/// Every input kept from the fuzzers. A folder is named as its target is.
+#[test]
+fn every_input_of_the_corpus_is_read_or_refused() {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus");
+    for (target, property) in TARGETS {
+        let mut count = 0;
+        for file in fs::read_dir(corpus.join(target)).unwrap() {
+            let path = file.unwrap().path();
+            crate::named(&path.display().to_string(), || property(&fs::read(&path).unwrap()));
+            count += 1;
+        }
+        assert!(count > 0, "{target} has inputs");
+    }
 }
 
 proptest! {
