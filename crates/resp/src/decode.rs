@@ -329,7 +329,7 @@ fn short_bulk_length(rest: &[u8]) -> Option<(usize, usize)> {
     let digit = |at: u32| usize::from(((word >> (8 * at)) & 0xFF) as u8).wrapping_sub(usize::from(b'0'));
     if word & TWO_MASK == TWO {
         let (tens, units) = (digit(1), digit(2));
-        return ((1..10).contains(&tens) && units < 10).then_some((tens * 10 + units, 5));
+        return ((1..10).contains(&tens) && units < 10).then(|| (tens * 10 + units, 5));
     }
     (word & ONE_MASK == ONE && digit(1) < 10).then(|| (digit(1), 4))
 }
