@@ -4,7 +4,7 @@
 //! what has expired, and how long a reply waits. What must hold: a reply that says a change is done is given only once the
 //! log has come as far as that change needs; time never goes back, also not over a restart.
 
-use crate::command::{self, Command, Settings};
+use crate::command::{self, Command, Keys, Settings};
 use crate::effect::Malformed;
 use crate::error::{Error, ErrorKind};
 use crate::io::os::{OsClock, OsDisk, OsRng};
@@ -164,6 +164,7 @@ impl Database {
             disk,
         });
         let database = Self { inner };
+        database.settings().opened_ms.store(database.now_ms(), Ordering::Relaxed);
         database.set_appendfsync(options.appendfsync);
         if options.threads {
             database.start_sweeper()?;
@@ -438,7 +439,8 @@ impl Database {
     /// `Failed`: the log has failed, and the change may or may not survive a restart.
     pub fn execute(&self, args: &[&[u8]]) -> Result<Response, Error> {
         let Some(command) = command::resolve(args) else {
-            let name = args.first().map(|name| String::from_utf8_lossy(name).into_owned()).unwrap_or_default();
+            let name =
+                args.first().map(|name| String::from_utf8_lossy(name).into_owned()).unwrap_or_default();
             return Ok(Response::Error(format!("ERR unknown command '{name}'")));
         };
         let mut out = Collector::new();
@@ -449,12 +451,22 @@ impl Database {
 
     /// Runs a command for the calling thread.
     pub(crate) fn run_here(&self, command: &Command, args: &[&[u8]], out: &mut dyn Reply) -> Lsn {
+        let hash = match (&command.spec.keys, args) {
+            (Keys::At(1), [_, key, ..]) => Some(self.hash(key)),
+            _ => None,
+        };
+        if let Some(hash) = hash {
+            // It comes while the clock is read and space is reserved.
+            self.prefetch_bucket(0, hash);
+        }
         let now_ms = self.now_ms();
         let mut run = |caller: &mut Caller| {
             caller.now_ms = now_ms;
+            caller.hash_hint = hash;
             self.run(caller, command, args, out).lsn
         };
-        let kept = EMBEDDER.try_with(|caller| caller.try_borrow_mut().ok().map(|mut caller| run(&mut caller)));
+        let kept =
+            EMBEDDER.try_with(|caller| caller.try_borrow_mut().ok().map(|mut caller| run(&mut caller)));
         // A command may be run from within a command's reply, or while the thread ends.
         kept.ok().flatten().unwrap_or_else(|| run(&mut Caller::default()))
     }

@@ -25,6 +25,8 @@ pub struct Settings {
     pub lfu_decay_minutes: AtomicU32,
     /// False: expired keys are not removed until they are met (`DEBUG SET-ACTIVE-EXPIRE 0`).
     pub active_expire: AtomicBool,
+    /// When the database was opened, in Unix milliseconds: what was read from the log counts as used then.
+    pub(crate) opened_ms: AtomicU64,
 }
 
 impl Default for Settings {
@@ -38,6 +40,7 @@ impl Default for Settings {
             lfu_log_factor: AtomicU32::new(10),
             lfu_decay_minutes: AtomicU32::new(1),
             active_expire: AtomicBool::new(true),
+            opened_ms: AtomicU64::new(0),
         }
     }
 }
@@ -63,7 +66,7 @@ impl Settings {
         } else {
             Mode::Recency
         };
-        AccessClock { now_ms, mode }
+        AccessClock { now_ms, opened_ms: self.opened_ms.load(Relaxed), mode }
     }
 }
 
@@ -72,6 +75,7 @@ impl Settings {
 #[derive(Clone, Copy)]
 pub(crate) struct AccessClock {
     now_ms: u64,
+    opened_ms: u64,
     mode: Mode,
 }
 
@@ -122,8 +126,11 @@ impl AccessClock {
         entry.set_access(access);
     }
 
-    /// Seconds since the last use.
+    /// Seconds since the last use; since the opening for what has not been used after it.
     pub(crate) fn idle_seconds(self, entry: &Entry) -> u32 {
+        if entry.access() == 0 {
+            return (self.now_ms.saturating_sub(self.opened_ms) / 1000) as u32;
+        }
         self.seconds().wrapping_sub(entry.access()) & ((1 << CLOCK_BITS) - 1)
     }
 

@@ -233,8 +233,7 @@ fn run_server(peer: &mut Peer, server: &Arc<Server>, queued: &Queued, args: &[&[
 fn account(peer: &Peer, server: &Server, row: &Row, args: &[&[u8]], reply: &[u8], begun: u64) {
     let nanos = server.ticks.delta_as_nanos(begun, server.ticks.raw());
     let stats = &server.stats.commands[row.position];
-    stats.calls.fetch_add(1, Relaxed);
-    stats.nanos.fetch_add(nanos, Relaxed);
+    server.stats.count_call(row.position, nanos);
     if let Some((b'-', text)) = reply.split_first() {
         stats.failed.fetch_add(1, Relaxed);
         server.stats.count_error(text);
