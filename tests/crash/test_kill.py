@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from crash.workload import Load
+from crash.workload import Load, kept
 from harness import binaries
 
 CRASHES = int(os.environ.get("TEST_CRASHES", 5))
@@ -16,8 +16,8 @@ SEED = int(os.environ.get("TEST_SEED", 1))
 
 
 @pytest.mark.parametrize("appendfsync", ["everysec", "always", "no"])
-def test_nothing_acknowledged_is_missing_after_kill_9(start, appendfsync):
-    server = start(appendonly="yes", appendfsync=appendfsync)
+def test_nothing_acknowledged_is_missing_after_kill_9(start, kind, appendfsync):
+    server = start(appendonly="yes", appendfsync=kept(kind, appendfsync))
     r = random.Random(f"{SEED}/{appendfsync}")
     load, before = Load(f"{SEED}/{appendfsync}"), 0
     for crash in range(CRASHES):
@@ -34,8 +34,8 @@ def test_nothing_acknowledged_is_missing_after_kill_9(start, appendfsync):
             load.check(server)
 
 
-def test_a_kill_during_start_loses_nothing(start):
-    server = start(appendonly="yes", appendfsync="everysec")
+def test_a_kill_during_start_loses_nothing(start, kind):
+    server = start(appendonly="yes", appendfsync=kept(kind, "everysec"))
     load = Load(SEED, value_bytes_max=2000)
     load.run(server, 1.5, server.kill)
     r = random.Random(SEED)
@@ -51,8 +51,8 @@ def test_a_kill_during_start_loses_nothing(start):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_the_server_in_bounded_time_with_everything_kept(start, number):
-    server = start(appendonly="yes")
+def test_a_signal_ends_the_server_in_bounded_time_with_everything_kept(start, kind, number):
+    server = start(appendonly="yes", appendfsync=kept(kind, "everysec"))
     load = Load(SEED)
     with server.client() as waiter:
         waiter.send("BLPOP", "nokey", 0)
@@ -65,8 +65,8 @@ def test_a_signal_ends_the_server_in_bounded_time_with_everything_kept(start, nu
     assert load.check(server) >= acknowledged
 
 
-def test_a_stopped_server_has_everything_again_after_the_start(start):
-    server = start(appendonly="yes")
+def test_a_stopped_server_has_everything_again_after_the_start(start, kind):
+    server = start(appendonly="yes", appendfsync=kept(kind, "everysec"))
     load = Load(SEED + 1)
     for _ in range(2):
         load.run(server, 0.3, lambda: None)
@@ -75,8 +75,8 @@ def test_a_stopped_server_has_everything_again_after_the_start(start):
         assert load.check(server) == load.acknowledged
 
 
-def test_expired_keys_do_not_come_back_with_a_restart(start):
-    server = start(appendonly="yes")
+def test_expired_keys_do_not_come_back_with_a_restart(start, kind):
+    server = start(appendonly="yes", appendfsync=kept(kind, "everysec"))
     with server.client() as client:
         client("SET", "gone", 1, "PX", 200)
         client("SET", "later", 1, "PX", 100_000)
@@ -93,8 +93,8 @@ def test_expired_keys_do_not_come_back_with_a_restart(start):
         assert client("DBSIZE") == 2
 
 
-def test_every_database_and_flushes_and_swaps_are_kept(start):
-    server = start(appendonly="yes")
+def test_every_database_and_flushes_and_swaps_are_kept(start, kind):
+    server = start(appendonly="yes", appendfsync=kept(kind, "everysec"))
     with server.client() as client:
         for db in range(16):
             client("SELECT", db)
@@ -117,8 +117,8 @@ def test_every_database_and_flushes_and_swaps_are_kept(start):
     assert [seen[db] for db in range(16) if db not in (3, 6)] == [expected[db] for db in range(16) if db not in (3, 6)]
 
 
-def test_large_values_and_large_collections_survive(start):
-    server = start(appendonly="yes")
+def test_large_values_and_large_collections_survive(start, kind):
+    server = start(appendonly="yes", appendfsync=kept(kind, "everysec"))
     value = os.urandom(9 << 20)
     with server.client() as client:
         client("SET", "big", value)

@@ -12,6 +12,12 @@ from harness.resp import NIL, Closed, Fault, Silent, encode
 FAR_MS = 4102444800000
 
 
+def kept(kind, appendfsync):
+    """The durability under which a server promises that kill -9 loses nothing acknowledged. Ramekin does in every mode;
+    Valkey holds writes back while an fsync runs, and promises it for `always` alone."""
+    return "always" if kind == "valkey" else appendfsync
+
+
 class Writer:
     """One connection's operations, generated from a seed, and the plain model of what they leave."""
 

@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+from crash.workload import kept
 from linearizability.checker import linearizable, smallest_violation
 from linearizability.driver import KINDS, Observer
 
@@ -41,8 +42,8 @@ def test_histories_of_concurrent_clients_are_linearizable(start, appendfsync):
 
 
 @pytest.mark.parametrize("appendfsync", ["everysec", "always"])
-def test_histories_stay_linearizable_across_kill_9(start, appendfsync):
-    server = start(appendonly="yes", appendfsync=appendfsync)
+def test_histories_stay_linearizable_across_kill_9(start, kind, appendfsync):
+    server = start(appendonly="yes", appendfsync=kept(kind, appendfsync))
     r = random.Random(f"{SEED}/kill/{appendfsync}")
     for number in range(HISTORIES):
         observer = Observer(r, objects(f"crash{number}"))

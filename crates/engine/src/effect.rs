@@ -228,7 +228,9 @@ where
     let key = take_bytes(at)?;
     let effect = match tag {
         tag::SET_STRING => Effect::SetString { key, value: take_bytes(at)?, expire_at_ms: take_uint(at)? },
-        tag::PUT => Effect::Put { key, kind: take_byte(at)?, value: take_bytes(at)?, expire_at_ms: take_uint(at)? },
+        tag::PUT => {
+            Effect::Put { key, kind: take_byte(at)?, value: take_bytes(at)?, expire_at_ms: take_uint(at)? }
+        }
         tag::DELETE => Effect::Delete { key },
         tag::EXPIRE => Effect::Expire { key, at_ms: take_uint(at)? },
         tag::APPEND => Effect::Append { key, tail: take_bytes(at)? },

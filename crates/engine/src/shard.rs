@@ -69,7 +69,13 @@ impl Shards {
 
     /// Runs one command. A refusal and a wrong number of arguments are replies like others.
     #[inline]
-    pub(crate) fn run(&self, caller: &mut Caller, command: &Command, args: &[&[u8]], out: &mut dyn Reply) -> Ran {
+    pub(crate) fn run(
+        &self,
+        caller: &mut Caller,
+        command: &Command,
+        args: &[&[u8]],
+        out: &mut dyn Reply,
+    ) -> Ran {
         // The common case, a command of one key, in one piece: begin, run, conclude.
         if let Keys::At(index) = command.spec.keys
             && !command.spec.is(flag::WHOLE | flag::PATTERNS)
@@ -235,7 +241,12 @@ impl Shards {
     }
 
     #[inline]
-    fn begin<'a>(&'a self, caller: &'a mut Caller, command: &Command, args: &[&'a [u8]]) -> Result<Ctx<'a>, Fail> {
+    fn begin<'a>(
+        &'a self,
+        caller: &'a mut Caller,
+        command: &Command,
+        args: &[&'a [u8]],
+    ) -> Result<Ctx<'a>, Fail> {
         if !command.spec.takes(args.len()) {
             return Err(Fail::arity(command.spec.name));
         }
@@ -377,7 +388,8 @@ impl Shards {
             let bytes = space_for(&words(&waiter));
             let refusal = self.reserve(bytes).err();
             let bytes = if refusal.is_some() { 0 } else { bytes };
-            let mut ctx = self.context(&mut caller, self.keyspace.lock_many(&self.shards_of(&waiter)), None, bytes);
+            let mut ctx =
+                self.context(&mut caller, self.keyspace.lock_many(&self.shards_of(&waiter)), None, bytes);
             let claimed = waiter.claim();
             let mut served = Vec::new();
             if claimed {
@@ -440,8 +452,10 @@ impl Shards {
         let args = words(waiter);
         let command = crate::command::find(args[0]).expect("it was found when it began to wait");
         let indices = command.spec.key_indices(&args).expect("they were found when it began to wait");
-        let mut shards: Vec<_> =
-            indices.into_iter().map(|index| self.keyspace.shard_of(self.keyspace.hash(args[index]))).collect();
+        let mut shards: Vec<_> = indices
+            .into_iter()
+            .map(|index| self.keyspace.shard_of(self.keyspace.hash(args[index])))
+            .collect();
         shards.sort_unstable();
         shards.dedup();
         shards

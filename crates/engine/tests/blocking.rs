@@ -38,7 +38,8 @@ impl Waiting {
 
     fn try_wait(&self, name: &str, line: &str) -> (Option<Response>, Option<Arc<Waiter>>) {
         let (answers, name) = (Arc::clone(&self.answers), name.to_owned());
-        let deliver = move |(response, _)| answers.lock().unwrap().push(format!("{name} {}", show(&response)));
+        let deliver =
+            move |(response, _)| answers.lock().unwrap().push(format!("{name} {}", show(&response)));
         let mut out = Collector::new();
         let args = words(line);
         let command = command::find(args[0]).unwrap();
@@ -69,7 +70,11 @@ fn a_command_that_finds_an_element_does_not_wait() {
         ("BLMPOP 0 2 a b LEFT COUNT 9", r#"["b", ["3", "4"]]"#),
     ] {
         let (response, waiter) = w.try_wait("nobody", line);
-        assert_eq!((response.map(|it| show(&it)).as_deref(), waiter.is_none()), (Some(expected), true), "{line}");
+        assert_eq!(
+            (response.map(|it| show(&it)).as_deref(), waiter.is_none()),
+            (Some(expected), true),
+            "{line}"
+        );
     }
     assert_eq!(w.run("LRANGE c 0 -1"), r#"["5", "2"]"#);
 }
@@ -202,7 +207,10 @@ fn a_destination_of_another_type_is_told_to_the_waiter_and_the_element_stays() {
     w.wait("third", "BLPOP k 0");
     w.run("SET s v");
     w.run("RPUSH k x y");
-    assert_eq!(w.answers(), [format!("first {WRONG_TYPE}"), format!("second {WRONG_TYPE}"), r#"third ["k", "x"]"#.into()]);
+    assert_eq!(
+        w.answers(),
+        [format!("first {WRONG_TYPE}"), format!("second {WRONG_TYPE}"), r#"third ["k", "x"]"#.into()]
+    );
     assert_eq!((w.run("LRANGE k 0 -1"), w.run("GET s")), (r#"["y"]"#.into(), r#""v""#.into()));
 }
 
@@ -263,9 +271,11 @@ fn a_transaction_wakes_those_who_find_something_when_it_is_committed() {
     w.wait("gone", "BLPOP gone 0");
     w.wait("left", "BLPOP left 0");
     w.wait("far", "BLMOVE left elsewhere LEFT LEFT 0");
-    let lines = ["RPUSH gone x", "LPOP gone", "RPUSH left a b", "BLPOP left 0", "RPUSH left c", "BLPOP none 0"];
+    let lines =
+        ["RPUSH gone x", "LPOP gone", "RPUSH left a b", "BLPOP left 0", "RPUSH left c", "BLPOP none 0"];
     let args: Vec<_> = lines.iter().map(|line| words(line)).collect();
-    let commands: Vec<_> = args.iter().map(|args| (command::find(args[0]).unwrap(), args.as_slice())).collect();
+    let commands: Vec<_> =
+        args.iter().map(|args| (command::find(args[0]).unwrap(), args.as_slice())).collect();
     let mut caller = Caller::at(w.db.now_ms());
     let mut transaction = w.db.transaction(&mut caller, &commands).unwrap();
     let mut replies = Vec::new();

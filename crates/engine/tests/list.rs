@@ -288,7 +288,8 @@ fn large_elements_and_long_lists_survive_too() {
     session.run("LREM long 0 1500");
     let session = session.reopen();
     assert_eq!(session.db.lrange(b"moved", 0, -1).unwrap(), [large]);
-    let expected: Vec<_> = (0..3000_u32).filter(|at| *at != 1500).map(|at| at.to_string().into_bytes()).collect();
+    let expected: Vec<_> =
+        (0..3000_u32).filter(|at| *at != 1500).map(|at| at.to_string().into_bytes()).collect();
     assert!(session.db.lrange(b"long", 0, -1).unwrap() == expected);
 }
 
@@ -326,7 +327,11 @@ fn apply(model: &mut VecDeque<u8>, step: &Step) {
         Step::Push(false, all) => model.extend(all),
         Step::Pop(left, count) => {
             for _ in 0..*count {
-                if *left { model.pop_front() } else { model.pop_back() };
+                if *left {
+                    model.pop_front()
+                } else {
+                    model.pop_back()
+                };
             }
         }
         Step::Set(at, element) => {

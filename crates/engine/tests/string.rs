@@ -223,7 +223,11 @@ fn an_increment_takes_the_value_through_every_size_of_its_entry() {
         assert_eq!(session.run(&format!("INCRBY n {by}")), expected.to_string());
         assert_eq!(session.run("GET n"), format!("\"{expected}\""));
     }
-    session.expect("DECRBY n 9 => 9999999999999999981\nTTL n => 100".replace("9999999999999999981", &(expected - 9).to_string()).as_str());
+    session.expect(
+        "DECRBY n 9 => 9999999999999999981\nTTL n => 100"
+            .replace("9999999999999999981", &(expected - 9).to_string())
+            .as_str(),
+    );
 }
 
 #[test]

@@ -43,7 +43,11 @@ impl Monitors {
         let addr = if client.unix { format!("unix:{}", client.ip()) } else { client.addr.clone() };
         let line: Arc<[u8]> = line(now_us, db, &addr, args).into();
         for client in self.clients.read().iter() {
-            client.mailbox.send(Message::Append { token: client.token, id: client.id, bytes: Arc::clone(&line) });
+            client.mailbox.send(Message::Append {
+                token: client.token,
+                id: client.id,
+                bytes: Arc::clone(&line),
+            });
         }
     }
 }

@@ -14,8 +14,8 @@ pub(crate) fn make_room(clients: u32) -> Result<(), u64> {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let Some(allowed) = current.filter(|current| *current < needed) else { return Ok(()) };
     let wanted = maximum.map_or(needed, |maximum| maximum.min(needed));
-    let raised = wanted > allowed
-        && setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum }).is_ok();
+    let raised =
+        wanted > allowed && setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum }).is_ok();
     let possible = if raised { wanted } else { allowed };
     if possible >= needed { Ok(()) } else { Err(possible.saturating_sub(RESERVED)) }
 }

@@ -28,7 +28,8 @@ pub fn serve(loaded: Loaded) -> Result<(), Error> {
     let db = open(config)?;
     report_recovery(&db);
     let addresses: Vec<String> = listeners.iter().map(Listener::describe).collect();
-    let sockets: Vec<_> = listeners.iter().filter_map(|listener| listener.path().map(Path::to_owned)).collect();
+    let sockets: Vec<_> =
+        listeners.iter().filter_map(|listener| listener.path().map(Path::to_owned)).collect();
     let loops = config.io_threads().max(1);
     let pidfile = config.pidfile();
     let server = Arc::new(Server::new(db, SharedConfig::from(loaded)));
@@ -168,7 +169,9 @@ fn watch_signals(server: &Arc<Server>) -> Result<signal_hook::iterator::Handle, 
             for signal in signals.forever() {
                 let name = if signal == SIGINT { "SIGINT" } else { "SIGTERM" };
                 if server.is_stopping() {
-                    say(&format!("{name} again: ending at once; what was acknowledged is with the operating system"));
+                    say(&format!(
+                        "{name} again: ending at once; what was acknowledged is with the operating system"
+                    ));
                     std::process::exit(1);
                 }
                 say(&format!("{name}: stopping"));
@@ -207,7 +210,9 @@ fn end(server: &Arc<Server>, threads: Vec<JoinHandle<()>>, stop: Stop) -> Result
         return Err(Error(format!("stopped, but the last changes may not be on disk: {error}")));
     }
     if broken {
-        return Err(Error("an event loop ended by a defect; everything that was acknowledged is on disk".to_owned()));
+        return Err(Error(
+            "an event loop ended by a defect; everything that was acknowledged is on disk".to_owned(),
+        ));
     }
     say("stopped, everything is on disk");
     Ok(())

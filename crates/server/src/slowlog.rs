@@ -36,7 +36,8 @@ impl CommandLog {
     /// Adds a command and drops the oldest beyond `len_max`.
     pub fn add(&self, at_s: u64, cost: u64, args: &[&[u8]], addr: &str, name: &[u8], len_max: usize) {
         let (id, log) = &mut *self.inner.lock();
-        let noted = Noted { id: *id, at_s, cost, args: shorten(args), addr: addr.to_owned(), name: name.to_vec() };
+        let noted =
+            Noted { id: *id, at_s, cost, args: shorten(args), addr: addr.to_owned(), name: name.to_vec() };
         *id += 1;
         log.push_front(noted);
         log.truncate(len_max);
@@ -98,7 +99,10 @@ mod tests {
         assert_eq!(log.newest(1)[0].args[2], [&long[..128], b"... (72 more bytes)"].concat());
         log.add(1, 2, &many, "addr", b"", 2);
         let newest = log.newest(1);
-        assert_eq!((newest[0].id, newest[0].args.len(), &*newest[0].args[31]), (1, 32, &b"... (9 more arguments)"[..]));
+        assert_eq!(
+            (newest[0].id, newest[0].args.len(), &*newest[0].args[31]),
+            (1, 32, &b"... (9 more arguments)"[..])
+        );
         log.add(1, 2, &[b"PING"], "addr", b"", 2);
         assert_eq!((log.len(), log.newest(9).len(), log.newest(9)[1].id), (2, 2, 1));
         log.reset();

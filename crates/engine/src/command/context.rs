@@ -67,7 +67,10 @@ impl<'a> Ctx<'a> {
     /// True if the command has changed nothing, blocks on nothing and leaves nothing to be done.
     #[inline]
     pub(crate) fn has_only_read(&self) -> bool {
-        self.scratch.record.is_empty() && self.block.is_none() && !self.reclaims && self.scratch.ready.is_empty()
+        self.scratch.record.is_empty()
+            && self.block.is_none()
+            && !self.reclaims
+            && self.scratch.ready.is_empty()
     }
 
     /// A random number, to pick keys, fields and elements by.
@@ -89,7 +92,10 @@ impl<'a> Ctx<'a> {
         let hash = self.hash(key);
         let shard = self.keyspace.shard_of(hash);
         let (tracks, db) = (self.tracks, self.keyspace.space_of(self.db));
-        let part = self.held.get(shard).expect("the keys of a command are declared in its row, so their shards are held");
+        let part = self
+            .held
+            .get(shard)
+            .expect("the keys of a command are declared in its row, so their shards are held");
         let lsn = if tracks {
             part.recent.get(&recent_key(db, hash)).copied().unwrap_or(0).max(part.whole_lsn)
         } else {
@@ -225,11 +231,14 @@ impl<'a> Ctx<'a> {
         let part = self.held.get(shard).expect("`reach` has just found it");
         let space = self.keyspace.space_in(shard, part, self.db);
         let changed = if let Effect::SetString { value, expire_at_ms, .. } = effect {
-            let mark = |entry: &mut Entry, new: bool| if new { clock.mark_new(entry) } else { clock.mark(entry) };
+            let mark =
+                |entry: &mut Entry, new: bool| if new { clock.mark_new(entry) } else { clock.mark(entry) };
             space.set_string(hash, key, value, expire_at_ms, mark);
             1
         } else {
-            let changed = space.apply(hash, &effect, &self.settings.packing()).expect("a command makes well-formed effects");
+            let changed = space
+                .apply(hash, &effect, &self.settings.packing())
+                .expect("a command makes well-formed effects");
             if let Some(entry) = space.touch(hash, key)
                 && entry.access() == 0
             {
@@ -312,14 +321,24 @@ impl<'a> Ctx<'a> {
         if let Effect::ListPush { .. } | Effect::Put { .. } = effect
             && !part.waiters.is_empty()
             && part.waiters.contains_key(&crate::keyspace::place(index, key))
-            && part.space(index).and_then(|space| space.get(hash, key)).is_some_and(|entry| entry.kind() == Kind::List)
+            && part
+                .space(index)
+                .and_then(|space| space.get(hash, key))
+                .is_some_and(|entry| entry.kind() == Kind::List)
         {
             self.scratch.ready.push((self.db, key.into()));
         }
     }
 
     /// Puts a value that is not a string at a key, whatever was there; `kind` and `encoded` are its bytes for the log.
-    pub(crate) fn put_encoded(&mut self, key: &[u8], value: Value, kind: u8, encoded: &[u8], expire_at_ms: u64) {
+    pub(crate) fn put_encoded(
+        &mut self,
+        key: &[u8],
+        value: Value,
+        kind: u8,
+        encoded: &[u8],
+        expire_at_ms: u64,
+    ) {
         let clock = self.settings.access_clock(self.now_ms);
         let (hash, shard, _) = self.reach(key);
         let part = self.held.get(shard).expect("`reach` has just found it");

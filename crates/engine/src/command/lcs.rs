@@ -62,7 +62,8 @@ fn options(args: &[&[u8]]) -> Result<Options, Fail> {
 fn lcs(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
     let mut texts = [Vec::new(), Vec::new()];
     for (text, key) in texts.iter_mut().zip(&args[1..]) {
-        let found = ctx.read_str(key).map_err(|_| Fail::new("ERR The specified keys must contain string values"))?;
+        let found =
+            ctx.read_str(key).map_err(|_| Fail::new("ERR The specified keys must contain string values"))?;
         text.extend_from_slice(found.unwrap_or_default());
     }
     let [a, b] = texts;
@@ -94,7 +95,9 @@ fn check_size(a: usize, b: usize, bytes_max: u64) -> Result<(), Fail> {
     }
     let bytes = (a as u128 + 1) * (b as u128 + 1) * size_of::<u32>() as u128;
     if bytes > u128::from(bytes_max) {
-        return Err(Fail::new("ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len"));
+        return Err(Fail::new(
+            "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len",
+        ));
     }
     Ok(())
 }

@@ -138,7 +138,12 @@ fn pushx(ctx: &mut Ctx<'_>, args: &[&[u8]], side: Side, out: &mut dyn Reply) -> 
 }
 
 /// Pushes to a list that is there. Returns its new length; none if it is not.
-fn push_existing(ctx: &mut Ctx<'_>, key: &[u8], side: Side, elements: &[&[u8]]) -> Result<Option<usize>, Fail> {
+fn push_existing(
+    ctx: &mut Ctx<'_>,
+    key: &[u8],
+    side: Side,
+    elements: &[&[u8]],
+) -> Result<Option<usize>, Fail> {
     ctx.amend(key, |entry| {
         let len = list_of(entry)?.len() + elements.len();
         Ok((len, Some(Effect::ListPush { key, side, elements })))

@@ -110,7 +110,11 @@ pub(super) const COMMANDS: &[Command] = &[
 
 /// The place of an index that may count from the end; none outside of the list.
 fn place(index: i64, len: usize) -> Option<usize> {
-    let place = if index < 0 { len.checked_sub(usize::try_from(index.unsigned_abs()).ok()?)? } else { usize::try_from(index).ok()? };
+    let place = if index < 0 {
+        len.checked_sub(usize::try_from(index.unsigned_abs()).ok()?)?
+    } else {
+        usize::try_from(index).ok()?
+    };
     (place < len).then_some(place)
 }
 
@@ -120,7 +124,11 @@ fn span(start: i64, stop: i64, len: usize) -> (usize, usize) {
     let absolute = |index: i64| if index < 0 { index.saturating_add(len) } else { index };
     let (start, stop) = (absolute(start).max(0), absolute(stop).min(len - 1));
     let count = stop.saturating_sub(start).saturating_add(1).max(0);
-    if start >= len { (0, 0) } else { (usize::try_from(start).unwrap_or(0), usize::try_from(count).unwrap_or(0)) }
+    if start >= len {
+        (0, 0)
+    } else {
+        (usize::try_from(start).unwrap_or(0), usize::try_from(count).unwrap_or(0))
+    }
 }
 
 fn lrange(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
@@ -215,11 +223,14 @@ fn search(args: &[&[u8]]) -> Result<Search, Fail> {
     let mut search = Search { rank: 1, count: None, len_max: usize::MAX };
     let (options, rest) = args.as_chunks::<2>();
     for [option, value] in options {
-        let natural = |refusal| int(value).ok().and_then(|value| usize::try_from(value).ok()).ok_or(Fail::new(refusal));
+        let natural =
+            |refusal| int(value).ok().and_then(|value| usize::try_from(value).ok()).ok_or(Fail::new(refusal));
         if is(option, "rank") {
             search.rank = balanced(value)?;
             if search.rank == 0 {
-                return Err(Fail::new("ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... or use negative to start from the end of the list"));
+                return Err(Fail::new(
+                    "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... or use negative to start from the end of the list",
+                ));
             }
         } else if is(option, "count") {
             search.count = Some(natural("ERR COUNT can't be negative")?);

@@ -207,7 +207,8 @@ fn pop_first(ctx: &mut Ctx<'_>, args: &[&[u8]], at: usize, out: &mut dyn Reply) 
     let count = match &args[behind + 1..] {
         [] => 1,
         [token, count, rest @ ..] if is(token, "count") => {
-            let count = int(count).ok().and_then(|count| usize::try_from(count).ok()).filter(|count| *count > 0);
+            let count =
+                int(count).ok().and_then(|count| usize::try_from(count).ok()).filter(|count| *count > 0);
             let count = count.ok_or(Fail::new("ERR count should be greater than 0"))?;
             if rest.is_empty() { count } else { return Err(Fail::SYNTAX) }
         }

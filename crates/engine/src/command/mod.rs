@@ -32,8 +32,8 @@ mod string_number;
 mod string_options;
 mod string_range;
 
-pub use context::{Ctx, Scratch};
 pub(crate) use context::Reserve;
+pub use context::{Ctx, Scratch};
 pub use fail::{Fail, Outcome};
 pub use index::NameIndex;
 pub use parse::database;

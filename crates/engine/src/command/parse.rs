@@ -25,7 +25,13 @@ pub(crate) enum Unit {
 }
 
 /// An expiry given by a client, as absolute Unix milliseconds. `relative`: counted from `now_ms`. Must be positive.
-pub(crate) fn expiry(text: &[u8], unit: Unit, relative: bool, now_ms: u64, command: &str) -> Result<u64, Fail> {
+pub(crate) fn expiry(
+    text: &[u8],
+    unit: Unit,
+    relative: bool,
+    now_ms: u64,
+    command: &str,
+) -> Result<u64, Fail> {
     let value = int(text)?;
     let invalid = || Fail::invalid_expire(command);
     if value <= 0 {
@@ -42,7 +48,8 @@ pub(crate) fn expiry(text: &[u8], unit: Unit, relative: bool, now_ms: u64, comma
 
 /// A time-out in seconds, fractions allowed, as milliseconds; 0: none. It must end before time does.
 pub(crate) fn timeout(text: &[u8], now_ms: u64) -> Result<u64, Fail> {
-    let seconds = Extended::parse(text).ok_or(Fail::new("ERR timeout is not a float or out of range"))?.to_f64();
+    let seconds =
+        Extended::parse(text).ok_or(Fail::new("ERR timeout is not a float or out of range"))?.to_f64();
     let millis = (seconds * 1000.0).ceil();
     if millis > 9.2e18 {
         return Err(Fail::new("ERR timeout is out of range"));
@@ -67,8 +74,7 @@ pub(crate) fn cursor(text: &[u8]) -> Result<u64, Fail> {
 /// # Errors
 /// The reply to a text that is no number, or no database's.
 pub fn database(text: &[u8], databases: u32) -> Result<u32, Fail> {
-    let number = i32::try_from(int(text)?).map_err(|_| {
-        Fail::new("ERR value is out of range, value must between -2147483648 and 2147483647")
-    })?;
+    let number = i32::try_from(int(text)?)
+        .map_err(|_| Fail::new("ERR value is out of range, value must between -2147483648 and 2147483647"))?;
     u32::try_from(number).ok().filter(|&db| db < databases).ok_or(Fail::DB_OUT_OF_RANGE)
 }

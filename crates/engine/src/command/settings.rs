@@ -1,8 +1,8 @@
 //! Settings that commands follow, changeable while the database runs.
 
 use crate::keyspace::entry::Entry;
-use crate::value::hash::Limits as HashLimits;
 use crate::value::Packing;
+use crate::value::hash::Limits as HashLimits;
 use crate::value::list::Fill;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
@@ -108,7 +108,8 @@ impl AccessClock {
                 let counter = self.frequency(entry);
                 let odds = u64::from(counter.saturating_sub(LFU_START) * log_factor + 1);
                 // Any cheap spread will do: the counter is an estimate.
-                let draw = crate::keyspace::hash::stir(self.now_ms ^ std::ptr::from_ref(entry).addr() as u64, odds);
+                let draw =
+                    crate::keyspace::hash::stir(self.now_ms ^ std::ptr::from_ref(entry).addr() as u64, odds);
                 let counter = if counter < 255 && draw.is_multiple_of(odds) { counter + 1 } else { counter };
                 self.minutes() << 8 | counter
             }

@@ -143,7 +143,11 @@ impl Spec {
             Keys::None => Ok(Vec::new()),
             Keys::At(index) => Ok(if index < args.len() { vec![index] } else { Vec::new() }),
             Keys::Range { first, last, step } => {
-                let end = if last < 0 { args.len().saturating_sub(last.unsigned_abs() as usize - 1) } else { last.unsigned_abs() as usize + 1 };
+                let end = if last < 0 {
+                    args.len().saturating_sub(last.unsigned_abs() as usize - 1)
+                } else {
+                    last.unsigned_abs() as usize + 1
+                };
                 Ok((first..end.min(args.len())).step_by(step).collect())
             }
             Keys::Counted(at) => {

@@ -77,7 +77,10 @@ fn mget(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
 }
 
 /// Keys and values, which must come in pairs.
-fn pairs<'a>(args: &'a [&'a [u8]], name: &str) -> Result<impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone, Fail> {
+fn pairs<'a>(
+    args: &'a [&'a [u8]],
+    name: &str,
+) -> Result<impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone, Fail> {
     let (pairs, rest) = args[1..].as_chunks::<2>();
     if rest.is_empty() { Ok(pairs.iter().map(|[key, value]| (*key, *value))) } else { Err(Fail::arity(name)) }
 }
@@ -107,7 +110,11 @@ fn msetnx(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
 
 fn msetex_keys(args: &[&[u8]]) -> Result<Vec<usize>, Fail> {
     let invalid = Fail::new("ERR invalid numkeys value or out of range");
-    let count = int(args[1]).ok().and_then(|count| i32::try_from(count).ok()).filter(|count| *count > 0).ok_or(invalid)?;
+    let count = int(args[1])
+        .ok()
+        .and_then(|count| i32::try_from(count).ok())
+        .filter(|count| *count > 0)
+        .ok_or(invalid)?;
     let count = count.unsigned_abs() as usize;
     if count > (args.len() - 2) / 2 {
         return Err(Fail::SYNTAX);
@@ -121,7 +128,9 @@ fn msetex(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
     let expire_at_ms = options.expire_at(ctx.now_ms, "msetex")?;
     for &at in &keys {
         let exists = options.condition != Condition::Always && ctx.claim(args[at]).is_some();
-        if exists && options.condition == Condition::Absent || !exists && options.condition == Condition::Present {
+        if exists && options.condition == Condition::Absent
+            || !exists && options.condition == Condition::Present
+        {
             out.int(0);
             return Ok(());
         }

@@ -14,7 +14,12 @@ use crate::value::{Packing, Value, codec};
 impl Space {
     /// Applies an effect on the key with this hash. Returns how many elements or fields came or went.
     #[inline]
-    pub(crate) fn apply(&mut self, hash: u64, effect: &Effect<'_>, packing: &Packing) -> Result<usize, Malformed> {
+    pub(crate) fn apply(
+        &mut self,
+        hash: u64,
+        effect: &Effect<'_>,
+        packing: &Packing,
+    ) -> Result<usize, Malformed> {
         match *effect {
             Effect::SetString { key, value, expire_at_ms } => {
                 self.set_string(hash, key, value, expire_at_ms, |_, _| {});

@@ -284,9 +284,16 @@ impl Entry {
         let memory = unsafe { alloc(layout) };
         let Some(memory) = NonNull::new(memory) else { handle_alloc_error(layout) };
         let entry = Self(memory.cast());
-        #[expect(clippy::cast_possible_truncation, reason = "a wide key's length is kept apart; values are short")]
-        let header =
-            Header { flags, access: [0; 3], key_len: if wide == 0 { key.len() as u16 } else { 0 }, value_len: value_len as u16 };
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "a wide key's length is kept apart; values are short"
+        )]
+        let header = Header {
+            flags,
+            access: [0; 3],
+            key_len: if wide == 0 { key.len() as u16 } else { 0 },
+            value_len: value_len as u16,
+        };
         // SAFETY: the allocation begins with a header.
         unsafe { entry.0.as_ptr().write(header) };
         if expires != 0 {

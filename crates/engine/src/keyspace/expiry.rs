@@ -36,5 +36,4 @@ impl Expiry {
     pub(crate) fn due(&self, now_ms: u64) -> impl Iterator<Item = u64> {
         self.due.range(..(now_ms, 0)).map(|(_, hash)| *hash)
     }
-
 }

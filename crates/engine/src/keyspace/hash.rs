@@ -30,7 +30,10 @@ impl StableHash {
 #[inline]
 pub(crate) const fn stir(stable: u64, seed: u64) -> u64 {
     let product = (stable ^ seed) as u128 * 0x9E37_79B9_7F4A_7C15;
-    #[expect(clippy::cast_possible_truncation, reason = "the two halves of the product are folded on purpose")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the two halves of the product are folded on purpose"
+    )]
     let folded = product as u64 ^ (product >> 64) as u64;
     folded
 }

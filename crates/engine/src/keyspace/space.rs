@@ -159,7 +159,12 @@ impl Space {
 
     /// Changes an entry in place and keeps its expiry in step. Returns what `change` returns; none without the entry.
     #[inline]
-    pub(crate) fn change<R>(&mut self, hash: u64, key: &[u8], change: impl FnOnce(&mut Entry) -> R) -> Option<R> {
+    pub(crate) fn change<R>(
+        &mut self,
+        hash: u64,
+        key: &[u8],
+        change: impl FnOnce(&mut Entry) -> R,
+    ) -> Option<R> {
         let entry = self.table.get_mut(hash, key)?;
         let before = Times::of(entry);
         let result = change(entry);

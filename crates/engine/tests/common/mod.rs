@@ -24,7 +24,8 @@ impl Session {
 
     fn open(disk: Arc<MemDisk>, clock: Arc<ManualClock>) -> Self {
         let options = Options { shards: 4, threads: false, ..Options::default() };
-        let db = Database::open_on(disk.clone(), clock.clone(), Arc::new(SeededRng::new(7)), &options).unwrap();
+        let db =
+            Database::open_on(disk.clone(), clock.clone(), Arc::new(SeededRng::new(7)), &options).unwrap();
         Self { db, clock, disk }
     }
 
@@ -47,8 +48,10 @@ impl Session {
     }
 
     pub(crate) fn respond(&self, line: &str) -> Response {
-        let args: Vec<_> =
-            line.split_whitespace().map(|word| if word == "\"\"" { &b""[..] } else { word.as_bytes() }).collect();
+        let args: Vec<_> = line
+            .split_whitespace()
+            .map(|word| if word == "\"\"" { &b""[..] } else { word.as_bytes() })
+            .collect();
         self.db.execute(&args).unwrap()
     }
 
@@ -63,7 +66,8 @@ impl Session {
 
     /// What every key of these commands holds, whichever of their words are keys.
     fn dump(&self, commands: &[&str]) -> Vec<String> {
-        let mut words: Vec<_> = commands.iter().flat_map(|command| command.split_whitespace().skip(1)).collect();
+        let mut words: Vec<_> =
+            commands.iter().flat_map(|command| command.split_whitespace().skip(1)).collect();
         words.sort_unstable();
         words.dedup();
         let mut dump = vec![format!("{:?}", self.db.database_counts(0))];
@@ -74,7 +78,9 @@ impl Session {
             }
             dump.push(self.run(&format!("PEXPIRETIME {key}")));
             if let Response::Array(fields) = sorted(self.respond(&format!("HKEYS {key}"))) {
-                for field in fields.iter().map(|field| show(field).replace('"', "")).filter(|field| !field.is_empty()) {
+                for field in
+                    fields.iter().map(|field| show(field).replace('"', "")).filter(|field| !field.is_empty())
+                {
                     dump.push(self.run(&format!("HPEXPIRETIME {key} FIELDS 1 {field}")));
                 }
             }
@@ -113,7 +119,8 @@ pub(crate) fn survives_in(databases: &[u32], commands: &[&str]) {
         let mut lines = Vec::new();
         for &db in databases {
             let keys = in_db(session, db, "KEYS *");
-            let mut keys: Vec<_> = keys.trim_matches(['[', ']']).split(", ").filter(|key| !key.is_empty()).collect();
+            let mut keys: Vec<_> =
+                keys.trim_matches(['[', ']']).split(", ").filter(|key| !key.is_empty()).collect();
             keys.sort_unstable();
             for key in keys.into_iter().map(|key| key.trim_matches('"')) {
                 for read in ["TYPE", "PEXPIRETIME", "GET"] {

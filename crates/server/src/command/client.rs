@@ -15,8 +15,24 @@ use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 const COMMON: u32 = flag::NOSCRIPT | flag::LOADING | flag::STALE;
 const ADMIN: u32 = COMMON | flag::ADMIN;
 
-const fn spec(name: &'static str, arity: i32, flags: u32, since: &'static str, summary: &'static str) -> Spec {
-    Spec { name, arity, flags, keys: Keys::None, group: "connection", since, summary, complexity: "O(1)", syntax: "" }
+const fn spec(
+    name: &'static str,
+    arity: i32,
+    flags: u32,
+    since: &'static str,
+    summary: &'static str,
+) -> Spec {
+    Spec {
+        name,
+        arity,
+        flags,
+        keys: Keys::None,
+        group: "connection",
+        since,
+        summary,
+        complexity: "O(1)",
+        syntax: "",
+    }
 }
 
 const BY_CLIENTS: &str = "O(N) where N is the number of client connections";
@@ -46,7 +62,10 @@ pub(super) const COMMANDS: &[ServerCommand] = &[
         },
     },
     ServerCommand {
-        spec: Spec { syntax: "connection-name", ..spec("client|setname", 3, COMMON, "2.6.9", "Sets the connection name.") },
+        spec: Spec {
+            syntax: "connection-name",
+            ..spec("client|setname", 3, COMMON, "2.6.9", "Sets the connection name.")
+        },
         run: |peer, _, args, out| {
             super::connection::check_name(args[2])?;
             *peer.client.name.lock() = args[2].to_vec();
@@ -57,7 +76,13 @@ pub(super) const COMMANDS: &[ServerCommand] = &[
     ServerCommand {
         spec: Spec {
             syntax: "LIB-NAME libname|LIB-VER libver",
-            ..spec("client|setinfo", 4, COMMON, "7.2.0", "Sets information specific to the client or connection.")
+            ..spec(
+                "client|setinfo",
+                4,
+                COMMON,
+                "7.2.0",
+                "Sets information specific to the client or connection.",
+            )
         },
         run: set_info,
     },
@@ -185,7 +210,13 @@ pub(super) const COMMANDS: &[ServerCommand] = &[
     ServerCommand {
         spec: Spec {
             syntax: "YES|NO",
-            ..spec("client|caching", 3, COMMON, "6.0.0", "Instructs the server whether to track the keys in the next request.")
+            ..spec(
+                "client|caching",
+                3,
+                COMMON,
+                "6.0.0",
+                "Instructs the server whether to track the keys in the next request.",
+            )
         },
         run: |_, _, _, _| {
             Err(Fail::new(
@@ -275,7 +306,10 @@ const HELP: &[(&str, &str)] = &[
     ("IMPORT-SOURCE (ON|OFF)", "Mark this connection as an import source; needs import mode."),
     ("INFO", "Describe this connection."),
     ("KILL <ip:port>", "Close the connection from this address."),
-    ("KILL <filter> <value> [<filter> <value> [...]]", "Close the connections that all filters match; see LIST."),
+    (
+        "KILL <filter> <value> [<filter> <value> [...]]",
+        "Close the connections that all filters match; see LIST.",
+    ),
     (
         "LIST [<filter> <value> [...]]",
         "Describe the connections that all filters match: [NOT-]ID <id> [...], [NOT-]TYPE (NORMAL|PRIMARY|REPLICA|PUBSUB), [NOT-]ADDR, [NOT-]LADDR, [NOT-]IP, [NOT-]USER, [NOT-]FLAGS, [NOT-]NAME, [NOT-]LIB-NAME, [NOT-]LIB-VER, [NOT-]DB, [NOT-]CAPA, MAXAGE <seconds>, IDLE <seconds>, SKIPME (YES|NO).",
@@ -312,7 +346,9 @@ fn set_info(peer: &mut Peer, _: &Arc<Server>, args: &[&[u8]], out: &mut Replier<
     };
     if super::connection::check_name(value).is_err() {
         let option = String::from_utf8_lossy(option);
-        return Err(Fail::text(format!("ERR {option} cannot contain spaces, newlines or special characters.")));
+        return Err(Fail::text(format!(
+            "ERR {option} cannot contain spaces, newlines or special characters."
+        )));
     }
     *place = value.to_vec();
     out.ok();
@@ -354,7 +390,8 @@ fn pause(peer: &mut Peer, server: &Arc<Server>, args: &[&[u8]], out: &mut Replie
 
 /// A time-out in milliseconds, as CLIENT PAUSE, WAIT and WAITAOF take it.
 pub(super) fn timeout_ms(arg: &[u8]) -> Result<u64, Fail> {
-    let timeout = ramekin_resp::parse_int(arg).ok_or(Fail::new("ERR timeout is not an integer or out of range"))?;
+    let timeout =
+        ramekin_resp::parse_int(arg).ok_or(Fail::new("ERR timeout is not an integer or out of range"))?;
     u64::try_from(timeout).map_err(|_| Fail::new("ERR timeout is negative"))
 }
 
@@ -369,7 +406,8 @@ fn unblock(_: &mut Peer, server: &Arc<Server>, args: &[&[u8]], out: &mut Replier
     let id = ramekin_resp::parse_int(args[2]).ok_or(Fail::NOT_AN_INTEGER)?;
     let client = u64::try_from(id).ok().and_then(|id| server.clients.get(id));
     // Whoever clears the flag is the one who unblocks.
-    let blocked = client.filter(|client| client.blocked.compare_exchange(true, false, AcqRel, Acquire).is_ok());
+    let blocked =
+        client.filter(|client| client.blocked.compare_exchange(true, false, AcqRel, Acquire).is_ok());
     if let Some(client) = &blocked {
         client.mailbox.send(Message::Unblock { token: client.token, id: client.id, with_error });
     }
@@ -387,7 +425,8 @@ fn durability(peer: &mut Peer, _: &Arc<Server>, args: &[&[u8]], out: &mut Replie
         }
         [_, _, wanted] => {
             let level = LEVELS.iter().find(|(name, _)| wanted.eq_ignore_ascii_case(name.as_bytes()));
-            peer.durability = level.ok_or(Fail::new("ERR durability must be one of: memory, disk, server"))?.1;
+            peer.durability =
+                level.ok_or(Fail::new("ERR durability must be one of: memory, disk, server"))?.1;
             out.ok();
         }
         _ => return Err(Fail::SYNTAX),

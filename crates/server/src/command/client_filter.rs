@@ -120,7 +120,9 @@ impl Test {
             b"lib-name" => Test::LibName(text),
             b"lib-ver" => Test::LibVer(text),
             b"user" if value == b"default" => Test::User,
-            b"user" => return Err(Fail::text(format!("ERR No such user '{}'", String::from_utf8_lossy(value)))),
+            b"user" => {
+                return Err(Fail::text(format!("ERR No such user '{}'", String::from_utf8_lossy(value))));
+            }
             b"flags" => Test::Flags(letters("flags", not, value, FLAG_LETTERS)?),
             b"capa" => {
                 letters("capa", not, value, CAPABILITIES)?;
@@ -192,9 +194,10 @@ fn database(not: &str, value: &[u8], server: &Server) -> Result<u32, Fail> {
     let number = ramekin_resp::parse_int(value)
         .ok_or_else(|| Fail::text(format!("ERR {not}DB is not an integer or out of range")))?;
     let databases = server.db.databases();
-    u32::try_from(number).ok().filter(|db| *db < databases).ok_or_else(|| {
-        Fail::text(format!("ERR {not}DB number should be between 0 and {}", databases - 1))
-    })
+    u32::try_from(number)
+        .ok()
+        .filter(|db| *db < databases)
+        .ok_or_else(|| Fail::text(format!("ERR {not}DB number should be between 0 and {}", databases - 1)))
 }
 
 fn seconds(name: &str, value: &[u8]) -> Result<u64, Fail> {

@@ -73,7 +73,8 @@ fn kill_all(peer: &mut Peer, server: &Server, is_meant: impl Fn(&Client) -> bool
 fn describe(client: &Client, now_ms: u64, out: &mut Vec<u8>) {
     let load = |counter: &std::sync::atomic::AtomicU64| counter.load(Relaxed);
     let seconds_since = |at_ms: u64| now_ms.saturating_sub(at_ms) / 1000;
-    let (query, free, output) = (load(&client.query_bytes), load(&client.query_free_bytes), load(&client.output_bytes));
+    let (query, free, output) =
+        (load(&client.query_bytes), load(&client.query_free_bytes), load(&client.output_bytes));
     let last = client.last_command.load(Relaxed).checked_sub(1);
     let last = last.and_then(|at| super::all().get(at as usize)).map_or("NULL", |row| row.spec.name);
     let library = client.library.lock().clone();

@@ -14,8 +14,24 @@ use std::sync::Arc;
 const COMMON: u32 = flag::NOSCRIPT | flag::LOADING | flag::STALE | flag::ADMIN;
 const BY_PARAMETERS: &str = "O(N) when N is the number of configuration parameters provided";
 
-const fn spec(name: &'static str, arity: i32, flags: u32, since: &'static str, summary: &'static str) -> Spec {
-    Spec { name, arity, flags, keys: Keys::None, group: "server", since, summary, complexity: "O(1)", syntax: "" }
+const fn spec(
+    name: &'static str,
+    arity: i32,
+    flags: u32,
+    since: &'static str,
+    summary: &'static str,
+) -> Spec {
+    Spec {
+        name,
+        arity,
+        flags,
+        keys: Keys::None,
+        group: "server",
+        since,
+        summary,
+        complexity: "O(1)",
+        syntax: "",
+    }
 }
 
 pub(super) const COMMANDS: &[ServerCommand] = &[
@@ -30,7 +46,13 @@ pub(super) const COMMANDS: &[ServerCommand] = &[
         spec: Spec {
             complexity: BY_PARAMETERS,
             syntax: "parameter [parameter ...]",
-            ..spec("config|get", -3, COMMON, "2.0.0", "Returns the effective values of configuration parameters.")
+            ..spec(
+                "config|get",
+                -3,
+                COMMON,
+                "2.0.0",
+                "Returns the effective values of configuration parameters.",
+            )
         },
         run: |_, server, args, out| {
             let found = server.config.get(&args[2..]);
@@ -46,12 +68,24 @@ pub(super) const COMMANDS: &[ServerCommand] = &[
         spec: Spec {
             complexity: BY_PARAMETERS,
             syntax: "parameter value [parameter value ...]",
-            ..spec("config|set", -4, COMMON | flag::LOOKS, "2.0.0", "Sets configuration parameters in-flight.")
+            ..spec(
+                "config|set",
+                -4,
+                COMMON | flag::LOOKS,
+                "2.0.0",
+                "Sets configuration parameters in-flight.",
+            )
         },
         run: set,
     },
     ServerCommand {
-        spec: spec("config|rewrite", 2, COMMON | flag::LOOKS, "2.8.0", "Persists the effective configuration to file."),
+        spec: spec(
+            "config|rewrite",
+            2,
+            COMMON | flag::LOOKS,
+            "2.8.0",
+            "Persists the effective configuration to file.",
+        ),
         run: |_, server, _, out| {
             server.config.rewrite().map_err(Fail::text)?;
             out.ok();

@@ -112,7 +112,10 @@ fn usage(peer: &mut Peer, server: &Arc<Server>, args: &[&[u8]], out: &mut Replie
         }
     }
     let (db, now_ms) = (peer.caller.db, peer.caller.now_ms);
-    #[expect(clippy::redundant_closure_for_method_calls, reason = "the method itself is of one lifetime only")]
+    #[expect(
+        clippy::redundant_closure_for_method_calls,
+        reason = "the method itself is of one lifetime only"
+    )]
     let bytes = server.db.look_at(db, now_ms, args[2], |seen| seen.heap_bytes());
     match bytes {
         Some(bytes) => out.count(bytes),

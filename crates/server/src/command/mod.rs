@@ -115,7 +115,9 @@ pub(crate) fn register_hooks(server: &Arc<Server>) {
         };
         server.config.on_change(name, run);
     };
-    hook("appendfsync", |server, config| server.db.set_appendfsync(crate::run::log_sync(config.appendfsync())));
+    hook("appendfsync", |server, config| {
+        server.db.set_appendfsync(crate::run::log_sync(config.appendfsync()))
+    });
     server.config.on_change("maxclients", |config| {
         crate::open_files::make_room(config.maxclients()).map_err(|possible| {
             format!("The operating system is not able to handle the specified number of clients, try with {possible}")
@@ -150,11 +152,13 @@ pub(crate) fn container(_: &mut Peer, _: &Arc<Server>, _: &[&[u8]], _: &mut Repl
 
 static ALL: LazyLock<(Vec<Row>, NameIndex)> = LazyLock::new(|| {
     let engine = ramekin::command::all().iter().map(|command| {
-        let runner = if command.spec.is(flag::CONTAINER) { Runner::Container } else { Runner::Engine(command) };
+        let runner =
+            if command.spec.is(flag::CONTAINER) { Runner::Container } else { Runner::Engine(command) };
         (&command.spec, runner)
     });
     let server = FAMILIES.iter().flat_map(|family| family.iter()).map(|command| {
-        let runner = if command.spec.is(flag::CONTAINER) { Runner::Container } else { Runner::Server(command.run) };
+        let runner =
+            if command.spec.is(flag::CONTAINER) { Runner::Container } else { Runner::Server(command.run) };
         (&command.spec, runner)
     });
     let mut rows: Vec<Row> = engine
@@ -206,14 +210,18 @@ fn resolve_sub(row: &'static Row, args: &[&[u8]]) -> Result<&'static Row, Fail> 
     let Some(sub) = args.get(1) else { return Err(Fail::arity(row.spec.name)) };
     find(&[row.spec.name.as_bytes(), b"|", sub].concat()).ok_or_else(|| {
         let shown = String::from_utf8_lossy(&sub[..sub.len().min(128)]).into_owned();
-        Fail::text(format!("ERR unknown subcommand '{shown}'. Try {} HELP.", row.spec.name.to_ascii_uppercase()))
+        Fail::text(format!(
+            "ERR unknown subcommand '{shown}'. Try {} HELP.",
+            row.spec.name.to_ascii_uppercase()
+        ))
     })
 }
 
 /// The reply to a command that is not in the table: its name and the beginning of its arguments.
 fn unknown(args: &[&[u8]]) -> Fail {
     const SHOWN_MAX: usize = 128;
-    let show = |bytes: &[u8], max: usize| String::from_utf8_lossy(&bytes[..bytes.len().min(max)]).into_owned();
+    let show =
+        |bytes: &[u8], max: usize| String::from_utf8_lossy(&bytes[..bytes.len().min(max)]).into_owned();
     let mut shown = String::new();
     for arg in &args[1..] {
         if shown.len() >= SHOWN_MAX {
@@ -221,6 +229,7 @@ fn unknown(args: &[&[u8]]) -> Fail {
         }
         shown.push_str(&format!("'{}' ", show(arg, SHOWN_MAX - shown.len())));
     }
-    let text = format!("ERR unknown command '{}', with args beginning with: {shown}", show(args[0], SHOWN_MAX));
+    let text =
+        format!("ERR unknown command '{}', with args beginning with: {shown}", show(args[0], SHOWN_MAX));
     Fail::text(text.replace(['\r', '\n'], " "))
 }

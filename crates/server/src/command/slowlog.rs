@@ -14,8 +14,24 @@ const ADMIN: u32 = COMMON | flag::ADMIN;
 const COUNT_DEFAULT: usize = 10;
 const TYPES: &str = "slow|large-request|large-reply";
 
-const fn spec(name: &'static str, arity: i32, flags: u32, since: &'static str, summary: &'static str) -> Spec {
-    Spec { name, arity, flags, keys: Keys::None, group: "server", since, summary, complexity: "O(1)", syntax: "" }
+const fn spec(
+    name: &'static str,
+    arity: i32,
+    flags: u32,
+    since: &'static str,
+    summary: &'static str,
+) -> Spec {
+    Spec {
+        name,
+        arity,
+        flags,
+        keys: Keys::None,
+        group: "server",
+        since,
+        summary,
+        complexity: "O(1)",
+        syntax: "",
+    }
 }
 
 pub(super) const COMMANDS: &[ServerCommand] = &[
@@ -81,7 +97,13 @@ pub(super) const COMMANDS: &[ServerCommand] = &[
     ServerCommand {
         spec: Spec {
             syntax: TYPES,
-            ..spec("commandlog|len", 3, ADMIN, "8.1.0", "Returns the number of entries in the specified type of command log.")
+            ..spec(
+                "commandlog|len",
+                3,
+                ADMIN,
+                "8.1.0",
+                "Returns the number of entries in the specified type of command log.",
+            )
         },
         run: |_, server, args, out| {
             out.count(log_of(server, args[2])?.len());
@@ -92,7 +114,13 @@ pub(super) const COMMANDS: &[ServerCommand] = &[
         spec: Spec {
             complexity: "O(N) where N is the number of entries in the commandlog",
             syntax: TYPES,
-            ..spec("commandlog|reset", 3, ADMIN, "8.1.0", "Clears all entries from the specified type of command log.")
+            ..spec(
+                "commandlog|reset",
+                3,
+                ADMIN,
+                "8.1.0",
+                "Clears all entries from the specified type of command log.",
+            )
         },
         run: |_, server, args, out| {
             log_of(server, args[2])?.reset();
@@ -101,7 +129,13 @@ pub(super) const COMMANDS: &[ServerCommand] = &[
         },
     },
     ServerCommand {
-        spec: spec("commandlog|help", 2, COMMON, "8.1.0", "Shows helpful text about the different subcommands."),
+        spec: spec(
+            "commandlog|help",
+            2,
+            COMMON,
+            "8.1.0",
+            "Shows helpful text about the different subcommands.",
+        ),
         run: |_, _, _, out| {
             help::write(out, "COMMANDLOG", COMMANDLOG_HELP);
             Ok(())

@@ -53,14 +53,26 @@ pub(super) const COMMANDS: &[ServerCommand] = &[
         },
     },
     ServerCommand {
-        spec: spec("readonly", COMMON, "cluster", "3.0.0", "Enables read-only queries for a connection to a replica."),
+        spec: spec(
+            "readonly",
+            COMMON,
+            "cluster",
+            "3.0.0",
+            "Enables read-only queries for a connection to a replica.",
+        ),
         run: |_, _, _, out| {
             out.ok();
             Ok(())
         },
     },
     ServerCommand {
-        spec: spec("readwrite", COMMON, "cluster", "3.0.0", "Enables read-write queries for a connection to a replica."),
+        spec: spec(
+            "readwrite",
+            COMMON,
+            "cluster",
+            "3.0.0",
+            "Enables read-write queries for a connection to a replica.",
+        ),
         run: |_, _, _, out| {
             out.ok();
             Ok(())

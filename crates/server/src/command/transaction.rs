@@ -12,7 +12,17 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 const fn spec(name: &'static str, arity: i32, flags: u32, keys: Keys, since: &'static str) -> Spec {
-    Spec { name, arity, flags, keys, group: "transactions", since, summary: "", complexity: "O(1)", syntax: "" }
+    Spec {
+        name,
+        arity,
+        flags,
+        keys,
+        group: "transactions",
+        since,
+        summary: "",
+        complexity: "O(1)",
+        syntax: "",
+    }
 }
 
 const COMMON: u32 = flag::NOSCRIPT | flag::LOADING | flag::STALE;
@@ -115,7 +125,10 @@ fn exec(peer: &mut Peer, server: &Arc<Server>, _: &[&[u8]], out: &mut Replier<'_
 fn is_stale(server: &Server, now_ms: u64, watching: Option<&Watching>) -> bool {
     watching.is_some_and(|watching| {
         watching.watch.is_raised()
-            || watching.keys.iter().any(|(db, key, existed)| *existed && !server.db.exists_now(*db, now_ms, key))
+            || watching
+                .keys
+                .iter()
+                .any(|(db, key, existed)| *existed && !server.db.exists_now(*db, now_ms, key))
     })
 }
 
@@ -136,7 +149,14 @@ fn run_all(
     while at < queued.len() || at == 0 {
         let looks = |queued: &Queued| queued.row.spec.is(flag::LOOKS);
         let end = queued[at..].iter().position(looks).map_or(queued.len(), |found| at + found);
-        let stale = run_part(peer, server, (&queued[at..end], &args[at..end]), (at == 0).then_some(watching), queued.len(), out)?;
+        let stale = run_part(
+            peer,
+            server,
+            (&queued[at..end], &args[at..end]),
+            (at == 0).then_some(watching),
+            queued.len(),
+            out,
+        )?;
         if stale {
             return Ok(());
         }

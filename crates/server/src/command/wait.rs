@@ -68,7 +68,8 @@ fn wait_aof(peer: &mut Peer, server: &Arc<Server>, args: &[&[u8]], out: &mut Rep
     }
     let durable = is_logged && server.db.durable_lsn() >= peer.last_write_lsn;
     if !peer.in_exec && (replicas > 0 || (local > 0 && !durable)) {
-        peer.wait = Some(Wait { for_disk: local > 0, for_replicas: replicas > 0, timeout_ms, answers_both: true });
+        peer.wait =
+            Some(Wait { for_disk: local > 0, for_replicas: replicas > 0, timeout_ms, answers_both: true });
     } else {
         out.array(2);
         out.int(i64::from(durable));

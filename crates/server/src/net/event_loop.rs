@@ -182,7 +182,9 @@ impl EventLoop {
     fn settle(&mut self) {
         let db = &self.server.db;
         let gated = |at: &usize| {
-            self.connections[*at].as_ref().is_some_and(|connection| connection.session.output.is_gated_by_disk())
+            self.connections[*at]
+                .as_ref()
+                .is_some_and(|connection| connection.session.output.is_gated_by_disk())
         };
         if self.sending.iter().any(gated) {
             db.request_sync();
@@ -400,7 +402,8 @@ impl EventLoop {
             return;
         }
         let stats = &server.stats;
-        let totals = [&stats.processed, &stats.in_bytes, &stats.out_bytes].map(|counter| counter.load(Relaxed));
+        let totals =
+            [&stats.processed, &stats.in_bytes, &stats.out_bytes].map(|counter| counter.load(Relaxed));
         stats.rates.sample(now_ms, totals);
     }
 

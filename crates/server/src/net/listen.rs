@@ -44,7 +44,9 @@ pub(crate) fn listen(config: &Config) -> Result<Vec<Listener>, Error> {
 fn refused(host: &str, port: u16, error: &io::Error) -> Error {
     let advice = match error.kind() {
         io::ErrorKind::AddrInUse => ": another server uses it; stop that one, or choose another `--port`",
-        io::ErrorKind::PermissionDenied => ": choose a `--port` above 1023, or run with the right to use this one",
+        io::ErrorKind::PermissionDenied => {
+            ": choose a `--port` above 1023, or run with the right to use this one"
+        }
         io::ErrorKind::AddrNotAvailable => ": this machine does not have that address; check `bind`",
         _ => "",
     };
@@ -103,7 +105,9 @@ impl Listener {
     /// Where it listens, for people.
     pub(crate) fn describe(&self) -> String {
         match self {
-            Listener::Tcp(listener) => listener.local_addr().map_or_else(|_| "?".to_owned(), |at| at.to_string()),
+            Listener::Tcp(listener) => {
+                listener.local_addr().map_or_else(|_| "?".to_owned(), |at| at.to_string())
+            }
             Listener::Unix(_, path) => path.display().to_string(),
         }
     }

@@ -31,7 +31,12 @@ fn deadline(peer: &Peer, timeout_ms: u64) -> Option<u64> {
 
 impl Session {
     /// Runs a command that may wait for a key.
-    pub(super) fn run_or_block(&mut self, server: &Arc<Server>, command: &'static Command, args: &[&[u8]]) -> u64 {
+    pub(super) fn run_or_block(
+        &mut self,
+        server: &Arc<Server>,
+        command: &'static Command,
+        args: &[&[u8]],
+    ) -> u64 {
         self.waits += 1;
         let (wait, client) = (self.waits, Arc::clone(&self.peer.client));
         let deliver = Box::new(move |served: Served| {
@@ -41,8 +46,7 @@ impl Session {
         let (ran, waiter) = server.db.run_or_wait(&mut self.peer.caller, command, args, &mut out, deliver);
         if let Some(waiter) = waiter {
             let timeout_ms = ran.blocked.map_or(0, |(_, timeout_ms)| timeout_ms);
-            self.blocked =
-                Some(Blocked::Key { waiter, wait, deadline_ms: deadline(&self.peer, timeout_ms) });
+            self.blocked = Some(Blocked::Key { waiter, wait, deadline_ms: deadline(&self.peer, timeout_ms) });
             self.note_blocked(server, true);
         } else {
             self.peer.last_write_lsn = self.peer.last_write_lsn.max(ran.lsn);

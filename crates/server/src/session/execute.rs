@@ -5,8 +5,8 @@
 
 use super::peer::{Durability, Peer, Queued, ReplyMode};
 use super::{BATCH_COMMANDS_MAX, Replier, Session};
-use crate::command::{self, Row, Runner};
 use crate::clients::Client;
+use crate::command::{self, Row, Runner};
 use crate::server::Server;
 use crate::slowlog::CommandLog;
 use ramekin::Reply;
@@ -145,7 +145,9 @@ impl Session {
     fn dispatch(&mut self, server: &Arc<Server>, row: &'static Row, args: &[&[u8]]) -> u64 {
         self.peer.client.last_command.store(u32::try_from(row.position + 1).unwrap_or(0), Relaxed);
         match row.runner {
-            Runner::Engine(command) if row.spec.is(flag::BLOCKING) => self.run_or_block(server, command, args),
+            Runner::Engine(command) if row.spec.is(flag::BLOCKING) => {
+                self.run_or_block(server, command, args)
+            }
             Runner::Engine(command) => {
                 let mut out = Replier::new(&mut self.output.bytes, self.peer.protocol);
                 let ran = server.db.run(&mut self.peer.caller, command, args, &mut out);
@@ -186,7 +188,10 @@ impl Session {
             return Err(NO_AUTH);
         }
         if self.peer.transaction.is_some() && row.spec.is(flag::NO_MULTI) {
-            return Err(Fail::text(format!("ERR Command '{}' not allowed inside a transaction", row.spec.name)));
+            return Err(Fail::text(format!(
+                "ERR Command '{}' not allowed inside a transaction",
+                row.spec.name
+            )));
         }
         if self.peer.monitor && row.spec.is(flag::READONLY | flag::WRITE) {
             return Err(Fail::new("ERR Replica can't interact with the keyspace"));
@@ -329,7 +334,12 @@ fn wire_bytes(args: &[&[u8]]) -> usize {
 pub(crate) fn show(server: &Server, peer: &Peer, row: &Row, args: &[&[u8]]) {
     if !row.spec.is(flag::SKIP_MONITOR | flag::ADMIN) {
         let hidden = command::without_secrets(row, args);
-        server.monitors.feed(server.now_us(), peer.caller.db, &peer.client, hidden.as_deref().unwrap_or(args));
+        server.monitors.feed(
+            server.now_us(),
+            peer.caller.db,
+            &peer.client,
+            hidden.as_deref().unwrap_or(args),
+        );
     }
 }
 

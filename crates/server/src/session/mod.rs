@@ -111,7 +111,9 @@ impl Session {
             std::mem::swap(&mut self.input, spare);
         }
         let wanted = self.decoder.needs().clamp(READ_BYTES, GROWTH_BYTES_MAX);
-        if self.input.len() - self.filled < READ_BYTES / 4 || self.decoder.needs() > self.input.len() - self.filled {
+        if self.input.len() - self.filled < READ_BYTES / 4
+            || self.decoder.needs() > self.input.len() - self.filled
+        {
             let doubled = self.input.len().min(GROWTH_BYTES_MAX);
             self.input.resize(self.filled + wanted.max(doubled), 0);
         }
@@ -153,7 +155,10 @@ impl Session {
             if self.ran == self.batch.len() {
                 self.drop_run();
                 let (input, filled) = (&mut self.input, self.filled);
-                failure = self.decoder.decode(&mut input[..filled], &limits, BATCH_COMMANDS_MAX, &mut self.batch).err();
+                failure = self
+                    .decoder
+                    .decode(&mut input[..filled], &limits, BATCH_COMMANDS_MAX, &mut self.batch)
+                    .err();
             }
             if self.batch.is_empty() {
                 if let Some(error) = failure {
@@ -184,7 +189,8 @@ impl Session {
 
     fn unread_bytes_max(&self, server: &Server) -> usize {
         let limit = server.config.hot().output_limit(self.output_class());
-        let bytes = if limit.hard_bytes == 0 { limit.soft_bytes.max(UNREAD_BYTES_MAX) } else { limit.hard_bytes };
+        let bytes =
+            if limit.hard_bytes == 0 { limit.soft_bytes.max(UNREAD_BYTES_MAX) } else { limit.hard_bytes };
         usize::try_from(bytes).unwrap_or(usize::MAX)
     }
 

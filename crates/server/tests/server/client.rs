@@ -22,7 +22,8 @@ fn a_connection_tells_and_keeps_what_it_is_called() {
     );
     let line = one.ask("CLIENT INFO");
     let expected = [("id", &*id.to_string()), ("name", "worker"), ("lib-name", "mine"), ("lib-ver", "1.2")];
-    for (name, value) in expected.into_iter().chain([("cmd", "client|info"), ("flags", "N"), ("multi", "-1")]) {
+    for (name, value) in expected.into_iter().chain([("cmd", "client|info"), ("flags", "N"), ("multi", "-1")])
+    {
         assert_eq!(field(&line, name), value, "{name}");
     }
 }
@@ -63,14 +64,33 @@ fn filters_choose_who_is_listed() {
     for filter in ["NAME other", "DB 2", &format!("ADDR {addr}"), &format!("NOT-ID {me}"), "SKIPME yes"] {
         assert_eq!(ids(filter), only_other, "{filter}");
     }
-    for filter in ["NOT-NAME other", "NOT-DB 2", &format!("NOT-ADDR {addr}"), &format!("ID {me}"), "DB 0 TYPE normal"] {
+    for filter in
+        ["NOT-NAME other", "NOT-DB 2", &format!("NOT-ADDR {addr}"), &format!("ID {me}"), "DB 0 TYPE normal"]
+    {
         assert_eq!(ids(filter), only_me, "{filter}");
     }
-    let same = [format!("LADDR {laddr}"), format!("ID {me} {other}"), "IP 127.0.0.1".into(), "USER default".into()];
-    for filter in same.iter().map(|filter| &**filter).chain(["FLAGS N", "NOT-FLAGS b", "TYPE pubsub TYPE normal", "NOT-CAPA r"]) {
+    let same =
+        [format!("LADDR {laddr}"), format!("ID {me} {other}"), "IP 127.0.0.1".into(), "USER default".into()];
+    for filter in same.iter().map(|filter| &**filter).chain([
+        "FLAGS N",
+        "NOT-FLAGS b",
+        "TYPE pubsub TYPE normal",
+        "NOT-CAPA r",
+    ]) {
         assert_eq!(ids(filter), both, "{filter}");
     }
-    for filter in ["TYPE replica", "NOT-TYPE normal", "NOT-USER default", "MAXAGE 1000", "IDLE 1000", "LIB-NAME x", "LIB-VER x", "CAPA r", "NOT-IP 127.0.0.1", &format!("NOT-LADDR {laddr}")] {
+    for filter in [
+        "TYPE replica",
+        "NOT-TYPE normal",
+        "NOT-USER default",
+        "MAXAGE 1000",
+        "IDLE 1000",
+        "LIB-NAME x",
+        "LIB-VER x",
+        "CAPA r",
+        "NOT-IP 127.0.0.1",
+        &format!("NOT-LADDR {laddr}"),
+    ] {
         assert_eq!(ids(filter), [""; 0], "{filter}");
     }
 }
@@ -137,10 +157,7 @@ fn replies_are_left_out_as_asked() {
     assert_eq!(client.ask("GET k"), "1");
     assert_eq!(client.ask("CLIENT REPLY perhaps"), "-ERR syntax error");
     client.ask("MULTI");
-    assert_eq!(
-        client.ask("CLIENT REPLY ON"),
-        "-ERR Command 'client|reply' not allowed inside a transaction"
-    );
+    assert_eq!(client.ask("CLIENT REPLY ON"), "-ERR Command 'client|reply' not allowed inside a transaction");
     assert!(client.ask("EXEC").starts_with("-EXECABORT"));
 }
 
@@ -188,10 +205,7 @@ fn a_blocked_client_is_unblocked_as_if_its_time_were_over_or_with_an_error() {
         assert_eq!(blocked.read(), reply, "{command}{reason}");
     }
     assert_eq!(client.ask("CLIENT UNBLOCK x"), "-ERR value is not an integer or out of range");
-    assert_eq!(
-        client.ask("CLIENT UNBLOCK 1 WHY"),
-        "-ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR"
-    );
+    assert_eq!(client.ask("CLIENT UNBLOCK 1 WHY"), "-ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
 }
 
 #[test]
@@ -205,10 +219,7 @@ fn a_connection_chooses_its_durability_and_reset_takes_it_back() {
         assert_eq!(client.ask("CLIENT DURABILITY"), level.to_lowercase());
     }
     assert_eq!(client.ask("WAITAOF 1 0 0"), "[1, 0]");
-    assert_eq!(
-        client.ask("CLIENT DURABILITY hope"),
-        "-ERR durability must be one of: memory, disk, server"
-    );
+    assert_eq!(client.ask("CLIENT DURABILITY hope"), "-ERR durability must be one of: memory, disk, server");
     client.ask("RESET");
     assert_eq!(client.ask("CLIENT DURABILITY"), "server");
 }

@@ -32,7 +32,11 @@ fn what_is_set_takes_effect_at_once() {
     assert_eq!(late.ask("CONFIG SET requirepass "), "OK");
     assert_eq!(waiting.ask("PING"), "PONG");
     let most = client.ask("CONFIG SET maxclients 4000000000");
-    assert!(most.contains("The operating system is not able to handle the specified number of clients, try with "));
+    assert!(
+        most.contains(
+            "The operating system is not able to handle the specified number of clients, try with "
+        )
+    );
     assert_eq!(client.ask("CONFIG GET maxclients"), "[maxclients, 10000]");
 }
 
@@ -58,8 +62,5 @@ fn a_rewrite_keeps_what_was_set() {
     assert_eq!(client.ask("CONFIG REWRITE"), "OK");
     assert!(std::fs::read_to_string(&file).unwrap().starts_with("# stays\ntimeout 99\n"));
     let without = Server::start(&[]);
-    assert_eq!(
-        without.client().ask("CONFIG REWRITE"),
-        "-ERR The server is running without a config file"
-    );
+    assert_eq!(without.client().ask("CONFIG REWRITE"), "-ERR The server is running without a config file");
 }

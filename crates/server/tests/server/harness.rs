@@ -120,9 +120,10 @@ impl Client {
     /// Whether nothing comes for a while.
     pub(crate) fn is_silent(&mut self, wait: Duration) -> bool {
         self.stream.set_read_timeout(Some(wait)).unwrap();
-        let silent = self.stream.peek(&mut [0]).is_err_and(|error| {
-            matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
-        });
+        let silent = self
+            .stream
+            .peek(&mut [0])
+            .is_err_and(|error| matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut));
         self.stream.set_read_timeout(Some(PATIENCE)).unwrap();
         silent && self.received.is_empty()
     }
@@ -157,7 +158,8 @@ pub(crate) fn show(frame: &Frame) -> String {
         Frame::Array(items) | Frame::Push(items) => format!("[{}]", all(items)),
         Frame::Set(items) => format!("~[{}]", all(items)),
         Frame::Map(pairs) => {
-            let pairs: Vec<_> = pairs.iter().map(|(key, value)| format!("{}: {}", show(key), show(value))).collect();
+            let pairs: Vec<_> =
+                pairs.iter().map(|(key, value)| format!("{}: {}", show(key), show(value))).collect();
             format!("{{{}}}", pairs.join(", "))
         }
         Frame::Double(number) => number.to_string(),

@@ -22,7 +22,11 @@ fn slow_commands_are_kept_newest_first_and_passwords_are_not() {
     assert_eq!(client.ask("SLOWLOG GET 1").matches("me]").count(), 1);
     assert_eq!(client.ask("SLOWLOG GET -1").matches("me]").count(), 4);
     assert_eq!(client.ask("SLOWLOG GET -2"), "-ERR count should be greater than or equal to -1");
-    assert!(client.ask("SLOWLOG GET 1 2").starts_with("-ERR unknown subcommand or wrong number of arguments for 'GET'."));
+    assert!(
+        client
+            .ask("SLOWLOG GET 1 2")
+            .starts_with("-ERR unknown subcommand or wrong number of arguments for 'GET'.")
+    );
     client.ask("CONFIG SET slowlog-log-slower-than -1");
     assert_eq!(client.ask("SLOWLOG RESET"), "OK");
     assert_eq!(client.ask("SLOWLOG GET"), "[]");
@@ -59,7 +63,16 @@ fn a_monitor_sees_commands_as_they_are_run() {
     assert_eq!(monitor.ask("MONITOR"), "OK");
     assert_eq!(monitor.about("flags"), "O");
     let addr = client.about("addr");
-    for command in ["CONFIG GET hz", "SELECT 3", "MULTI", "SET k a\"b", "EXEC", "AUTH secret", "HELLO 3 AUTH a b", "CLIENT ID"] {
+    for command in [
+        "CONFIG GET hz",
+        "SELECT 3",
+        "MULTI",
+        "SET k a\"b",
+        "EXEC",
+        "AUTH secret",
+        "HELLO 3 AUTH a b",
+        "CLIENT ID",
+    ] {
         client.ask(command);
     }
     let seen: Vec<String> = std::iter::repeat_with(|| monitor.read())

@@ -66,12 +66,7 @@ pub(super) const ROWS: &[Directive] = &[
         "128",
         "Entries of the log of large requests.",
     ),
-    Directive::used(
-        "commandlog-reply-larger-than",
-        OR_OFF,
-        "1048576",
-        "Bytes from which a reply is logged.",
-    ),
+    Directive::used("commandlog-reply-larger-than", OR_OFF, "1048576", "Bytes from which a reply is logged."),
     Directive::used(
         "commandlog-large-reply-max-len",
         Kind::LONG,
