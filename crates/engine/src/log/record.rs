@@ -160,15 +160,19 @@ impl FrameHeader {
     pub(crate) fn seal(&self, frame: &mut [u8], seal: Seal, offset: u64) {
         let (header, body) = frame.split_at_mut(FRAME_HEADER_BYTES);
         header[..4].copy_from_slice(&FRAME_MAGIC);
-        header[8..12].copy_from_slice(&crc_fast::crc32_iscsi(body).to_le_bytes());
-        header[12..16].copy_from_slice(&self.bytes.to_le_bytes());
-        header[16..20].copy_from_slice(&self.epoch.to_le_bytes());
-        header[20..24].copy_from_slice(&self.flags.to_le_bytes());
-        header[24..28].copy_from_slice(&self.pieces.to_le_bytes());
-        header[28..32].copy_from_slice(&self.bytes_before.to_le_bytes());
-        header[32..40].copy_from_slice(&self.first_lsn.to_le_bytes());
-        header[40..48].copy_from_slice(&self.synced_lsn.to_le_bytes());
-        header[48..56].copy_from_slice(&self.time_ms.to_le_bytes());
+        // Whole words, for they are read as such at once: the processor forwards a store to a load of the same size.
+        let pair = |low: u32, high: u32| u64::from(low) | u64::from(high) << 32;
+        let words = [
+            pair(crc_fast::crc32_iscsi(body), self.bytes),
+            pair(self.epoch, self.flags),
+            pair(self.pieces, self.bytes_before),
+            self.first_lsn,
+            self.synced_lsn,
+            self.time_ms,
+        ];
+        for (place, word) in header[8..].chunks_exact_mut(8).zip(words) {
+            place.copy_from_slice(&word.to_le_bytes());
+        }
         let crc = crc_fast::crc32_iscsi(&header[8..]) ^ seal.at(offset);
         header[4..8].copy_from_slice(&crc.to_le_bytes());
     }
