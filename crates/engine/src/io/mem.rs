@@ -7,10 +7,12 @@
 //! same seed gives the same crash. Left out: latency, hard links, and unsynced bytes changing without a crash.
 
 mod inode;
+mod mapping;
 
 use super::{Clock, Disk, File, Mapping, SeededRng};
 use crate::error::{Error, ErrorKind};
 use inode::Inode;
+use mapping::MemMapping;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -405,37 +407,8 @@ impl File for MemFile {
             return None;
         }
         state.mappings += 1;
+        drop(state);
         Some(Box::new(MemMapping { state: self.state.clone(), inode: self.inode, offset, bytes }))
-    }
-}
-
-struct MemMapping {
-    state: Arc<Mutex<State>>,
-    inode: usize,
-    offset: u64,
-    bytes: u64,
-}
-
-impl Mapping for MemMapping {
-    fn write_at(&mut self, offset: u64, bytes: &[u8]) {
-        assert!(offset + bytes.len() as u64 <= self.bytes, "a write stays within its mapping");
-        let mut state = self.state.lock();
-        assert!(self.offset + self.bytes <= state.inodes[self.inode].len, "nothing mapped is cut off");
-        // A copy into memory is told nothing: on a machine that has stopped, it does nothing.
-        if state.frozen {
-            return;
-        }
-        state.changes += 1;
-        state.frozen = state.faults.crash == Some(CrashPoint::Change(state.changes));
-        let bytes = if state.frozen { &bytes[..bytes.len() / 2] } else { bytes };
-        state.inodes[self.inode].write(self.offset + offset, bytes);
-    }
-}
-
-impl Drop for MemMapping {
-    fn drop(&mut self) {
-        let mut state = self.state.lock();
-        state.mappings -= 1;
     }
 }
 
