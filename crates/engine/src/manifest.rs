@@ -45,6 +45,10 @@ impl Manifest {
             );
             return Err(Error::new(ErrorKind::Invalid, text));
         }
+        if !is_shard_count(shards) {
+            let text = format!("{shards} shards were asked for: choose a power of two up to {SHARDS_MAX}");
+            return Err(Error::new(ErrorKind::Invalid, text));
+        }
         let manifest = Self { database_id: rng.next_u128(), hash_seed: rng.next_u64(), shards };
         manifest.create(disk)?;
         Ok(manifest)
@@ -103,6 +107,9 @@ impl Manifest {
             );
             return Err(Error::new(ErrorKind::Newer, text));
         }
+        if !is_shard_count(u32_at(12)) {
+            return Err(damaged());
+        }
         let (mut database_id, mut hash_seed) = ([0; 16], [0; 8]);
         database_id.copy_from_slice(&bytes[16..32]);
         hash_seed.copy_from_slice(&bytes[32..40]);
@@ -112,6 +119,13 @@ impl Manifest {
             shards: u32_at(12),
         })
     }
+}
+
+/// More locks than this help nobody.
+const SHARDS_MAX: u32 = 65_536;
+
+fn is_shard_count(shards: u32) -> bool {
+    shards.is_power_of_two() && shards <= SHARDS_MAX
 }
 
 #[cfg(test)]
@@ -171,5 +185,15 @@ mod tests {
         let error = Manifest::load(&disk).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Newer);
         assert!(error.to_string().contains("format 2"), "{error}");
+    }
+
+    #[test]
+    fn a_shard_count_that_is_no_power_of_two_makes_no_folder_and_opens_none() {
+        let disk = MemDisk::default();
+        let refused = Manifest::load_or_create(&disk, &SeededRng::new(1), 3).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Invalid);
+        assert!(disk.list().unwrap().is_empty());
+        let broken = Manifest { database_id: 1, hash_seed: 2, shards: 0 }.encode();
+        assert_eq!(Manifest::decode(&broken).unwrap_err().kind(), ErrorKind::Damaged);
     }
 }

@@ -1,7 +1,7 @@
 //! COMMAND: the table of commands, for clients.
 //!
-//! Everything is made from the rows: [`command_facts`](super::command_facts) says what follows from a row,
-//! [`command_docs`](super::command_docs) describes it for people.
+//! Everything is made from the rows: [`super::command_facts`] says what follows from a row,
+//! [`super::command_docs`] describes it for people.
 
 use super::{Row, ServerCommand, command_docs, command_facts, help};
 use crate::server::Server;

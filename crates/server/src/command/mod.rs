@@ -1,6 +1,6 @@
 //! The table of all commands: the engine's, and those about connections and the server itself.
 //!
-//! A row of the server is a [`ServerCommand`]; its handler sees the [`Peer`] that sent it and the [`Server`]. Positions in
+//! A row of the server is a [`ServerCommand`]; its handler sees the `Peer` that sent it and the [`Server`]. Positions in
 //! [`all`] name commands in statistics. A container (`CLIENT`) has a row of its own and one for each subcommand
 //! (`client|list`).
 
@@ -116,7 +116,7 @@ pub(crate) fn register_hooks(server: &Arc<Server>) {
         server.config.on_change(name, run);
     };
     hook("appendfsync", |server, config| {
-        server.db.set_appendfsync(crate::run::log_sync(config.appendfsync()))
+        server.db.set_appendfsync(crate::run::log_sync(config.appendfsync()));
     });
     server.config.on_change("maxclients", |config| {
         crate::open_files::make_room(config.maxclients()).map_err(|possible| {
