@@ -20,6 +20,7 @@ from differential.tokens import (
     spelled,
     value,
     ALL_KEYS,
+    FAR,
     WORDS,
 )
 from harness.resp import token
@@ -54,16 +55,20 @@ def pairs(r, most=4):
 
 
 def msetex(r, _):
-    """MSETEX, its count at times wrong."""
+    """MSETEX, its count at times wrong. Never with a time long past: Valkey counts such keys until it sweeps them."""
     items = pairs(r)
     count = len(items) // 2 if r.random() < 0.9 else number(r)
-    return [
-        b"MSETEX",
-        count,
-        *items,
-        *maybe(r, 0.3, spelled(r, r.choice([b"NX", b"XX"]))),
-        *(expiry(r, b"KEEPTTL") if r.random() < 0.7 else []),
+    times = [
+        [b"EX", seconds(r)],
+        [b"PX", milliseconds(r)],
+        [b"EXAT", b"%d" % FAR],
+        [b"PXAT", b"%d" % (FAR * 1000)],
+        [b"KEEPTTL"],
     ]
+    options = [*maybe(r, 0.3, spelled(r, r.choice([b"NX", b"XX"]))), *maybe(r, 0.06, r.choice(WORDS))]
+    for word, *when in r.sample(times, r.choice([0, 1, 1, 1, 2])):
+        options += [spelled(r, word), *when]
+    return [b"MSETEX", count, *items, *options]
 
 
 def lcs(r, k):
@@ -416,7 +421,7 @@ def transactions(r):
 
 
 # Commands whose changed forms could block for ever, fill the memory, end the server or change what others see; and LSET,
-# whose index Valkey cuts to 32 bits.
+# whose index Valkey cuts to 32 bits, and MSETEX (see there).
 UNSAFE_TO_CHANGE = {
     b"BLPOP",
     b"BRPOP",
@@ -430,6 +435,7 @@ UNSAFE_TO_CHANGE = {
     b"CONFIG",
     b"SETRANGE",
     b"LSET",
+    b"MSETEX",
     b"WAIT",
     b"WAITAOF",
     b"HRANDFIELD",
@@ -458,12 +464,12 @@ def changed(r, command):
         if pick < 0.25 and len(out) > 1:
             del out[at]
         elif pick < 0.5:
-            out.insert(at, r.choice([number(r), r.choice(WORDS), value(r), r.choice(ALL_KEYS)]))
+            out.insert(at, r.choice([number(r), r.choice(WORDS), value(r)[:30], r.choice(ALL_KEYS)]))
         elif pick < 0.65 and len(out) > 2:
             other = r.randrange(1, len(out))
             out[at], out[other] = out[other], out[at]
         elif len(out) > 1:
-            out[at] = r.choice([number(r), r.choice(WORDS), value(r)])
+            out[at] = r.choice([number(r), r.choice(WORDS), value(r)[:30]])
     if out[0] in (b"HGETEX", b"HSETEX") and len(out) > 1 and token(out[1]).upper() in WORDS:
         # Valkey takes a key that is named like an option for the option.
         out[1] = b"h1"
