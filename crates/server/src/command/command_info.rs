@@ -139,7 +139,7 @@ fn containers_and_plain() -> impl Iterator<Item = &'static Row> {
 
 fn list(_: &mut Peer, _: &Arc<Server>, args: &[&[u8]], out: &mut Replier<'_>) -> Outcome {
     let names: Vec<&str> = match args[2..] {
-        [] => containers_and_plain().map(|row| row.spec.name).collect(),
+        [] => super::all().iter().map(|row| row.spec.name).collect(),
         [word, kind, wanted] if word.eq_ignore_ascii_case(b"filterby") => {
             let all = super::all().iter();
             let is_category = |row: &Row| {

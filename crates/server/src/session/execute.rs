@@ -176,9 +176,9 @@ impl Session {
 
     /// Whether this client may run this command now.
     #[inline]
-    fn admit(&self, server: &Server, row: &Row, args: &[&[u8]]) -> Result<(), Fail> {
+    fn admit(&mut self, server: &Server, row: &Row, args: &[&[u8]]) -> Result<(), Fail> {
         if !row.spec.takes(args.len()) {
-            return Err(Fail::arity(row.spec.name));
+            return Err(self.wrong_arity(server, row));
         }
         // A password that is asked for no more is not missed.
         if !self.peer.authenticated
@@ -197,6 +197,20 @@ impl Session {
             return Err(Fail::new("ERR Replica can't interact with the keyspace"));
         }
         Ok(())
+    }
+
+    /// The reply to a wrong number of arguments. An EXEC that cannot be run ends its transaction.
+    #[cold]
+    fn wrong_arity(&mut self, server: &Server, row: &Row) -> Fail {
+        let fail = Fail::arity(row.spec.name);
+        if row.spec.name != "exec" {
+            return fail;
+        }
+        self.peer.end_transaction(server);
+        Fail::text(format!(
+            "EXECABORT Transaction discarded because of: {}",
+            fail.0.trim_start_matches("ERR ")
+        ))
     }
 
     fn waits_for_pause(&self, server: &Server, row: &Row, now_ms: u64) -> bool {
