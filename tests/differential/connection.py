@@ -161,7 +161,7 @@ CONNECTION = [
     ],
     lambda r: [b"OBJECT", *r.choice([[b"ENCODING"], [b"NOPE", b"k"], [b"FREQ", b"nokey"], [b"HELP", b"x"], []])],
     lambda r: [b"SHUTDOWN", *r.choice([[b"NOPE"], [b"SAVE", b"NOSAVE"], [b"ABORT", b"x"], [b"ABORT"]])],
-    lambda r: [b"NOSUCH", value(r), value(r)],
+    lambda r: [b"NOSUCH", value(r).replace(b"\0", b"0"), value(r).replace(b"\0", b"0")],
     lambda r: [b"nosuch" * 30, b"x" * 200],
     lambda r: [b"", b"x"],
     lambda r: [b"WAIT", 0, 0],
