@@ -170,7 +170,15 @@ impl Shards {
 
     /// Appends what was changed to the log as one record, serves those who waited for it, and unlocks.
     #[inline]
-    pub(crate) fn commit(&self, ctx: Ctx<'_>) -> Ran {
+    pub(crate) fn commit(&self, mut ctx: Ctx<'_>) -> Ran {
+        if ctx.scratch.ready.is_empty() && ctx.block.is_none() && !ctx.reclaims {
+            // Nobody waits and nothing is left to be done: the common case.
+            return Ran { lsn: self.record(&mut ctx), blocked: None };
+        }
+        self.commit_and_serve(ctx)
+    }
+
+    fn commit_and_serve(&self, ctx: Ctx<'_>) -> Ran {
         let (mut deferred, now_ms) = (VecDeque::new(), ctx.now_ms);
         let ran = self.conclude(ctx, Vec::new(), &mut deferred);
         // A queue and no recursion: moves from list to list may wake each other in a chain of any length.
@@ -192,19 +200,7 @@ impl Shards {
         if !ctx.scratch.ready.is_empty() {
             self.serve_ready(&mut ctx, &mut served, deferred);
         }
-        let mut lsn = ctx.seen_lsn;
-        if let Some(log) = &self.log {
-            if ctx.scratch.record.is_empty() {
-                if ctx.reserved != 0 {
-                    log.release(ctx.reserved);
-                }
-            } else {
-                lsn = log.append(&ctx.scratch.record, ctx.reserved);
-                self.note(&mut ctx, lsn);
-            }
-        }
-        ctx.scratch.record.clear();
-        ctx.scratch.touched.clear();
+        let lsn = self.record(&mut ctx);
         let (blocked, reclaims) = (ctx.block.take(), ctx.reclaims);
         drop(ctx);
         if reclaims {
@@ -214,6 +210,26 @@ impl Shards {
             (waiter.deliver)((response, lsn));
         }
         Ran { lsn, blocked }
+    }
+
+    /// Appends the effects of a command to the log as one record, with the shards still locked. Returns the LSN that the
+    /// reply depends on.
+    #[inline]
+    fn record(&self, ctx: &mut Ctx<'_>) -> Lsn {
+        let mut lsn = ctx.seen_lsn;
+        if let Some(log) = &self.log {
+            if ctx.scratch.record.is_empty() {
+                if ctx.reserved != 0 {
+                    log.release(ctx.reserved);
+                }
+            } else {
+                lsn = log.append(&ctx.scratch.record, ctx.reserved);
+                self.note(ctx, lsn);
+            }
+        }
+        ctx.scratch.record.clear();
+        ctx.scratch.touched.clear();
+        lsn
     }
 
     /// Notes in the shards which record changed them last.

@@ -24,15 +24,16 @@ impl Session {
     /// Runs the decoded commands from where the last run stopped.
     pub(super) fn run_batch(&mut self, server: &Arc<Server>, now_ms: u64) {
         let (input, batch) = (std::mem::take(&mut self.input), std::mem::take(&mut self.batch));
-        let mut hashes = [None; BATCH_COMMANDS_MAX];
-        self.prefetch(server, &input, &batch, &mut hashes);
+        let mut hashes = [0; BATCH_COMMANDS_MAX];
+        let hashed = self.prefetch(server, &input, &batch, &mut hashes);
         let mut last: Option<(&[u8], &'static Row)> = None;
         let mut many = Vec::new();
         let begun = self.ran;
         self.begun_ticks = server.ticks.raw();
         self.waits_for_disk = self.peer.waits_for_disk(server);
         while self.ran < batch.len() && self.may_run() {
-            self.peer.caller.hash_hint = hashes.get(self.ran - begun).copied().flatten();
+            self.peer.caller.hash_hint =
+                hashes[..hashed].get(self.ran - begun).copied().filter(|_| batch.args(self.ran).len() > 1);
             // Short commands need no list of their own.
             match batch.args(self.ran) {
                 [name] => self.run_one(server, &[name.of(&input)], &mut last, now_ms),
@@ -61,30 +62,31 @@ impl Session {
     }
 
     /// Fetches what the commands of the batch will read: first all buckets, then all entries. Notes the hash of each
-    /// command's first argument.
+    /// command's first argument and returns how many were noted: all, or none where it is not worth it.
     fn prefetch(
         &self,
         server: &Server,
         input: &[u8],
         batch: &Batch,
-        hashes: &mut [Option<u64>; BATCH_COMMANDS_MAX],
-    ) {
+        hashes: &mut [u64; BATCH_COMMANDS_MAX],
+    ) -> usize {
         let commands = self.ran..batch.len();
-        if commands.len() < PREFETCH_COMMANDS_MIN {
-            return;
+        let count = commands.len();
+        if count < PREFETCH_COMMANDS_MIN {
+            return 0;
         }
         let db = self.peer.caller.db;
-        for (at, known) in commands.zip(hashes.iter_mut()) {
+        for (at, hash) in commands.zip(hashes.iter_mut()) {
             // Nearly every command's first key is its first argument; a wrong guess is a useless hint.
             if let Some(span) = batch.args(at).get(1) {
-                let hash = server.db.hash(span.of(input));
-                server.db.prefetch_bucket(db, hash);
-                *known = Some(hash);
+                *hash = server.db.hash(span.of(input));
+                server.db.prefetch_bucket(db, *hash);
             }
         }
-        for &hash in hashes.iter().flatten() {
+        for &hash in &hashes[..count] {
             server.db.prefetch_entry(db, hash);
         }
+        count
     }
 
     /// Runs one command and gates its reply.
