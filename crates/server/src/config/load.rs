@@ -101,10 +101,6 @@ fn check(config: &Config, warnings: &mut Vec<String>) -> Result<(), ConfigError>
             }
         }
     }
-    if config.text("maxmemory-policy") != "noeviction" && config.maxmemory() > 0 {
-        warnings
-            .push("maxmemory: keys are not evicted yet; writes are refused at the limit (noeviction)".into());
-    }
     Ok(())
 }
 

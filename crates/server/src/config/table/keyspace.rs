@@ -18,23 +18,23 @@ const PERCENT: Kind = Kind::Int { min: 1, max: 99 };
 pub(super) const ROWS: &[Directive] = &[
     Directive::used("databases", Kind::Int { min: 1, max: 0x7fff_ffff }, "16", "Numbered databases.")
         .at_start(),
-    Directive::used(
+    Directive::accepted(
         "maxmemory",
         Kind::Memory { min: 0, max: u64::MAX },
         "0",
-        "Bytes of data at which writes that need memory are refused; 0 is no limit.",
+        "Bytes of memory that the data may take; not enforced yet.",
     ),
     Directive::accepted(
         "maxmemory-policy",
         POLICIES,
         "noeviction",
-        "What to evict at maxmemory; only noeviction is acted on.",
+        "What to evict at maxmemory; OBJECT FREQ and IDLETIME follow it, nothing is evicted yet.",
     ),
     Directive::accepted(
         "maxmemory-samples",
         Kind::Int { min: 1, max: 64 },
         "5",
-        "Keys compared for an eviction; only noeviction is acted on.",
+        "Keys compared for an eviction; nothing is evicted yet.",
     ),
     Directive::accepted(
         "maxmemory-eviction-tenacity",
