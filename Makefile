@@ -56,6 +56,7 @@ bench: need-rust $(VENV)/ready ## Ramekin and Valkey side by side
 
 lint: need-rust need-python ## formatting, clippy, docs, layers and sizes
 	cargo fmt --all --check
+	@cargo metadata --locked --format-version 1 >/dev/null || { echo 'Cargo.lock is out of date: commit what cargo made of it' >&2; exit 1; }
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --document-private-items --quiet
 	cargo run --quiet --package xtask -- check

@@ -92,9 +92,3 @@ def test_asyncio_clients_work_at_once(server):
             assert (await waiter)[1] == b"job"
 
     asyncio.run(main())
-
-
-@pytest.mark.ours
-def test_lsize_is_llen(db):
-    db.rpush("l", 1, 2)
-    assert db.execute_command("LSIZE", "l") == 2

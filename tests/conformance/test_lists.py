@@ -2,6 +2,8 @@
 
 import random
 
+import pytest
+
 from harness.resp import NIL, NIL_ARRAY, NULL
 
 
@@ -135,3 +137,10 @@ def test_a_push_of_a_million_elements_is_one_command(client):
     assert client("LINDEX", "l", 765_432) == b"765432"
     assert client("LTRIM", "l", -2, -1) == b"OK"
     assert client("LRANGE", "l", 0, -1) == [b"999998", b"999999"]
+
+
+@pytest.mark.ours
+def test_lsize_is_llen(client):
+    client("RPUSH", "l", 1, 2)
+    assert client("LSIZE", "l") == 2
+    assert client("LSIZE", "nokey") == 0

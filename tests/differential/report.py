@@ -6,8 +6,9 @@ A tool for working on the server; the test stops at the first difference, this g
 import random
 import sys
 
-from differential.families import FAMILIES, sequence
+from differential.families import FAMILIES
 from differential.replay import confirmed, shrunk
+from differential.sequences import sequence
 from harness.server import Server
 
 LENGTH = 30

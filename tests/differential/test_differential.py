@@ -8,8 +8,9 @@ import random
 
 import pytest
 
-from differential.families import FAMILIES, sequence
+from differential.families import FAMILIES
 from differential.replay import compare, confirmed, shrunk
+from differential.sequences import sequence
 from harness.server import Server
 
 SEQUENCES = int(os.environ.get("TEST_SEQUENCES", 200))

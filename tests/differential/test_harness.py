@@ -4,9 +4,9 @@ import random
 
 import pytest
 
-from differential.families import sequence
 from differential.normal import normal
 from differential.replay import compare, confirmed, shrunk
+from differential.sequences import sequence
 from harness.resp import NIL, NULL, Double, Fault, Map, Status
 from harness.server import Server
 

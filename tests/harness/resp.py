@@ -123,10 +123,11 @@ def encode(args):
 class Client:
     """One connection. `client("SET", "k", 1)` sends a command and gives its reply."""
 
-    # (command, subcommand) of each command answered without an error, for the check that no row lacks a test.
+    # (address, command, subcommand) of each command answered without an error, for the check that no row lacks a test.
     answered = set()
 
     def __init__(self, address, protocol=2, password=None, timeout=20.0, **hello):
+        self.address = address
         self.timeout = timeout
         self.pushes = []
         self._buffer = bytearray()
@@ -152,7 +153,7 @@ class Client:
         if not isinstance(reply, Fault):
             name = token(args[0]).upper()
             sub = token(args[1]).upper() if len(args) > 1 else b""
-            Client.answered.add((name, sub if len(sub) < 40 else b""))
+            Client.answered.add((self.address, name, sub if len(sub) < 40 else b""))
 
     def send(self, *args):
         """Sends a command without reading."""

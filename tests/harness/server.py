@@ -47,6 +47,9 @@ class StartFailed(Exception):
 class Server:
     """A running server of one kind, `ramekin` or `valkey`."""
 
+    # Where servers of each kind have listened.
+    addresses = {"ramekin": set(), "valkey": set()}
+
     def __init__(self, kind, directives=None, folder=None, preexec=None, argv=None, **named):
         self.kind = kind
         self.own_folder = folder is None
@@ -92,6 +95,7 @@ class Server:
                 self.port = free_port()
             try:
                 self._start_once()
+                Server.addresses[self.kind].add(self.address)
                 return
             except StartFailed as failed:
                 if attempt + 1 == attempts or "address" not in failed.output.lower():
