@@ -69,7 +69,7 @@ def test_a_full_disk_refuses_writes_and_heals_without_a_restart(start_ramekin, t
     with mounted(tmp_path / "small", 300) as folder:
         if folder is None:
             pytest.skip(
-                "no tmpfs can be mounted here here: run as root (or in a user namespace that may mount) to test the full disk"
+                "no tmpfs can be mounted here: run as root (or in a user namespace that may mount) to test the full disk"
             )
         balloon = folder / "balloon"
         balloon.write_bytes(b"\0" * (150 * MIB))
