@@ -349,7 +349,7 @@ def sorting(r):
             *[r.choice([b"1", b"2", b"3", b"10", b"-5", b"2.5", b"1", b"30"]) for _ in range(5)],
         ]
     if pick < 0.3:
-        return [b"RPUSH", b"l3", *elements(r)]
+        return [b"RPUSH", b"l3", *(element.replace(b"\0", b"0") for element in elements(r))]
     if pick < 0.45:
         return r.choice(
             [
@@ -383,7 +383,7 @@ def sorting(r):
     elif r.random() < 0.4:
         name = b"SORT_RO"
     if r.random() < 0.03:
-        options.append([r.choice(WORDS)])
+        options.append([r.choice([word for word in WORDS if word != b"ALPHA"])])
     r.shuffle(options)
     return [name, k, *(w if i else spelled(r, w) for o in options for i, w in enumerate(o))]
 

@@ -57,6 +57,18 @@ def changed(r, command):
     if out[0] in (b"HGETEX", b"HSETEX") and len(out) > 1 and token(out[1]).upper() in WORDS:
         # Valkey takes a key that is named like an option for the option.
         out[1] = b"h1"
+    return lasting(out)
+
+
+def lasting(command):
+    """The command without times of a few milliseconds: whether they are over would be chance."""
+    out = [token(arg) for arg in command]
+    for at in range(1, len(out)):
+        in_milliseconds = out[at - 1].upper() == b"PX" or (
+            at == 2 and out[0].upper() in (b"PSETEX", b"PEXPIRE", b"HPEXPIRE")
+        )
+        if in_milliseconds and out[at].isdigit() and 0 < int(out[at]) < 60_000:
+            out[at] = b"100000"
     return out
 
 
