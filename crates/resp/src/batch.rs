@@ -26,6 +26,8 @@ impl Span {
 
 #[derive(Clone, Copy, Debug)]
 struct End {
+    /// Where the command's spans begin and end.
+    first: usize,
     spans: usize,
     byte: usize,
 }
@@ -70,8 +72,8 @@ impl Batch {
     #[inline]
     #[must_use]
     pub fn args(&self, i: usize) -> &[Span] {
-        let from = if i == 0 { 0 } else { self.ends[i - 1].spans };
-        &self.spans[from..self.ends[i].spans]
+        let end = &self.ends[i];
+        &self.spans[end.first..end.spans]
     }
 
     /// The buffer offset just past command `i`. Panics if there is no such command.
@@ -81,13 +83,21 @@ impl Batch {
         self.ends[i].byte
     }
 
+    /// How many bytes command `i` took, whatever lay between it and the one before included. Panics if there is none.
+    #[inline]
+    #[must_use]
+    pub fn bytes(&self, i: usize) -> usize {
+        self.ends[i].byte - i.checked_sub(1).map_or(0, |before| self.ends[before].byte)
+    }
+
     /// All spans pushed since the last command become one, which ends before `byte`.
     #[inline]
     pub(crate) fn seal(&mut self, byte: usize) {
-        self.ends.push(End { spans: self.spans.len(), byte });
+        self.ends.push(End { first: self.sealed(), spans: self.spans.len(), byte });
     }
 
     /// How many spans belong to complete commands.
+    #[inline]
     pub(crate) fn sealed(&self) -> usize {
         self.ends.last().map_or(0, |end| end.spans)
     }

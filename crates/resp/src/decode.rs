@@ -40,6 +40,10 @@ impl Default for Limits {
 const UNAUTHENTICATED_ARGS_MAX: usize = 10;
 const UNAUTHENTICATED_BULK_BYTES_MAX: usize = 16 * 1024;
 
+/// What [`short_command`] takes: as little as an unauthenticated client may send.
+const SHORT_ARGS_MAX: usize = 9;
+const SHORT_BULK_BYTES_MAX: usize = 99;
+
 /// The state between two reads of one connection.
 ///
 /// The caller appends what it reads to a buffer, calls [`Decoder::decode`], runs the commands of the batch, then drops
@@ -91,7 +95,16 @@ impl Decoder {
         }
         self.needs = 0;
         let full = batch.len().saturating_add(max);
+        let takes_short = limits.args_max >= SHORT_ARGS_MAX && limits.bulk_bytes_max >= SHORT_BULK_BYTES_MAX;
         while batch.len() < full && self.at < buf.len() {
+            if takes_short
+                && self.missing == 0
+                && let Some(end) = short_command(buf, self.at, &mut batch.spans)
+            {
+                batch.seal(end);
+                self.finish(end);
+                continue;
+            }
             let step = if self.missing > 0 {
                 self.resume(buf, limits, batch)
             } else if buf[self.at] == b'*' {
@@ -317,6 +330,36 @@ enum Line<T> {
     Incomplete { searched: usize },
 }
 
+/// Decodes the command at `start` if its count has one digit and its lengths have one or two, as nearly all have. Nothing
+/// if it is of another kind, or incomplete, or wrong: then the way through [`Progress`] tells what it is.
+#[inline]
+fn short_command(buf: &[u8], start: usize, spans: &mut Vec<Span>) -> Option<usize> {
+    // `*d\r\n`, little-endian, with the digit left out.
+    const HEAD: u32 = 0x0A0D_002A;
+    const HEAD_MASK: u32 = 0xFFFF_00FF;
+    let head = u32::from_le_bytes(*buf.get(start..)?.first_chunk::<4>()?);
+    let count = ((head >> 8) & 0xFF).wrapping_sub(u32::from(b'0'));
+    if head & HEAD_MASK != HEAD || !(1..10).contains(&count) {
+        return None;
+    }
+    let sealed = spans.len();
+    let mut at = start + 4;
+    for _ in 0..count {
+        let Some((len, behind)) = buf.get(at..).and_then(short_bulk_length) else { break };
+        let end = at + behind + len;
+        match buf.get(end..) {
+            Some([b'\r', b'\n', ..]) => spans.push(Span { start: at + behind, len }),
+            _ => break,
+        }
+        at = end + 2;
+    }
+    if spans.len() - sealed == count as usize {
+        return Some(at);
+    }
+    spans.truncate(sealed);
+    None
+}
+
 /// A length of one or two digits and the bytes of its line, read as one word: most arguments are that short.
 #[inline]
 fn short_bulk_length(rest: &[u8]) -> Option<(usize, usize)> {
@@ -326,12 +369,17 @@ fn short_bulk_length(rest: &[u8]) -> Option<(usize, usize)> {
     const TWO: u64 = 0x0A_0D00_0024;
     const TWO_MASK: u64 = 0xFF_FF00_00FF;
     let word = u64::from_le_bytes(*rest.first_chunk::<8>()?);
-    let digit = |at: u32| usize::from(((word >> (8 * at)) & 0xFF) as u8).wrapping_sub(usize::from(b'0'));
-    if word & TWO_MASK == TWO {
-        let (tens, units) = (digit(1), digit(2));
-        return ((1..10).contains(&tens) && units < 10).then(|| (tens * 10 + units, 5));
-    }
-    (word & ONE_MASK == ONE && digit(1) < 10).then(|| (digit(1), 4))
+    let digit = |at: u32| ((word >> (8 * at)) & 0xFF).wrapping_sub(u64::from(b'0'));
+    let (first, second) = (digit(1), digit(2));
+    let (len, behind) = if word & TWO_MASK == TWO && (1..10).contains(&first) && second < 10 {
+        (first * 10 + second, 5)
+    } else if word & ONE_MASK == ONE {
+        (first, 4)
+    } else {
+        return None;
+    };
+    #[expect(clippy::cast_possible_truncation, reason = "at most two digits")]
+    (first < 10).then_some((len as usize, behind))
 }
 
 fn long_bulk_length(
