@@ -84,8 +84,9 @@ fn batched(
     let rate = rate(length, BATCH as u64, || {
         let batch: [[u8; 16]; BATCH] = std::array::from_fn(|_| keys.next());
         let hashes = batch.map(|key| db.hash(&key));
-        hashes.iter().for_each(|&hash| db.prefetch_bucket(caller.db, hash));
-        hashes.iter().for_each(|&hash| db.prefetch_entry(caller.db, hash));
+        let prefetch = db.prefetch(caller.db);
+        hashes.iter().for_each(|&hash| prefetch.bucket(hash));
+        hashes.iter().for_each(|&hash| prefetch.entry(hash));
         caller.now_ms = db.now_ms();
         for key in &batch {
             let args = [name.as_bytes(), key, rest.first().copied().unwrap_or_default()];

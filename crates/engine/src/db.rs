@@ -10,7 +10,7 @@ use crate::error::{Error, ErrorKind};
 use crate::io::os::{OsClock, OsDisk, OsRng};
 use crate::io::{Clock, Disk, Rng};
 use crate::keyspace::wait::{Served, Waiter, Watch};
-use crate::keyspace::{Counts, DatabaseCounts, Keyspace};
+use crate::keyspace::{Counts, DatabaseCounts, Keyspace, Prefetch};
 use crate::log::{AppendFsync, Log, LogOptions, LogStats, Lsn, Recovery};
 use crate::manifest::Manifest;
 use crate::reply::{Collector, Reply, Response};
@@ -251,23 +251,18 @@ impl Database {
 
     // Running commands.
 
-    /// The hash by which [`Database::prefetch_bucket`] and [`Database::prefetch_entry`] know a key.
+    /// The hash by which [`Database::prefetch`] knows a key.
     #[inline]
     #[must_use]
     pub fn hash(&self, key: &[u8]) -> u64 {
         self.inner.shards.keyspace.hash(key)
     }
 
-    /// First step of prefetching for a batch of commands: the bucket of each key.
+    /// Prefetching for a batch of commands on one database: first the buckets of all keys, then their entries.
     #[inline]
-    pub fn prefetch_bucket(&self, db: u32, hash: u64) {
-        self.inner.shards.keyspace.prefetch_bucket(db, hash);
-    }
-
-    /// Second step, after the first for all keys: the entries that may be meant.
-    #[inline]
-    pub fn prefetch_entry(&self, db: u32, hash: u64) {
-        self.inner.shards.keyspace.prefetch_entry(db, hash);
+    #[must_use]
+    pub fn prefetch(&self, db: u32) -> Prefetch<'_> {
+        self.inner.shards.keyspace.prefetch(db)
     }
 
     /// Runs one command. The reply is in `out` and may leave once [`Database::is_settled`] for the LSN returned. A command
@@ -457,7 +452,7 @@ impl Database {
         };
         if let Some(hash) = hash {
             // It comes while the clock is read and space is reserved.
-            self.prefetch_bucket(0, hash);
+            self.prefetch(0).bucket(hash);
         }
         let now_ms = self.now_ms();
         let mut run = |caller: &mut Caller| {

@@ -262,6 +262,12 @@ where
 
 #[inline]
 fn head(out: &mut Vec<u8>, tag: u8, db: u32, key: &[u8]) {
+    if db < 0x80 && key.len() < 0x80 {
+        // All in one piece, as nearly always.
+        #[expect(clippy::cast_possible_truncation, reason = "both are below 0x80")]
+        out.extend_from_slice(&[tag, db as u8, key.len() as u8]);
+        return out.extend_from_slice(key);
+    }
     out.push(tag);
     put_uint(out, u64::from(db));
     put_bytes(out, key);

@@ -36,7 +36,7 @@ pub use effect::Side;
 pub use error::{Error, ErrorKind};
 pub use inspect::{Awaited, Content, Seen, Tables};
 pub use keyspace::wait::{Served, Waiter, Watch};
-pub use keyspace::{Counts, DatabaseCounts};
+pub use keyspace::{Counts, DatabaseCounts, Prefetch};
 pub use reply::{Collector, Reply, Response};
 pub use shard::{Caller, Ran};
 pub use transaction::Transaction;

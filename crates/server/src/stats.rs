@@ -154,7 +154,7 @@ pub struct Tally {
     position: usize,
     calls: u64,
     nanos: u64,
-    durations: [u32; DURATIONS],
+    durations: [u64; DURATIONS],
     /// The classes that have any, a bit each.
     classes: u32,
 }
@@ -170,23 +170,23 @@ impl Stats {
     /// Counts a single call.
     pub fn count_call(&self, position: usize, nanos: u64) {
         let mut tally = Tally::default();
-        tally.add(self, position, nanos);
+        tally.add(self, position, 1, nanos);
         tally.flush(self);
     }
 }
 
 impl Tally {
-    /// Counts a call.
+    /// Counts calls of one command that took so long together.
     #[inline]
-    pub fn add(&mut self, stats: &Stats, position: usize, nanos: u64) {
+    pub fn add(&mut self, stats: &Stats, position: usize, calls: u64, nanos: u64) {
         if position != self.position {
             self.flush(stats);
             self.position = position;
         }
-        self.calls += 1;
+        self.calls += calls;
         self.nanos += nanos;
-        let class = class(nanos);
-        self.durations[class] += 1;
+        let class = class(nanos / calls.max(1));
+        self.durations[class] += calls;
         self.classes |= 1 << class;
     }
 
@@ -200,7 +200,7 @@ impl Tally {
                 let class = self.classes.trailing_zeros() as usize;
                 self.classes &= self.classes - 1;
                 let count = std::mem::take(&mut self.durations[class]);
-                command.durations[class].fetch_add(u64::from(count), Relaxed);
+                command.durations[class].fetch_add(count, Relaxed);
             }
             (self.calls, self.nanos) = (0, 0);
         }

@@ -57,6 +57,14 @@ pub struct Ctx<'a> {
     pub(crate) reclaims: bool,
 }
 
+/// Where a key lies.
+struct Reached<'a> {
+    hash: u64,
+    shard: usize,
+    space: u32,
+    part: &'a mut Part,
+}
+
 /// Gives space in the log.
 pub(crate) trait Reserve {
     /// Reserves so much more for the record of a command that has reserved so much, or refuses.
@@ -86,42 +94,42 @@ impl<'a> Ctx<'a> {
         }
     }
 
-    /// The shard of a key, which must be held, and the key's hash. What the key depends on is noted.
+    /// Where a key lies, in a shard that must be held. What the key depends on is noted.
     #[inline]
-    fn reach(&mut self, key: &[u8]) -> (u64, usize, &mut Part) {
+    fn reach(&mut self, key: &[u8]) -> Reached<'_> {
         let hash = self.hash(key);
         let shard = self.keyspace.shard_of(hash);
-        let (tracks, db) = (self.tracks, self.keyspace.space_of(self.db));
+        let (tracks, space) = (self.tracks, self.keyspace.space_of(self.db));
         let part = self
             .held
             .get(shard)
             .expect("the keys of a command are declared in its row, so their shards are held");
         let lsn = if tracks {
-            part.recent.get(&recent_key(db, hash)).copied().unwrap_or(0).max(part.whole_lsn)
+            part.recent.get(&recent_key(space, hash)).copied().unwrap_or(0).max(part.whole_lsn)
         } else {
             part.last_lsn
         };
         if lsn > self.seen_lsn {
             self.seen_lsn = lsn;
         }
-        (hash, shard, part)
+        Reached { hash, shard, space, part }
     }
 
     /// The living entry of a key, without a trace of the visit.
     #[inline]
     pub(crate) fn peek(&mut self, key: &[u8]) -> Option<&Entry> {
-        let (index, now) = (self.keyspace.space_of(self.db), self.now_ms);
-        let (hash, _, part) = self.reach(key);
-        part.space(index)?.get(hash, key).filter(|entry| entry.is_alive(now))
+        let now = self.now_ms;
+        let Reached { hash, space, part, .. } = self.reach(key);
+        part.space(space)?.get(hash, key).filter(|entry| entry.is_alive(now))
     }
 
     /// The living entry of a key, counted as a hit or a miss and marked as used.
     #[inline]
     pub(crate) fn read(&mut self, key: &[u8]) -> Option<&Entry> {
-        let (index, now) = (self.keyspace.space_of(self.db), self.now_ms);
+        let now = self.now_ms;
         let clock = self.touches.then(|| self.settings.access_clock(now));
-        let (hash, _, part) = self.reach(key);
-        let (space, counts) = part.space_and_counts(index);
+        let Reached { hash, space, part, .. } = self.reach(key);
+        let (space, counts) = part.space_and_counts(space);
         match space.and_then(|space| space.touch(hash, key)) {
             Some(entry) if entry.is_alive(now) => {
                 counts.hits += 1;
@@ -140,10 +148,10 @@ impl<'a> Ctx<'a> {
     /// The living entry of a key that is about to be changed. An expired one is removed now, in this command's record.
     #[inline]
     pub(crate) fn claim(&mut self, key: &[u8]) -> Option<&Entry> {
-        let (index, now) = (self.keyspace.space_of(self.db), self.now_ms);
+        let now = self.now_ms;
         let clock = self.settings.access_clock(now);
-        let (hash, _, part) = self.reach(key);
-        let expired = match part.space_mut(index).and_then(|space| space.touch(hash, key)) {
+        let Reached { hash, space, part, .. } = self.reach(key);
+        let expired = match part.space_mut(space).and_then(|space| space.touch(hash, key)) {
             None => return None,
             Some(entry) if entry.is_alive(now) => {
                 clock.mark(entry);
@@ -160,8 +168,8 @@ impl<'a> Ctx<'a> {
         if expired {
             self.remove_expired_fields(key);
         }
-        let (hash, _, part) = self.reach(key);
-        part.space(index)?.get(hash, key)
+        let Reached { hash, space, part, .. } = self.reach(key);
+        part.space(space)?.get(hash, key)
     }
 
     /// What `visit` makes of the living entry of a key, counted as a hit or a miss but not marked as used.
@@ -176,9 +184,9 @@ impl<'a> Ctx<'a> {
     /// Removes a key. False if it was not there; one that has expired goes too, but was not there.
     #[inline]
     pub(crate) fn delete(&mut self, key: &[u8]) -> bool {
-        let (index, now) = (self.keyspace.space_of(self.db), self.now_ms);
-        let (hash, _, part) = self.reach(key);
-        let Some(entry) = part.space(index).and_then(|space| space.get(hash, key)) else { return false };
+        let now = self.now_ms;
+        let Reached { hash, space, part, .. } = self.reach(key);
+        let Some(entry) = part.space(space).and_then(|space| space.get(hash, key)) else { return false };
         let alive = entry.is_alive(now);
         part.counts.expired_keys += u64::from(!alive);
         self.apply(Effect::Delete { key });
@@ -227,18 +235,17 @@ impl<'a> Ctx<'a> {
     pub(crate) fn apply(&mut self, effect: Effect<'_>) -> usize {
         let Some(key) = effect.key() else { return 0 };
         let clock = self.settings.access_clock(self.now_ms);
-        let (hash, shard, _) = self.reach(key);
-        let part = self.held.get(shard).expect("`reach` has just found it");
-        let space = self.keyspace.space_in(shard, part, self.db);
+        let (keyspace, settings, db) = (self.keyspace, self.settings, self.db);
+        let Reached { hash, shard, part, .. } = self.reach(key);
+        let space = keyspace.space_in(shard, part, db);
         let changed = if let Effect::SetString { value, expire_at_ms, .. } = effect {
             let mark =
                 |entry: &mut Entry, new: bool| if new { clock.mark_new(entry) } else { clock.mark(entry) };
             space.set_string(hash, key, value, expire_at_ms, mark);
             1
         } else {
-            let changed = space
-                .apply(hash, &effect, &self.settings.packing())
-                .expect("a command makes well-formed effects");
+            let changed =
+                space.apply(hash, &effect, &settings.packing()).expect("a command makes well-formed effects");
             if let Some(entry) = space.touch(hash, key)
                 && entry.access() == 0
             {
@@ -274,10 +281,10 @@ impl<'a> Ctx<'a> {
             ExpiredFields,
             Here(R),
         }
-        let (index, now) = (self.keyspace.space_of(self.db), self.now_ms);
+        let now = self.now_ms;
         let clock = self.settings.access_clock(now);
-        let (hash, shard, part) = self.reach(key);
-        let Some(space) = part.space_mut(index) else { return Ok(None) };
+        let Reached { hash, shard, space, part } = self.reach(key);
+        let Some(space) = part.space_mut(space) else { return Ok(None) };
         let mut decide = Some(decide);
         let visited = space.amend(hash, key, |entry| {
             if !entry.is_alive(now) {
@@ -340,9 +347,9 @@ impl<'a> Ctx<'a> {
         expire_at_ms: u64,
     ) {
         let clock = self.settings.access_clock(self.now_ms);
-        let (hash, shard, _) = self.reach(key);
-        let part = self.held.get(shard).expect("`reach` has just found it");
-        let space = self.keyspace.space_in(shard, part, self.db);
+        let (keyspace, db) = (self.keyspace, self.db);
+        let Reached { hash, shard, part, .. } = self.reach(key);
+        let space = keyspace.space_in(shard, part, db);
         space.put(hash, key, value, expire_at_ms);
         if let Some(entry) = space.touch(hash, key) {
             clock.mark_new(entry);
@@ -352,10 +359,9 @@ impl<'a> Ctx<'a> {
 
     /// Takes the value of a key away, with its expiry.
     pub(crate) fn take(&mut self, key: &[u8]) -> Option<(Value, u64)> {
-        let index = self.keyspace.space_of(self.db);
         self.claim(key)?;
-        let (hash, _, part) = self.reach(key);
-        let space = part.space_mut(index)?;
+        let Reached { hash, space, part, .. } = self.reach(key);
+        let space = part.space_mut(space)?;
         let expire_at_ms = space.get(hash, key)?.expire_at();
         let value = space.change(hash, key, Entry::take_value)?;
         self.apply(Effect::Delete { key });
@@ -428,10 +434,10 @@ impl<'a> Ctx<'a> {
 
     /// Removes the fields of a hash that have expired, in this command's record.
     pub(crate) fn remove_expired_fields(&mut self, key: &[u8]) {
-        let (index, now) = (self.keyspace.space_of(self.db), self.now_ms);
-        let (hash, _, part) = self.reach(key);
+        let now = self.now_ms;
+        let Reached { hash, space, part, .. } = self.reach(key);
         let Some(View::Value(Value::Hash(fields))) =
-            part.space(index).and_then(|space| space.get(hash, key)).map(Entry::view)
+            part.space(space).and_then(|space| space.get(hash, key)).map(Entry::view)
         else {
             return;
         };
@@ -444,7 +450,7 @@ impl<'a> Ctx<'a> {
     /// Removes fields whose new time to expire has come already, in this command's record.
     pub(crate) fn expire_fields_now(&mut self, key: &[u8], fields: &[&[u8]]) {
         if !fields.is_empty() {
-            let (_, _, part) = self.reach(key);
+            let Reached { part, .. } = self.reach(key);
             part.counts.expired_fields += fields.len() as u64;
             self.apply(Effect::HashDelete { key, fields });
         }

@@ -138,6 +138,12 @@ impl Entry {
         }
     }
 
+    /// True for a short string that does not expire.
+    #[inline]
+    pub(crate) fn is_plain(&self) -> bool {
+        self.header().flags & (BOXED | EXPIRES) == 0
+    }
+
     /// When it expires, in Unix milliseconds; 0: never.
     #[inline]
     pub(crate) fn expire_at(&self) -> u64 {
@@ -197,17 +203,18 @@ impl Entry {
     #[inline]
     pub(crate) fn set_string(&mut self, value: &[u8], expire_at_ms: u64) {
         let header = self.header();
+        let offset = self.value_offset();
         let fits = value.len() <= EMBEDDED_BYTES_MAX
             && header.flags & BOXED == 0
             && (header.flags & EXPIRES != 0) == (expire_at_ms != 0)
-            && rounded(self.value_offset() + value.len()) == self.layout().size();
+            && rounded(offset + value.len()) == rounded(offset + usize::from(header.value_len));
         if !fits {
             let new = Self::string(self.key(), value, expire_at_ms);
             new.update(|to| to.access = header.access);
             *self = new;
             return;
         }
-        self.write(self.value_offset(), value);
+        self.write(offset, value);
         #[expect(clippy::cast_possible_truncation, reason = "at most EMBEDDED_BYTES_MAX")]
         self.update(|to| {
             to.value_len = value.len() as u16;

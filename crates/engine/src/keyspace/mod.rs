@@ -249,37 +249,53 @@ impl Keyspace {
         }
     }
 
-    /// Hints that the bucket of a key is about to be read. Takes no lock.
+    /// Prefetching for keys of this database.
     #[inline]
-    pub(crate) fn prefetch_bucket(&self, db: u32, hash: u64) {
-        let shard = &self.shards[self.shard_of(hash)];
-        if let Some(directory) = shard.directories[self.space_of(db) as usize].get() {
-            directory.prefetch(stir(hash, self.table_seed(self.shard_of(hash))));
-        }
-    }
-
-    /// Hints that the entry of a key is about to be read. Its bucket should have been fetched.
-    #[inline]
-    pub(crate) fn prefetch_entry(&self, db: u32, hash: u64) {
-        let part = self.lock(self.shard_of(hash));
-        if let Some(space) = part.space(self.space_of(db)) {
-            space.prefetch_entry(hash);
-        }
+    pub(crate) fn prefetch(&self, db: u32) -> Prefetch<'_> {
+        Prefetch { keyspace: self, space: self.space_of(db) }
     }
 
     /// The space in a locked shard, made if it is not there yet.
     #[inline]
     pub(crate) fn space_in<'a>(&self, shard: usize, part: &'a mut Part, db: u32) -> &'a mut space::Space {
         let index = self.space_of(db);
-        let hash = TableHash { stable: self.stable, seed: self.table_seed(shard) };
-        part.space_or_new(index, hash, |directory| {
+        part.space_or_new(index, || {
+            let space = space::Space::new(TableHash { stable: self.stable, seed: self.table_seed(shard) });
             // Set once: a space keeps its directory for ever.
-            let _ = self.shards[shard].directories[index as usize].set(directory);
+            let _ = self.shards[shard].directories[index as usize].set(space.directory());
+            space
         })
     }
 
     #[inline]
     fn table_seed(&self, shard: usize) -> u64 {
         self.seed.wrapping_add(shard as u64)
+    }
+}
+
+/// Hints to the processor about the keys of one database. A wrong hint, after SWAPDB say, is a useless one.
+#[derive(Clone, Copy)]
+pub struct Prefetch<'a> {
+    keyspace: &'a Keyspace,
+    space: u32,
+}
+
+impl Prefetch<'_> {
+    /// The bucket of the key with this hash is about to be read. Takes no lock.
+    #[inline]
+    pub fn bucket(&self, hash: u64) {
+        let shard = self.keyspace.shard_of(hash);
+        if let Some(directory) = self.keyspace.shards[shard].directories[self.space as usize].get() {
+            directory.prefetch(stir(hash, self.keyspace.table_seed(shard)));
+        }
+    }
+
+    /// The entry of the key with this hash is about to be read. Its bucket should have been fetched.
+    #[inline]
+    pub fn entry(&self, hash: u64) {
+        let part = self.keyspace.lock(self.keyspace.shard_of(hash));
+        if let Some(space) = part.space(self.space) {
+            space.prefetch_entry(hash);
+        }
     }
 }

@@ -1,9 +1,7 @@
 //! What one shard holds under its lock, and shards that are held.
 
-use super::directory::Directory;
 use super::entry::Entry;
 use super::space::Space;
-use super::table::TableHash;
 use super::wait::{Waiter, Watch};
 use parking_lot::MutexGuard;
 use std::collections::{HashMap, VecDeque};
@@ -144,23 +142,14 @@ impl Part {
         (self.spaces.get_mut(index as usize).and_then(Option::as_deref_mut), &mut self.counts)
     }
 
-    /// The space, made if it is not there yet; a new one's directory is handed on.
+    /// The space, made if it is not there yet.
     #[inline]
-    pub(super) fn space_or_new(
-        &mut self,
-        index: u32,
-        hash: TableHash,
-        made: impl FnOnce(Arc<Directory>),
-    ) -> &mut Space {
+    pub(super) fn space_or_new(&mut self, index: u32, make: impl FnOnce() -> Space) -> &mut Space {
         let index = index as usize;
         if self.spaces.len() <= index {
             self.spaces.resize_with(index + 1, || None);
         }
-        self.spaces[index].get_or_insert_with(|| {
-            let space = Box::new(Space::new(hash));
-            made(space.directory());
-            space
-        })
+        self.spaces[index].get_or_insert_with(|| Box::new(make()))
     }
 
     /// Tells those who watch this key that it has changed.

@@ -39,7 +39,11 @@ struct Times {
 }
 
 impl Times {
+    #[inline]
     fn of(entry: &Entry) -> Self {
+        if entry.is_plain() {
+            return Self::default();
+        }
         let fields_ms = match entry.view() {
             View::Value(Value::Hash(hash)) => hash.next_expiry().unwrap_or(0),
             _ => 0,

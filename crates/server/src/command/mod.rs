@@ -68,6 +68,8 @@ pub struct Row {
     pub runner: Runner,
     /// Its position in [`all`].
     pub position: usize,
+    /// Whether it takes about as long whatever a key holds, but for the bytes of request and reply.
+    pub(crate) steady: bool,
     /// The positions of its subcommands; most have none.
     subcommands: Vec<usize>,
 }
@@ -164,7 +166,13 @@ static ALL: LazyLock<(Vec<Row>, NameIndex)> = LazyLock::new(|| {
     let mut rows: Vec<Row> = engine
         .chain(server)
         .enumerate()
-        .map(|(position, (spec, runner))| Row { spec, runner, position, subcommands: Vec::new() })
+        .map(|(position, (spec, runner))| Row {
+            steady: spec.is(flag::FAST) || spec.complexity == "O(1)",
+            spec,
+            runner,
+            position,
+            subcommands: Vec::new(),
+        })
         .collect();
     for sub in 0..rows.len() {
         if let Some((container, _)) = rows[sub].spec.name.split_once('|')

@@ -18,6 +18,13 @@ use std::sync::atomic::Ordering::Relaxed;
 /// Fewer commands than this are not worth prefetching for.
 const PREFETCH_COMMANDS_MIN: usize = 2;
 
+/// Short calls of one steady command in a row share a look at the clock, which costs as much as a tenth of a GET. So many at
+/// most, and only with this many bytes of request and of reply.
+const CALLS_TIMED_TOGETHER_MAX: u64 = 8;
+const SHORT_CALL_BYTES_MAX: usize = 1024;
+/// With a slow log that begins below this, each call is timed by itself.
+const SLOW_US_MIN: i64 = 1000;
+
 const NO_AUTH: Fail = Fail::new("NOAUTH Authentication required.");
 
 impl Session {
@@ -25,21 +32,25 @@ impl Session {
     pub(super) fn run_batch(&mut self, server: &Arc<Server>, now_ms: u64) {
         let (input, batch) = (std::mem::take(&mut self.input), std::mem::take(&mut self.batch));
         let mut hashes = [0; BATCH_COMMANDS_MAX];
-        let hashed = self.prefetch(server, &input, &batch, &mut hashes);
+        let hashes = self.prefetch(server, &input, &batch, &mut hashes);
         let mut last: Option<(&[u8], &'static Row)> = None;
         let mut many = Vec::new();
         let begun = self.ran;
         self.begun_ticks = server.ticks.raw();
-        self.waits_for_disk = self.peer.waits_for_disk(server);
+        self.follow_settings(server);
         while self.ran < batch.len() && self.may_run() {
-            self.peer.caller.hash_hint =
-                hashes[..hashed].get(self.ran - begun).copied().filter(|_| batch.args(self.ran).len() > 1);
+            self.peer.caller.hash_hint = hashes.get(self.ran - begun).copied();
+            self.request_bytes = batch.bytes(self.ran);
             // Short commands need no list of their own.
             match batch.args(self.ran) {
                 [name] => self.run_one(server, &[name.of(&input)], &mut last, now_ms),
                 [name, one] => self.run_one(server, &[name.of(&input), one.of(&input)], &mut last, now_ms),
                 [name, one, two] => {
                     let args = [name.of(&input), one.of(&input), two.of(&input)];
+                    self.run_one(server, &args, &mut last, now_ms);
+                }
+                [name, one, two, three] => {
+                    let args = [name.of(&input), one.of(&input), two.of(&input), three.of(&input)];
                     self.run_one(server, &args, &mut last, now_ms);
                 }
                 spans => {
@@ -54,6 +65,7 @@ impl Session {
             self.ran += 1;
         }
         self.peer.caller.hash_hint = None;
+        self.time_calls(server);
         self.tally.flush(&server.stats);
         let ran = (self.ran - begun) as u64;
         server.stats.processed.fetch_add(ran, Relaxed);
@@ -61,32 +73,37 @@ impl Session {
         (self.input, self.batch) = (input, batch);
     }
 
-    /// Fetches what the commands of the batch will read: first all buckets, then all entries. Notes the hash of each
-    /// command's first argument and returns how many were noted: all, or none where it is not worth it.
-    fn prefetch(
+    /// What does not change while a batch is run, unless by one of its commands.
+    fn follow_settings(&mut self, server: &Server) {
+        self.waits_for_disk = self.peer.waits_for_disk(server);
+        self.times_each_call = (0..SLOW_US_MIN).contains(&server.config.hot().slowlog_log_slower_than_us());
+    }
+
+    /// Fetches what the commands of the batch will read: first all buckets, then all entries. Returns the hash of each
+    /// command's first argument (any number, if it has none): of all, or of none where it is not worth it.
+    fn prefetch<'h>(
         &self,
         server: &Server,
         input: &[u8],
         batch: &Batch,
-        hashes: &mut [u64; BATCH_COMMANDS_MAX],
-    ) -> usize {
+        hashes: &'h mut [u64; BATCH_COMMANDS_MAX],
+    ) -> &'h [u64] {
         let commands = self.ran..batch.len();
         let count = commands.len();
         if count < PREFETCH_COMMANDS_MIN {
-            return 0;
+            return &[];
         }
-        let db = self.peer.caller.db;
+        let prefetch = server.db.prefetch(self.peer.caller.db);
         for (at, hash) in commands.zip(hashes.iter_mut()) {
             // Nearly every command's first key is its first argument; a wrong guess is a useless hint.
-            if let Some(span) = batch.args(at).get(1) {
+            if let [_, span, ..] = batch.args(at) {
                 *hash = server.db.hash(span.of(input));
-                server.db.prefetch_bucket(db, *hash);
+                prefetch.bucket(*hash);
             }
         }
-        for &hash in &hashes[..count] {
-            server.db.prefetch_entry(db, hash);
-        }
-        count
+        let hashes = &hashes[..count];
+        hashes.iter().for_each(|&hash| prefetch.entry(hash));
+        hashes
     }
 
     /// Runs one command and gates its reply.
@@ -103,6 +120,8 @@ impl Session {
         let row = match *last {
             Some((name, row)) if name == args[0] => Ok(row),
             _ => command::resolve(args).inspect(|row| {
+                self.time_calls(server);
+                self.note_command(row);
                 // A container's name says nothing of the subcommand.
                 *last = (!row.spec.name.contains('|')).then_some((args[0], *row));
             }),
@@ -131,11 +150,7 @@ impl Session {
             return self.finish(server, from, 0);
         }
         let lsn = self.dispatch(server, row, args);
-        // The end of one command is the beginning of the next: one look at the counter for each.
-        let ended = server.ticks.raw();
-        let nanos = server.ticks.delta_as_nanos(self.begun_ticks, ended);
-        self.begun_ticks = ended;
-        self.account(server, row, args, from, nanos, now_ms);
+        self.account(server, row, args, from, now_ms);
         if !server.monitors.is_empty() {
             show(server, &self.peer, row, args);
         }
@@ -145,7 +160,6 @@ impl Session {
     /// Hands a command to whoever runs it. Returns the LSN that its reply depends on.
     #[inline]
     fn dispatch(&mut self, server: &Arc<Server>, row: &'static Row, args: &[&[u8]]) -> u64 {
-        self.peer.client.last_command.store(u32::try_from(row.position + 1).unwrap_or(0), Relaxed);
         match row.runner {
             Runner::Engine(command) if row.spec.is(flag::BLOCKING) => {
                 self.run_or_block(server, command, args)
@@ -168,8 +182,7 @@ impl Session {
                 if let Some(wait) = self.peer.wait.take() {
                     self.block_until_safe(server, wait);
                 }
-                // It may have changed how long replies wait.
-                self.waits_for_disk = self.peer.waits_for_disk(server);
+                self.follow_settings(server);
                 self.peer.reply_lsn
             }
             Runner::Container => 0,
@@ -226,8 +239,12 @@ impl Session {
         !client && !queued && server.pause.holds(writes, now_ms)
     }
 
-    fn queue(&mut self, row: &'static Row, args: &[&[u8]]) {
+    /// Notes what the client asks for, for `CLIENT LIST`.
+    fn note_command(&self, row: &Row) {
         self.peer.client.last_command.store(u32::try_from(row.position + 1).unwrap_or(0), Relaxed);
+    }
+
+    fn queue(&mut self, row: &'static Row, args: &[&[u8]]) {
         if let Some(transaction) = &mut self.peer.transaction {
             // Keys that cannot be found refuse the command now, as they would when it is run.
             transaction.bytes += args.iter().map(|arg| arg.len()).sum::<usize>();
@@ -250,16 +267,39 @@ impl Session {
 
     /// Counts a command that was run.
     #[inline]
-    fn account(&mut self, server: &Server, row: &Row, args: &[&[u8]], from: usize, nanos: u64, now_ms: u64) {
-        self.tally.add(&server.stats, row.position, nanos);
+    fn account(&mut self, server: &Server, row: &Row, args: &[&[u8]], from: usize, now_ms: u64) {
         if self.output.bytes.get(from) == Some(&b'-') {
             server.stats.commands[row.position].failed.fetch_add(1, Relaxed);
             server.stats.count_error(&self.output.bytes[from + 1..]);
         }
         let reply_bytes = self.output.bytes.len() - from;
-        if self.blocked.is_none() && is_notable(server, nanos, self.filled, reply_bytes) {
+        self.untimed.0 = row.position;
+        self.untimed.1 += 1;
+        if self.untimed.1 < CALLS_TIMED_TOGETHER_MAX
+            && row.steady
+            && self.request_bytes.max(reply_bytes) <= SHORT_CALL_BYTES_MAX
+            && !self.times_each_call
+        {
+            return;
+        }
+        let nanos = self.time_calls(server);
+        if self.blocked.is_none() && is_notable(server, nanos, self.request_bytes, reply_bytes) {
             note(server, &self.peer.client, row, args, (nanos, reply_bytes), now_ms);
         }
+    }
+
+    /// Counts the calls since the last look at the clock. Returns the time that they took together.
+    fn time_calls(&mut self, server: &Server) -> u64 {
+        let (position, calls) = std::mem::take(&mut self.untimed);
+        if calls == 0 {
+            return 0;
+        }
+        // The end of one command is the beginning of the next.
+        let ended = server.ticks.raw();
+        let nanos = server.ticks.delta_as_nanos(self.begun_ticks, ended);
+        self.begun_ticks = ended;
+        self.tally.add(&server.stats, position, calls, nanos);
+        nanos
     }
 
     /// The reply is written: drop it if the client does not want it, hold it back if it depends on the log.
@@ -300,13 +340,13 @@ fn is_http(name: &[u8]) -> bool {
     name.eq_ignore_ascii_case(b"post") || name.eq_ignore_ascii_case(b"host:")
 }
 
-/// Whether a command may belong into one of the command logs; its request takes at most `request_bytes_max`.
+/// Whether a command may belong into one of the command logs; its request takes so many bytes.
 #[inline]
-pub(crate) fn is_notable(server: &Server, nanos: u64, request_bytes_max: usize, reply_bytes: usize) -> bool {
+pub(crate) fn is_notable(server: &Server, nanos: u64, request_bytes: usize, reply_bytes: usize) -> bool {
     let hot = server.config.hot();
     let slow_us = hot.slowlog_log_slower_than_us();
     (slow_us >= 0 && nanos >= slow_us.unsigned_abs() * 1000)
-        || request_bytes_max as u64 >= hot.large_request_bytes()
+        || request_bytes as u64 >= hot.large_request_bytes()
         || reply_bytes as u64 >= hot.large_reply_bytes()
 }
 

@@ -54,9 +54,15 @@ pub(crate) struct Session {
     broken: bool,
     /// Whether replies wait for the disk; looked up once a batch.
     waits_for_disk: bool,
+    /// Whether calls of fast commands may not share a look at the clock; looked up once a batch.
+    times_each_call: bool,
+    /// Bytes of the command that is being run.
+    request_bytes: usize,
     /// Calls that are not in the server's figures yet.
     tally: crate::stats::Tally,
-    /// When the command that is being run began, by the server's counter.
+    /// Which command was called how often since the last look at the server's counter.
+    untimed: (usize, u64),
+    /// What the counter said then.
     begun_ticks: u64,
     /// Since when the output is above its soft limit, in ms.
     over_soft_since_ms: Option<u64>,
@@ -92,8 +98,11 @@ impl Session {
             waits: 0,
             broken: false,
             tally: crate::stats::Tally::default(),
+            untimed: (0, 0),
             begun_ticks: 0,
             waits_for_disk: false,
+            times_each_call: false,
+            request_bytes: 0,
             over_soft_since_ms: None,
             unread_bytes_max: usize::MAX,
             choked: false,
