@@ -3,6 +3,8 @@
 //! It owns the choice of the part and how a part ends: what is wrong is one line on standard error and a non-zero exit.
 //! Left out: everything else; each part reads its own arguments.
 
+#[expect(unsafe_code, reason = "an allocator is unsafe by its trait, mimalloc by its language")]
+mod allocator;
 mod bench;
 mod check;
 mod client;
@@ -12,9 +14,6 @@ use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
-
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const HELP: &str = "\
 Ramekin, a memory-first database that speaks the Redis protocol.
@@ -32,6 +31,7 @@ FILE is a configuration in the form of redis.conf, `-` is standard input. Each o
 ";
 
 fn main() -> ExitCode {
+    ramekin::memory::describe(&allocator::DESCRIPTION);
     let args: Vec<OsString> = std::env::args_os().skip(1).collect();
     match run(&args) {
         Ok(code) => code,

@@ -25,6 +25,8 @@ use std::time::Duration;
 
 /// Between two looks for what has expired.
 const SWEEP_PERIOD: Duration = Duration::from_millis(100);
+/// So often the allocator is asked to give back what has been free for a while.
+const TIDY_ROUNDS: u64 = 10;
 /// Entries removed from a shard in one go.
 const SWEEP_KEYS_MAX: usize = 64;
 
@@ -544,7 +546,7 @@ impl Drop for Inner {
 }
 
 fn sweep_until_stopped(inner: &Weak<Inner>, stop: &(Mutex<bool>, Condvar)) {
-    loop {
+    for round in 1_u64.. {
         let mut stopped = stop.0.lock();
         if !*stopped {
             stop.1.wait_for(&mut stopped, SWEEP_PERIOD);
@@ -559,6 +561,11 @@ fn sweep_until_stopped(inner: &Weak<Inner>, stop: &(Mutex<bool>, Condvar)) {
             database.sweep();
         } else {
             database.reclaim();
+        }
+        if round.is_multiple_of(TIDY_ROUNDS)
+            && let Some(allocator) = crate::memory::allocator()
+        {
+            (allocator.tidy)();
         }
     }
 }

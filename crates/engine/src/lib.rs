@@ -25,6 +25,8 @@ pub mod io;
 mod keyspace;
 pub mod log;
 pub mod manifest;
+#[expect(unsafe_code, reason = "an allocator is unsafe by its trait")]
+pub mod memory;
 mod reply;
 mod shard;
 mod transaction;

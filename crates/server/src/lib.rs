@@ -6,6 +6,7 @@
 pub mod clients;
 pub mod command;
 pub mod config;
+mod container;
 mod error;
 mod monitor;
 mod net;

@@ -8,6 +8,7 @@
 //! What must hold: without the lock nothing is read through a segment pointer; an address is computed and handed to the
 //! processor as a hint. A stale address is a useless hint and never a fault.
 
+use crate::memory;
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::Relaxed};
@@ -29,16 +30,25 @@ pub(super) struct Bucket {
 
 const _: () = assert!(size_of::<Bucket>() == 64, "a bucket is one cache line");
 
+/// Larger segments begin at a page: the allocator then takes no more than they need.
+const PAGE: usize = 4096;
+
 /// The segments of one table and how many buckets are in use.
 pub(crate) struct Directory {
     buckets: AtomicUsize,
+    /// How many buckets of the segments have ever been in use: memory behind those is only address space.
+    touched: AtomicUsize,
     segments: [AtomicPtr<Bucket>; SEGMENTS],
 }
 
 impl Directory {
     /// A directory without buckets.
     pub(super) const fn new() -> Self {
-        Self { buckets: AtomicUsize::new(0), segments: [const { AtomicPtr::new(null_mut()) }; SEGMENTS] }
+        Self {
+            buckets: AtomicUsize::new(0),
+            touched: AtomicUsize::new(0),
+            segments: [const { AtomicPtr::new(null_mut()) }; SEGMENTS],
+        }
     }
 
     /// Buckets in use.
@@ -101,6 +111,11 @@ impl Directory {
                 handle_alloc_error(layout);
             }
             self.segments[segment].store(memory.cast(), Relaxed);
+            memory::untouched(bucket_bytes(Self::buckets_of(segment)));
+        }
+        if index >= self.touched.load(Relaxed) {
+            self.touched.store(index + 1, Relaxed);
+            memory::untouched(-bucket_bytes(1));
         }
         self.set_len(index + 1);
         index
@@ -120,9 +135,8 @@ impl Directory {
     /// Gives all segments back. Every bucket must be empty.
     pub(super) fn clear(&self) {
         self.set_len(0);
-        for segment in 0..SEGMENTS {
-            self.free(segment);
-        }
+        // From the end, as `touched` tells how far they were in use.
+        (0..SEGMENTS).rev().for_each(|segment| self.free(segment));
     }
 
     /// Moves all segments to another directory and leaves this one empty. A prefetch that has read an address before is
@@ -130,6 +144,7 @@ impl Directory {
     pub(super) fn take(&self) -> Self {
         let taken = Self::new();
         taken.set_len(self.len());
+        taken.touched.store(self.touched.swap(0, Relaxed), Relaxed);
         self.set_len(0);
         for (from, to) in self.segments.iter().zip(&taken.segments) {
             to.store(from.swap(null_mut(), Relaxed), Relaxed);
@@ -148,15 +163,32 @@ impl Directory {
     fn free(&self, segment: usize) {
         let memory = self.segments[segment].swap(null_mut(), Relaxed);
         if !memory.is_null() {
+            let (first, touched) = ((1 << segment) >> 1, self.touched.load(Relaxed));
+            let here = touched.saturating_sub(first).min(Self::buckets_of(segment));
+            memory::untouched(-bucket_bytes(Self::buckets_of(segment) - here));
+            self.touched.store(touched.min(first), Relaxed);
             // SAFETY: it was allocated by `grow` with this layout, and nobody dereferences it any more.
             unsafe { dealloc(memory.cast(), Self::layout(segment)) };
         }
     }
 
-    fn layout(segment: usize) -> Layout {
-        let buckets = if segment == 0 { 1 } else { 1 << (segment - 1) };
-        Layout::array::<Bucket>(buckets).expect("2^34 buckets fit the address space")
+    const fn buckets_of(segment: usize) -> usize {
+        if segment == 0 { 1 } else { 1 << (segment - 1) }
     }
+
+    fn layout(segment: usize) -> Layout {
+        let layout = Layout::array::<Bucket>(Self::buckets_of(segment));
+        let layout = layout.expect("2^34 buckets fit the address space");
+        if layout.size() < PAGE {
+            layout
+        } else {
+            layout.align_to(PAGE).expect("as large as a page or larger")
+        }
+    }
+}
+
+fn bucket_bytes(buckets: usize) -> i64 {
+    i64::try_from(buckets * size_of::<Bucket>()).expect("they lie in memory")
 }
 
 impl Drop for Directory {

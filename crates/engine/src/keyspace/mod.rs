@@ -5,6 +5,7 @@
 //! to a space only under a shard's lock (SWAPDB changes the map with all locks held). Knows no commands and no log.
 
 pub(crate) mod apply;
+mod aside;
 #[expect(unsafe_code, reason = "its segments are allocated, addressed and freed by hand")]
 mod directory;
 #[expect(unsafe_code, reason = "one allocation holds header, key and value")]
@@ -46,7 +47,7 @@ pub(crate) struct Keyspace {
     /// Which space a database number means.
     spaces: Box<[AtomicU32]>,
     /// What was flushed and is still to be freed.
-    discarded: Mutex<Vec<space::Space>>,
+    discarded: Mutex<Vec<aside::Flushed>>,
 }
 
 /// One shard, on cache lines of its own.
@@ -159,7 +160,7 @@ impl Keyspace {
                 if let Some(space) = part.space_mut(self.space_of(db)) {
                     let old = space.take();
                     if old.len() > DROPPED_AT_ONCE_MAX {
-                        discarded.push(old);
+                        discarded.push(aside::Flushed::new(old));
                     }
                 }
             }

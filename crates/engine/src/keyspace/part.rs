@@ -1,6 +1,6 @@
 //! What one shard holds under its lock, and shards that are held.
 
-use super::entry::Entry;
+use super::aside::Aside;
 use super::space::Space;
 use super::wait::{Waiter, Watch};
 use parking_lot::MutexGuard;
@@ -132,8 +132,13 @@ impl Part {
     }
 
     /// The large values that were deleted here.
-    pub(super) fn take_discarded(&mut self) -> Vec<Entry> {
-        self.spaces.iter_mut().flatten().flat_map(|space| space.take_discarded()).collect()
+    pub(super) fn take_discarded(&mut self) -> Vec<Aside> {
+        self.spaces
+            .iter_mut()
+            .flatten()
+            .map(|space| space.take_discarded())
+            .filter(|aside| !aside.is_empty())
+            .collect()
     }
 
     /// A space to read from, and the counts to note it in.

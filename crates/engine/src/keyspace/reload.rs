@@ -31,7 +31,7 @@ impl Keyspace {
             kept.watches.push(std::mem::take(&mut part.watches));
             kept.waiters.push(std::mem::take(&mut part.waiters));
             for index in 0..self.databases() {
-                discarded.extend(part.space_mut(index).map(super::space::Space::take));
+                discarded.extend(part.space_mut(index).map(|space| super::aside::Flushed::new(space.take())));
             }
         }
         for (space, index) in self.spaces.iter().zip(0..) {

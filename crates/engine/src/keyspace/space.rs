@@ -7,6 +7,7 @@
 //! Leaves out: the clock. Whether an entry is still alive is the caller's question; an expired one is an entry like others.
 
 use super::apply::{change, is_hollow};
+use super::aside::Aside;
 use super::directory::Directory;
 use super::entry::{Entry, View};
 use super::expiry::Expiry;
@@ -25,7 +26,7 @@ pub(crate) struct Space {
     /// Entries with fields that expire.
     volatile_items: usize,
     /// Large values that were removed, until somebody drops them outside of the lock.
-    discarded: Vec<Entry>,
+    discarded: Aside,
 }
 
 /// Collections up to this size are dropped where they are removed.
@@ -67,7 +68,7 @@ impl Space {
             expires: 0,
             expire_sum_ms: 0,
             volatile_items: 0,
-            discarded: Vec::new(),
+            discarded: Aside::default(),
         }
     }
 
@@ -229,16 +230,17 @@ impl Space {
     #[inline]
     pub(crate) fn discard(&mut self, hash: u64, key: &[u8]) -> bool {
         let Some(entry) = self.remove(hash, key) else { return false };
-        if let View::Value(Value::List(_) | Value::Hash(_)) = entry.view()
-            && entry.heap_bytes() > DROPPED_AT_ONCE_BYTES_MAX
-        {
-            self.discarded.push(entry);
+        if let View::Value(Value::List(_) | Value::Hash(_)) = entry.view() {
+            let bytes = entry.heap_bytes();
+            if bytes > DROPPED_AT_ONCE_BYTES_MAX {
+                self.discarded.put(entry, bytes);
+            }
         }
         true
     }
 
     /// The large values that were removed and are still to be dropped.
-    pub(crate) fn take_discarded(&mut self) -> Vec<Entry> {
+    pub(crate) fn take_discarded(&mut self) -> Aside {
         std::mem::take(&mut self.discarded)
     }
 

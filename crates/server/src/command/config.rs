@@ -97,6 +97,8 @@ pub(super) const COMMANDS: &[ServerCommand] = &[
         run: |_, server, _, out| {
             server.stats.reset();
             server.db.reset_counts();
+            ramekin::memory::reset_peak();
+            ramekin::memory::reset_freed_later();
             out.ok();
             Ok(())
         },

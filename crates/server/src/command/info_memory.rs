@@ -1,22 +1,25 @@
 //! INFO about memory.
 //!
-//! `used_memory` is the resident memory beyond what the process had before it opened its database: what the operating
-//! system counts, caches of the allocator included.
+//! `used_memory` is what the allocator has given and not got back. A program whose allocator does not count shows what is
+//! resident beyond what it had before it opened its database.
 
 use super::info::Fields;
-use super::info_process::{resident_at_start_bytes, resident_bytes, system_bytes};
+use super::info_process::{at_start_bytes, resident_bytes, system_bytes};
 use crate::server::Server;
+use ramekin::memory;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// Bytes of memory, as INFO and MEMORY tell them.
 pub(super) struct Figures {
-    /// Used for data, clients and what serves them.
+    /// In use by the process.
     pub(super) used: u64,
+    /// Held by the allocator, free blocks included.
+    pub(super) held: u64,
     /// Resident in all.
     pub(super) resident: u64,
     /// The most that was ever used.
     pub(super) peak: u64,
-    /// Resident before the database was opened.
+    /// In use before the database was opened.
     pub(super) startup: u64,
     /// Of buffers of clients.
     pub(super) clients: u64,
@@ -30,8 +33,15 @@ impl Figures {
     /// The figures of this moment.
     pub(super) fn of(server: &Server) -> Self {
         let (resident, highest) = resident_bytes();
-        let startup = resident_at_start_bytes();
-        let used = resident.saturating_sub(startup);
+        let (resident_at_start, used_at_start) = at_start_bytes();
+        let (used, peak, startup) = match memory::used_bytes() {
+            Some(used) => (used, memory::peak_bytes(), used_at_start),
+            None => {
+                let beyond = |resident: u64| resident.saturating_sub(resident_at_start);
+                (beyond(resident), beyond(highest), 0)
+            }
+        };
+        let held = memory::allocator().map_or(used, |allocator| (allocator.held_bytes)());
         let clients = server.clients.all();
         let buffers = |client: &crate::clients::Client| {
             client.query_bytes.load(Relaxed)
@@ -40,8 +50,9 @@ impl Figures {
         };
         Self {
             used,
+            held: held.max(used),
             resident,
-            peak: highest.saturating_sub(startup).max(used),
+            peak: peak.max(used),
             startup,
             clients: clients.iter().map(|client| buffers(client)).sum(),
             tables: (0..server.db.databases()).map(|db| server.db.tables(db).bytes as u64).sum(),
@@ -49,14 +60,19 @@ impl Figures {
         }
     }
 
-    /// What is not data: tables, buffers, the log's.
+    /// What is not data: what was there before it, tables, buffers, the log's.
     pub(super) fn overhead(&self) -> u64 {
-        (self.tables + self.clients + self.log).min(self.used)
+        (self.startup + self.tables + self.clients + self.log).min(self.used)
     }
 
     /// What is data.
     pub(super) fn dataset(&self) -> u64 {
         self.used - self.overhead()
+    }
+
+    /// What is data, in percent of all that came after the start.
+    pub(super) fn dataset_percent(&self) -> f64 {
+        percent(self.dataset(), self.used.saturating_sub(self.startup)).min(100.0)
     }
 }
 
@@ -78,12 +94,13 @@ pub(super) fn memory(server: &Server, fields: &mut Fields) {
     fields.add("used_memory_overhead", figures.overhead());
     fields.add("used_memory_startup", figures.startup);
     fields.add("used_memory_dataset", figures.dataset());
-    fields.add("used_memory_dataset_perc", format_args!("{:.2}%", percent(figures.dataset(), figures.used)));
+    fields.add("used_memory_dataset_perc", format_args!("{:.2}%", figures.dataset_percent()));
     fields.add("allocator_allocated", figures.used);
-    fields.add("allocator_active", figures.resident);
+    fields.add("allocator_active", figures.held);
     fields.add("allocator_resident", figures.resident);
     fields.add("allocator_muzzy", 0);
     fields.add_bytes("total_system_memory", system_bytes());
+    fields.add_bytes("container_memory_limit", crate::container::limit_bytes().unwrap_or(0));
     fields.add_bytes("used_memory_lua", 0);
     fields.add_zeros(&[
         "used_memory_vm_eval",
@@ -109,22 +126,22 @@ pub(super) fn memory(server: &Server, fields: &mut Fields) {
     fields.add("mem_clients_normal", figures.clients);
     fields.add_zeros(&["mem_cluster_links", "mem_cluster_slot_import", "mem_cluster_slot_export"]);
     fields.add("mem_aof_buffer", figures.log);
-    fields.add("mem_allocator", "mimalloc");
-    fields.add_zeros(&[
-        "mem_overhead_db_hashtable_rehashing",
-        "active_defrag_running",
-        "lazyfree_pending_objects",
-        "lazyfreed_objects",
-    ]);
+    fields.add("mem_allocator", memory::allocator().map_or("unknown", |allocator| allocator.name));
+    fields.add_zeros(&["mem_overhead_db_hashtable_rehashing", "active_defrag_running"]);
+    fields.add("lazyfree_pending_objects", memory::waiting_to_be_freed().0);
+    fields.add("lazyfreed_objects", memory::freed_later());
 }
 
+/// Three stages: what is in use, what the allocator holds for it, what the system has given to the process.
 fn add_fragmentation(figures: &Figures, fields: &mut Fields) {
-    fields.add("allocator_frag_ratio", "1.00");
-    fields.add("allocator_frag_bytes", 0);
-    fields.add("allocator_rss_ratio", "1.00");
-    fields.add("allocator_rss_bytes", 0);
-    fields.add("rss_overhead_ratio", format_args!("{:.2}", ratio(figures.resident, figures.used)));
-    fields.add("rss_overhead_bytes", figures.resident - figures.used);
-    fields.add("mem_fragmentation_ratio", format_args!("{:.2}", ratio(figures.resident, figures.used)));
-    fields.add("mem_fragmentation_bytes", figures.resident - figures.used);
+    let stages = [
+        ("allocator_frag", figures.held, figures.used),
+        ("allocator_rss", figures.resident, figures.held),
+        ("rss_overhead", figures.resident, figures.resident),
+        ("mem_fragmentation", figures.resident, figures.used),
+    ];
+    for (name, outer, inner) in stages {
+        fields.add(&format!("{name}_ratio"), format_args!("{:.2}", ratio(outer, inner)));
+        fields.add(&format!("{name}_bytes"), i128::from(outer) - i128::from(inner));
+    }
 }

@@ -4,17 +4,17 @@
 
 use std::sync::OnceLock;
 
-/// Resident memory before anything was loaded.
-static RESIDENT_AT_START: OnceLock<u64> = OnceLock::new();
+/// Memory before anything was loaded: resident, and in use.
+static AT_START: OnceLock<(u64, u64)> = OnceLock::new();
 
-/// Notes the resident memory of a process that has not opened its database yet; only the first call counts.
+/// Notes the memory of a process that has not opened its database yet; only the first call counts.
 pub(crate) fn note_start() {
-    RESIDENT_AT_START.get_or_init(|| resident_bytes().0);
+    AT_START.get_or_init(|| (resident_bytes().0, ramekin::memory::used_bytes().unwrap_or_default()));
 }
 
-/// What [`note_start`] found, in bytes.
-pub(super) fn resident_at_start_bytes() -> u64 {
-    RESIDENT_AT_START.get().copied().unwrap_or_default()
+/// What [`note_start`] found: bytes resident, and bytes in use.
+pub(super) fn at_start_bytes() -> (u64, u64) {
+    AT_START.get().copied().unwrap_or_default()
 }
 
 /// Resident memory now and at its highest, in bytes.
@@ -33,10 +33,7 @@ pub(super) fn system_bytes() -> u64 {
     let line = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:")).unwrap_or_default();
     let machine =
         line.split_whitespace().next().and_then(|kib| kib.parse::<u64>().ok()).unwrap_or_default() * 1024;
-    let limit = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"]
-        .iter()
-        .find_map(|path| std::fs::read_to_string(path).ok()?.trim().parse::<u64>().ok());
-    limit.map_or(machine, |limit| limit.min(machine))
+    crate::container::limit_bytes().map_or(machine, |limit| limit.min(machine))
 }
 
 /// Processor time of a whole process or of one thread, in seconds.

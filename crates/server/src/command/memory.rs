@@ -65,6 +65,9 @@ pub(super) const COMMANDS: &[ServerCommand] = &[
         spec: spec("memory|purge", flag::LOADING, "4.0.0", "Asks the allocator to release memory."),
         run: |_, server, _, out| {
             server.db.reclaim();
+            if let Some(allocator) = ramekin::memory::allocator() {
+                (allocator.release)();
+            }
             out.ok();
             Ok(())
         },
@@ -72,7 +75,9 @@ pub(super) const COMMANDS: &[ServerCommand] = &[
     ServerCommand {
         spec: spec("memory|malloc-stats", flag::LOADING, "4.0.0", "Returns the allocator statistics."),
         run: |_, _, _, out| {
-            out.verbatim("txt", b"Stats not supported for the current allocator");
+            let report = ramekin::memory::allocator().map(|allocator| (allocator.report)());
+            let none = || "Stats not supported for the current allocator".to_owned();
+            out.verbatim("txt", report.unwrap_or_else(none).as_bytes());
             Ok(())
         },
     },
@@ -93,7 +98,7 @@ pub(super) const COMMANDS: &[ServerCommand] = &[
 const HELP: &[(&str, &str)] = &[
     ("DOCTOR", "What is unusual about memory."),
     ("MALLOC-STATS", "What the allocator says."),
-    ("PURGE", "Free what was flushed or deleted and still waits for it."),
+    ("PURGE", "Free what was flushed or deleted, and give free memory back to the system."),
     ("STATS", "Memory by purpose."),
     (
         "USAGE <key> [SAMPLES <count>]",
@@ -145,8 +150,21 @@ fn diagnosis(figures: &Figures) -> String {
 
 /// A line of MEMORY STATS.
 enum Stat {
-    Int(u64),
+    Int(i64),
     Double(f64),
+}
+
+impl Stat {
+    fn bytes(bytes: u64) -> Self {
+        Self::Int(i64::try_from(bytes).unwrap_or(i64::MAX))
+    }
+
+    fn write(&self, out: &mut Replier<'_>) {
+        match *self {
+            Self::Int(value) => out.int(value),
+            Self::Double(value) => out.double(value),
+        }
+    }
 }
 
 fn stats(_: &mut Peer, server: &Arc<Server>, _: &[&[u8]], out: &mut Replier<'_>) -> Outcome {
@@ -161,27 +179,43 @@ fn stats(_: &mut Peer, server: &Arc<Server>, _: &[&[u8]], out: &mut Replier<'_>)
         ("total.allocated", figures.used),
         ("startup.allocated", figures.startup),
         ("replication.backlog", 0),
+        ("replicas.repl.buffer", 0),
         ("clients.slaves", 0),
         ("clients.normal", figures.clients),
         ("cluster.links", 0),
+        ("cluster.slot_import", 0),
+        ("cluster.slot_export", 0),
         ("aof.buffer", figures.log),
         ("lua.caches", 0),
         ("functions.caches", 0),
     ];
+    let beyond = |outer: u64, inner: u64| {
+        Stat::Int(i64::try_from(i128::from(outer) - i128::from(inner)).unwrap_or(i64::MAX))
+    };
     let last = [
-        ("overhead.total", Stat::Int(figures.overhead())),
-        ("keys.count", Stat::Int(keys)),
-        ("keys.bytes-per-key", Stat::Int(figures.dataset().checked_div(keys).unwrap_or(0))),
-        ("dataset.bytes", Stat::Int(figures.dataset())),
-        ("dataset.percentage", Stat::Double(percent(figures.dataset(), figures.used))),
+        ("overhead.db.hashtable.lut", Stat::bytes(figures.tables)),
+        ("overhead.db.hashtable.rehashing", Stat::Int(0)),
+        ("overhead.total", Stat::bytes(figures.overhead())),
+        ("db.dict.rehashing.count", Stat::Int(0)),
+        ("keys.count", Stat::bytes(keys)),
+        ("keys.bytes-per-key", Stat::bytes(figures.dataset().checked_div(keys).unwrap_or(0))),
+        ("dataset.bytes", Stat::bytes(figures.dataset())),
+        ("dataset.percentage", Stat::Double(figures.dataset_percent())),
         ("peak.percentage", Stat::Double(percent(figures.used, figures.peak))),
-        ("allocator.allocated", Stat::Int(figures.used)),
-        ("allocator.active", Stat::Int(figures.resident)),
-        ("allocator.resident", Stat::Int(figures.resident)),
+        ("allocator.allocated", Stat::bytes(figures.used)),
+        ("allocator.active", Stat::bytes(figures.held)),
+        ("allocator.resident", Stat::bytes(figures.resident)),
+        ("allocator.muzzy", Stat::Int(0)),
+        ("allocator-fragmentation.ratio", Stat::Double(ratio(figures.held, figures.used))),
+        ("allocator-fragmentation.bytes", beyond(figures.held, figures.used)),
+        ("allocator-rss.ratio", Stat::Double(ratio(figures.resident, figures.held))),
+        ("allocator-rss.bytes", beyond(figures.resident, figures.held)),
+        ("rss-overhead.ratio", Stat::Double(1.0)),
+        ("rss-overhead.bytes", Stat::Int(0)),
         ("fragmentation", Stat::Double(ratio(figures.resident, figures.used))),
-        ("fragmentation.bytes", Stat::Int(figures.resident - figures.used)),
+        ("fragmentation.bytes", beyond(figures.resident, figures.used)),
     ];
-    let int = |out: &mut Replier<'_>, value: u64| out.int(i64::try_from(value).unwrap_or(i64::MAX));
+    let int = |out: &mut Replier<'_>, value: u64| Stat::bytes(value).write(out);
     out.map(first.len() + databases.len() + last.len());
     for (name, value) in first {
         out.bulk(name.as_bytes());
@@ -189,16 +223,15 @@ fn stats(_: &mut Peer, server: &Arc<Server>, _: &[&[u8]], out: &mut Replier<'_>)
     }
     for (db, tables) in &databases {
         out.bulk(format!("db.{db}").as_bytes());
-        out.map(1);
+        out.map(2);
         out.bulk(b"overhead.hashtable.main");
         int(out, tables.bytes as u64);
+        out.bulk(b"overhead.hashtable.expires");
+        int(out, 0);
     }
     for (name, stat) in last {
         out.bulk(name.as_bytes());
-        match stat {
-            Stat::Int(value) => int(out, value),
-            Stat::Double(value) => out.double(value),
-        }
+        stat.write(out);
     }
     Ok(())
 }
