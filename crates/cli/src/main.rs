@@ -8,6 +8,7 @@ mod allocator;
 mod bench;
 mod check;
 mod client;
+mod log;
 mod serve;
 
 use std::ffi::OsString;
@@ -22,6 +23,7 @@ Usage:
   ramekin [serve] [FILE] [--directive value ...]   run the server (127.0.0.1:6379, data in ./data)
   ramekin cli [OPTIONS] [COMMAND ARG...]           send a command, or a session of them
   ramekin check DIR                                verify a data folder and say what is wrong where
+  ramekin log DIR                                  print the log of a data folder as Redis commands
   ramekin bench [OPTIONS] [COMMAND ARG...]         load for a server, with latencies and its CPU time
   ramekin --version | --help
 
@@ -53,6 +55,7 @@ fn run(args: &[OsString]) -> Result<ExitCode, String> {
         Some("serve") => serve::run(rest).map(|()| ExitCode::SUCCESS),
         Some("cli") => client::run(rest),
         Some("check") => check::run(rest),
+        Some("log") => log::run(rest),
         Some("bench") => bench::run(&texts(rest)?).map(|()| ExitCode::SUCCESS),
         Some(word) if !word.starts_with('-') && !Path::new(word).is_file() => {
             Err(format!("'{word}' is neither a command nor a configuration file: see `ramekin --help`"))

@@ -16,6 +16,7 @@
 //! system, so that killing the process loses nothing. [`Database::execute`] runs any command of the table in [`command`];
 //! the typed calls are shorthands for the most common ones.
 
+pub mod canonical;
 pub mod command;
 mod db;
 mod effect;

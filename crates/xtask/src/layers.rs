@@ -11,7 +11,7 @@ const RANKS: &[&[&str]] = &[
     &["error", "memory"],
     &["io"],
     &["effect", "reply", "value"],
-    &["keyspace", "log"],
+    &["canonical", "keyspace", "log"],
     // Beside the log as far as readers of the map are concerned, but it asks whether there is one.
     &["manifest"],
     &["command"],
