@@ -290,6 +290,8 @@ impl<T: Item> Table<T> {
                 let slot: *const *mut () = &here.slots[index];
                 // SAFETY: the match is below the chain pointer and its tag is not zero, so the slot holds an item.
                 let item = unsafe { &*slot.cast::<T>() };
+                // What lies behind the key comes along while the key is waited for.
+                super::prefetch::line(item.address().wrapping_add(64));
                 if item.key() == key {
                     return Some(Slot { bucket, index });
                 }
