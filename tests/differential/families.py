@@ -3,6 +3,8 @@
 Commands that block, end the server or answer by chance have forms here that stay comparable.
 """
 
+import struct
+
 from differential.connection import connection
 from differential.tokens import (
     a_float,
@@ -295,7 +297,50 @@ def copy(r, k):
     ]
 
 
+def payload(body, version=80):
+    """What DUMP would answer for an object."""
+    data = body + struct.pack("<H", version)
+    crc = 0
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ 0x95AC9329AC4BC9B5 if crc & 1 else crc >> 1
+    return data + struct.pack("<Q", crc)
+
+
+PAYLOADS = [
+    payload(b"\x00\x05hello"),
+    payload(b"\x00\xc1\x39\x30", 9),
+    payload(b"\x01\x03\x01a\x01b\xc0\x07"),
+    payload(b"\x12\x01\x02\x0f\x0f\0\0\0\x03\0\x81a\x02\x81b\x02\x01\x01\xff", 11),
+    payload(b"\x04\x02\x02f1\x011\x02f2\xc0\x05"),
+    payload(b"\x10\x0d\x0d\0\0\0\x02\0\x81f\x02\x81v\x02\xff"),
+    payload(b"\x16\x02\x02f1\x011" + struct.pack("<q", 4102444800000) + b"\x02f2\x012" + struct.pack("<q", -1)),
+    payload(b"\x01\x00"),
+    payload(b"\x00\x05hello", 79),
+    payload(b"\x00\x05hello")[:-1],
+]
+
+
+def restore(r, k):
+    """RESTORE with its options in any order, of payloads right and wrong."""
+    options = [
+        *maybe(r, 0.5, [b"REPLACE"]),
+        *maybe(r, 0.15, [r.choice([b"IDLETIME", b"FREQ"]), r.choice([b"0", b"10", b"-1", b"300", b"x"])]),
+        *maybe(r, 0.02, [r.choice(WORDS)]),
+    ]
+    ttl = r.choice([b"0", b"0", b"0", b"100000", b"-1", b"x", b"9223372036854775807"])
+    if r.random() < 0.2:
+        ttl = r.choice([b"0", b"1", b"1000", b"4102444800000"])
+        options.append([b"ABSTTL"])
+    r.shuffle(options)
+    return [b"RESTORE", k, ttl, r.choice(PAYLOADS), *(w if i else spelled(r, w) for o in options for i, w in enumerate(o))]
+
+
 KEYS = [
+    lambda r, k: [b"DUMP", k],
+    restore,
+    restore,
     lambda r, k: [b"DEL", k, *maybe(r, 0.3, key(r), key(r))],
     lambda r, k: [b"UNLINK", k, *maybe(r, 0.3, key(r))],
     lambda r, k: [b"EXISTS", k, *maybe(r, 0.5, key(r), k)],

@@ -21,7 +21,8 @@ TOLERANCE = {
     b"OBJECT": 1,
 }
 UNORDERED = {b"KEYS", b"HKEYS", b"HVALS"}
-ONLY_SHAPE = {b"RANDOMKEY", b"TIME", b"LASTSAVE", b"INFO", b"LOLWUT", b"WAITAOF"}
+# A list that was dumped tells where its nodes end, a long string how well it was compressed.
+ONLY_SHAPE = {b"DUMP", b"RANDOMKEY", b"TIME", b"LASTSAVE", b"INFO", b"LOLWUT", b"WAITAOF"}
 SHAPE_OF_SUB = {
     (b"CLIENT", b"ID"),
     (b"CLIENT", b"LIST"),

@@ -28,6 +28,7 @@ pub mod log;
 pub mod manifest;
 #[expect(unsafe_code, reason = "an allocator is unsafe by its trait")]
 pub mod memory;
+pub mod rdb;
 mod reply;
 mod shard;
 mod transaction;

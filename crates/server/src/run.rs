@@ -88,6 +88,7 @@ pub(crate) const ENGINE_DIRECTIVES: &[&str] = &[
     "maxmemory-policy",
     "lfu-log-factor",
     "lfu-decay-time",
+    "dump-dialect",
 ];
 
 /// Hands the engine's settings over from the configuration.
@@ -99,6 +100,7 @@ pub(crate) fn apply_settings(server: &Server, config: &Config) {
     settings.hash_max_listpack_value.store(value, Relaxed);
     settings.string_bytes_max.store(config.proto_max_bulk_len(), Relaxed);
     settings.lfu.store(config.maxmemory_policy().ends_with("-lfu"), Relaxed);
+    settings.dump_for_redis.store(config.dump_for_redis(), Relaxed);
     settings.lfu_log_factor.store(config.lfu_log_factor(), Relaxed);
     settings.lfu_decay_minutes.store(config.lfu_decay_minutes(), Relaxed);
 }

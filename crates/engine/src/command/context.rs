@@ -5,6 +5,7 @@
 //! change anything without logging it. What must hold: a key is reached only in a shard that is held; an expired key is
 //! absent for a reader, and removed, in the same record, for a writer; all times come from `now_ms`.
 
+use super::settings::Use;
 use super::{Fail, Settings};
 use crate::effect::Effect;
 use crate::keyspace::entry::{Entry, View};
@@ -355,6 +356,15 @@ impl<'a> Ctx<'a> {
             clock.mark_new(entry);
         }
         self.log(&Effect::Put { key, kind, value: encoded, expire_at_ms }, key, hash, shard);
+    }
+
+    /// Sets the access clock of an entry that has just been put there.
+    pub(crate) fn mark_used(&mut self, key: &[u8], used: Use) {
+        let clock = self.settings.access_clock(self.now_ms);
+        let Reached { hash, space, part, .. } = self.reach(key);
+        if let Some(entry) = part.space_mut(space).and_then(|space| space.touch(hash, key)) {
+            clock.mark_as(entry, used);
+        }
     }
 
     /// Takes the value of a key away, with its expiry.

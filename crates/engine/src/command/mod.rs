@@ -5,6 +5,7 @@
 //! [`Reply`](crate::reply::Reply); they know neither locks nor log nor connections.
 
 mod context;
+mod dump;
 mod expire;
 mod fail;
 mod hash;
@@ -59,6 +60,7 @@ const FAMILIES: &[&[Command]] = &[
     key::COMMANDS,
     expire::COMMANDS,
     rename::COMMANDS,
+    dump::COMMANDS,
     scan::COMMANDS,
     object::COMMANDS,
     sort::COMMANDS,

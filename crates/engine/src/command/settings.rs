@@ -1,6 +1,7 @@
 //! Settings that commands follow, changeable while the database runs.
 
 use crate::keyspace::entry::Entry;
+use crate::rdb::Dialect;
 use crate::value::Packing;
 use crate::value::hash::Limits as HashLimits;
 use crate::value::list::Fill;
@@ -25,6 +26,8 @@ pub struct Settings {
     pub lfu_decay_minutes: AtomicU32,
     /// False: expired keys are not removed until they are met (`DEBUG SET-ACTIVE-EXPIRE 0`).
     pub active_expire: AtomicBool,
+    /// True if DUMP writes for Redis, false for Valkey (`dump-dialect`).
+    pub dump_for_redis: AtomicBool,
     /// When the database was opened, in Unix milliseconds: what was read from the log counts as used then.
     pub(crate) opened_ms: AtomicU64,
 }
@@ -40,6 +43,7 @@ impl Default for Settings {
             lfu_log_factor: AtomicU32::new(10),
             lfu_decay_minutes: AtomicU32::new(1),
             active_expire: AtomicBool::new(true),
+            dump_for_redis: AtomicBool::new(false),
             opened_ms: AtomicU64::new(0),
         }
     }
@@ -54,6 +58,11 @@ impl Settings {
                 bytes_max: self.hash_max_listpack_value.load(Relaxed),
             },
         }
+    }
+
+    /// For whom DUMP writes.
+    pub(crate) fn dialect(&self) -> Dialect {
+        if self.dump_for_redis.load(Relaxed) { Dialect::Redis } else { Dialect::Valkey }
     }
 
     #[inline]
@@ -83,6 +92,18 @@ pub(crate) struct AccessClock {
 enum Mode {
     Recency,
     Frequency { log_factor: u32, decay_minutes: u32 },
+}
+
+/// What is told of the past of a key that comes from elsewhere.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) enum Use {
+    /// Nothing: it is new.
+    #[default]
+    New,
+    /// So many seconds since it was used.
+    Idle(u64),
+    /// The LFU counter.
+    Frequency(u8),
 }
 
 /// The counter of a new key under LFU.
@@ -125,6 +146,21 @@ impl AccessClock {
             Mode::Frequency { .. } => self.minutes() << 8 | LFU_START,
         };
         entry.set_access(access);
+    }
+
+    /// The entry comes from elsewhere. What is told of it counts if it is what is kept here.
+    pub(crate) fn mark_as(self, entry: &mut Entry, used: Use) {
+        match (self.mode, used) {
+            (Mode::Recency, Use::Idle(seconds)) => {
+                let longest = u64::from((1_u32 << CLOCK_BITS) - 1);
+                let access = self.seconds().wrapping_sub(seconds.min(longest) as u32);
+                entry.set_access(access & ((1 << CLOCK_BITS) - 1));
+            }
+            (Mode::Frequency { .. }, Use::Frequency(counter)) => {
+                entry.set_access(self.minutes() << 8 | u32::from(counter));
+            }
+            _ => self.mark_new(entry),
+        }
     }
 
     /// Seconds since the last use; since the opening for what has not been used after it.

@@ -84,6 +84,8 @@ pub mod flag {
     pub const LOOKS: u32 = 1 << 18;
     /// An argument with a `*` names keys that are found while it runs: then every shard is locked.
     pub const PATTERNS: u32 = 1 << 20;
+    /// May run on a node of a cluster that asked for it.
+    pub const ASKING: u32 = 1 << 21;
 }
 
 /// Finds the indices of a command's keys; its error is what the command answers, so it is the first that the command checks.

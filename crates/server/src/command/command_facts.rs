@@ -34,8 +34,19 @@ const ALLOW_BUSY: &[&str] = &[
 const NO_MULTI: &[&str] = &["client|reply", "multi", "save", "shutdown", "watch"];
 
 /// Commands with `admin` or `dangerous` things about them that their flags do not say.
-const DANGEROUS: &[&str] =
-    &["flushall", "flushdb", "info", "keys", "lastsave", "role", "sort", "sort_ro", "swapdb"];
+const DANGEROUS: &[&str] = &[
+    "flushall",
+    "flushdb",
+    "info",
+    "keys",
+    "lastsave",
+    "restore",
+    "restore-asking",
+    "role",
+    "sort",
+    "sort_ro",
+    "swapdb",
+];
 
 /// How keys are used where it is not the rule of [`default_access`]; one entry for each key in turn.
 const ACCESS: &[(&str, &[&str])] = &[
@@ -89,6 +100,8 @@ const ACCESS: &[(&str, &[&str])] = &[
     ("psetex", &["OW update"]),
     ("rename", &["RW access delete", "OW update"]),
     ("renamenx", &["RW access delete", "OW insert"]),
+    ("restore", &["OW update"]),
+    ("restore-asking", &["OW update"]),
     ("rpop", &["RW access delete"]),
     ("rpoplpush", &["RW access delete", "RW insert"]),
     ("rpush", &["RW insert"]),
@@ -135,6 +148,7 @@ const TIPS: &[(&str, &[&str])] = &[
     ("config|set", NODES),
     ("dbsize", &["request_policy:all_shards", "response_policy:agg_sum"]),
     ("del", MULTI_SHARD_SUM),
+    ("dump", VARIES),
     ("exists", MULTI_SHARD_SUM),
     ("flushall", SHARDS),
     ("flushdb", SHARDS),
@@ -195,6 +209,7 @@ pub(super) fn flags(spec: &Spec) -> Vec<&'static str> {
         (flag::STALE, "stale"),
         (flag::SKIP_MONITOR, "skip_monitor"),
         (flag::SKIP_SLOWLOG, "skip_commandlog"),
+        (flag::ASKING, "asking"),
         (flag::FAST, "fast"),
         (flag::NO_AUTH, "no_auth"),
         (flag::MOVABLE_KEYS, "movablekeys"),
@@ -216,7 +231,7 @@ pub(super) fn categories(spec: &Spec) -> Vec<&'static str> {
     let connection = group == "connection" || matches!(root, "command" | "readonly" | "readwrite");
     let sorts = sorts(spec);
     let keyspace = group == "generic" && !sorts && !matches!(root, "wait" | "waitaof")
-        || matches!(root, "flushall" | "flushdb" | "swapdb" | "dbsize");
+        || matches!(root, "flushall" | "flushdb" | "swapdb" | "dbsize" | "restore-asking");
     let admin = spec.is(flag::ADMIN) || matches!(root, "role" | "lastsave");
     [
         ("keyspace", keyspace),

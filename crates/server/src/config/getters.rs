@@ -288,6 +288,12 @@ impl Config {
         self.unsigned("active-expire-effort")
     }
 
+    /// Whether `dump-dialect` is `redis`.
+    #[must_use]
+    pub fn dump_for_redis(&self) -> bool {
+        self.text("dump-dialect") == "redis"
+    }
+
     /// `lfu-log-factor`.
     #[must_use]
     pub fn lfu_log_factor(&self) -> u32 {
@@ -429,6 +435,7 @@ mod tests {
             (config.lfu_log_factor(), config.lfu_decay_minutes(), config.shutdown_timeout_s()),
             (10, 1, 10)
         );
+        assert!(!config.dump_for_redis());
         assert!(config.lazyfree_lazy_user_flush() && config.lazyfree_lazy_user_del());
         assert_eq!(
             (config.notify_keyspace_events().bits(), config.logfile(), config.pidfile()),

@@ -71,6 +71,12 @@ pub(super) const ROWS: &[Directive] = &[
         "yes",
         "Force a rewritten file piece by piece.",
     ),
+    Directive::used(
+        "dump-dialect",
+        Kind::Enum(&["valkey", "redis"]),
+        "valkey",
+        "Whose format DUMP writes; RESTORE reads both.",
+    ),
     Directive::accepted("rdb-save-incremental-fsync", Kind::Bool, "yes", "Force an RDB file piece by piece."),
     Directive::accepted("rdbcompression", Kind::Bool, "yes", "Compress strings of an RDB file."),
     Directive::accepted("rdbchecksum", Kind::Bool, "yes", "Checksum of an RDB file.").at_start(),
