@@ -40,7 +40,7 @@ fn check(folder: &Path) -> Result<(String, bool), String> {
             false => Ok((format!("{} holds no data.\n", folder.display()), true)),
         };
     };
-    let report = log::verify(&disk, manifest.database_id, 0).map_err(|error| error.to_string())?;
+    let report = log::verify(&disk, manifest.database_id, log::Needed::default()).map_err(|error| error.to_string())?;
     let sound = !matches!(report.verdict, Verdict::Refused { .. });
     Ok((describe(&manifest, &report), sound))
 }

@@ -177,7 +177,7 @@ impl Database {
             |lsn| Error::new(ErrorKind::Damaged, format!("record {lsn} of the log cannot be applied"));
         let decode = |record: &[u8]| Effect::decode_all(record, |_, _| Ok::<(), Malformed>(()));
         let found =
-            log::replay(&**disk, id, 0, &mut |lsn, record| decode(record).map_err(|_| unreadable(lsn)))?;
+            log::replay(&**disk, id, log::Needed::default(), &mut |lsn, record| decode(record).map_err(|_| unreadable(lsn)))?;
         if found.last_lsn != last_lsn {
             let text =
                 format!("the log on disk ends with record {}, yet {last_lsn} were written", found.last_lsn);
@@ -185,7 +185,7 @@ impl Database {
         }
         let kept = keyspace.empty(&mut held);
         let packing = shards.settings.packing();
-        let read = log::replay(&**disk, id, 0, &mut |lsn, record| {
+        let read = log::replay(&**disk, id, log::Needed::default(), &mut |lsn, record| {
             let apply = |db, effect: Effect<'_>| apply(keyspace, &mut held, db, &effect, &packing);
             Effect::decode_all(record, apply).map_err(|Malformed| unreadable(lsn))
         });

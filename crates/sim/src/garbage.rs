@@ -60,7 +60,7 @@ fn sound_log() -> &'static (MemDisk, Vec<Vec<u8>>) {
 pub fn segment(bytes: &[u8]) {
     let disk = MemDisk::default();
     disk.put("log-00000001-00000000.rkl", bytes);
-    let report = log::verify(&disk, DATABASE_ID, 0);
+    let report = log::verify(&disk, DATABASE_ID, log::Needed::default());
     let opened = open_log(&disk, DATABASE_ID);
     if let Ok(report) = report {
         let is_refused = matches!(report.verdict, log::Verdict::Refused { .. });

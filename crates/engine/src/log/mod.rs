@@ -8,7 +8,8 @@
 //! - No segment is written to that an earlier opening began.
 //!
 //! The way of a record: `reserve` (`credit`), `append` (`pending`), `write` (`writer`, `window`, `segment`, `record`),
-//! `sync`. The way back: `recovery` by `reader`. Left out on purpose: what records mean, checkpoints and trimming, replication.
+//! `sync`. The way back: `recovery` by `reader`. `trim` removes what a
+//! checkpoint has made dispensable. Left out on purpose: what records mean, checkpoints, replication.
 
 mod credit;
 mod options;
@@ -19,6 +20,7 @@ mod recovery;
 mod segment;
 mod shared;
 mod threads;
+mod trim;
 mod verify;
 mod window;
 mod writer;
@@ -26,7 +28,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-pub use options::{AppendFsync, LogOptions, LogStats, Refusal};
+pub use options::{AppendFsync, LogOptions, LogStats, Needed, Refusal};
 pub use recovery::{Cut, Recovery, replay};
 pub use verify::{Report, SegmentReport, Verdict, verify};
 
@@ -80,7 +82,7 @@ impl Log {
                 format!("a log segment must be a multiple of 8 and at least {SEGMENT_BYTES_MIN} bytes");
             return Err(Error::new(ErrorKind::Invalid, text));
         }
-        let found = recovery::scan(&*disk, options.database_id, options.replay_after, apply)?;
+        let found = recovery::scan(&*disk, options.database_id, options.needed, apply)?;
         recovery::make_durable(&*disk, &found)?;
         let has_threads = options.threads;
         let shared = Arc::new(Shared::new(disk, clock, options, &found));
@@ -224,6 +226,7 @@ impl Log {
         let shared = &*self.shared;
         let mut stats = shared.stats.lock().clone();
         stats.writes = shared.writes.load(Ordering::Relaxed);
+        stats.written_bytes = shared.written_bytes.load(Ordering::Relaxed);
         stats.pending_bytes = shared.pending.lock().bytes.len() as u64;
         stats.credit_bytes = u64::try_from(shared.credit.left()).unwrap_or(0);
         stats.is_syncing = shared.sync_turn.is_locked();
@@ -238,6 +241,24 @@ impl Log {
         if self.shared.time_ms.load(Ordering::Relaxed) < now_ms {
             self.shared.time_ms.fetch_max(now_ms, Ordering::Relaxed);
         }
+    }
+
+    /// Removes the segments of which no record after `upto` is needed; `upto` must be durable. Returns how many bytes of
+    /// disk that gave back.
+    ///
+    /// # Errors
+    /// What the disk says; the log goes on, and any part of those segments is left.
+    pub fn trim(&self, upto: Lsn) -> Result<u64, Error> {
+        self.shared.trim(upto)
+    }
+
+    /// Copies to another disk the segments that hold the records after `after` and end with the last one written. The
+    /// log must not be trimmed meanwhile.
+    ///
+    /// # Errors
+    /// What either disk says, or `Failed` if the log has failed.
+    pub fn copy_to(&self, after: Lsn, to: &dyn Disk) -> Result<(), Error> {
+        self.shared.copy_to(after, to)
     }
 
     /// Ends the log: refuses from now on, makes everything durable, gives back what was allocated ahead. Later calls do

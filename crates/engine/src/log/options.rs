@@ -23,6 +23,15 @@ impl AppendFsync {
     }
 }
 
+/// Which records of a log matter when a checkpoint holds the older ones. The default is all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Needed {
+    /// Records up to this one are in the checkpoint: they are not replayed and may be missing.
+    pub after: Lsn,
+    /// Records up to this one were durable when the checkpoint was published: a log that ends before is damaged.
+    pub upto: Lsn,
+}
+
 /// How a log is opened.
 #[derive(Debug, Clone)]
 pub struct LogOptions {
@@ -32,8 +41,8 @@ pub struct LogOptions {
     pub fsync: AppendFsync,
     /// The id from the manifest. Segments of another database are refused.
     pub database_id: u128,
-    /// Records up to this one are in a checkpoint: they are not replayed and may be missing. 0 replays all.
-    pub replay_after: Lsn,
+    /// Which records a checkpoint leaves to the log.
+    pub needed: Needed,
     /// Whether the log runs threads of its own. Without them it syncs only when told and prepares segments when one is
     /// needed, which makes it deterministic for simulation.
     pub threads: bool,
@@ -45,7 +54,7 @@ impl Default for LogOptions {
             segment_bytes: 64 << 20,
             fsync: AppendFsync::default(),
             database_id: 0,
-            replay_after: 0,
+            needed: Needed::default(),
             threads: true,
         }
     }
@@ -105,6 +114,8 @@ pub struct LogStats {
     pub pending_bytes: u64,
     /// Bytes that can be reserved without preparing another segment.
     pub credit_bytes: u64,
+    /// Bytes of frames written since opening.
+    pub written_bytes: u64,
     /// How many writes there have been since opening.
     pub writes: u64,
     /// How many syncs there have been since opening.

@@ -21,6 +21,9 @@
 //! | `NEWER` | a header of a later format | - | refuse, by name |
 //! | `OTHER` | a header with another database's id | - | refuse |
 //! | `RENAMED` | a header that does not say what the file name says | - | damage |
+//! | `SPENT` | a segment, and a later one that begins with a record a checkpoint holds | - | not read, removed |
+//! | `REST` | the first segment goes on with a record that a checkpoint holds | - | pass over its parts |
+//! | `SHORT` | a break, with `x` not above what was durable when the checkpoint was published | the checkpoint | damage |
 //!
 //! What must hold: scanning writes nothing; damage is never taken for a tail where there is proof; whatever it calls
 //! recovered is durable before the new epoch says so, and only after that is a tail cut off. So a crash at any step of an
@@ -31,7 +34,7 @@ use super::record::{
     FLAG_CONTINUES, FLAG_UNFINISHED, FrameHeader, HeaderState, Pieces, SEGMENT_HEADER_BYTES,
 };
 use super::record::{Seal, SegmentHeader};
-use super::{Apply, Lsn, segment};
+use super::{Apply, Lsn, Needed, segment};
 use crate::error::{Error, ErrorKind};
 use crate::io::{Disk, File};
 use std::sync::Arc;
@@ -145,6 +148,11 @@ impl Listed {
         }
     }
 
+    /// Whether anything was ever written to it.
+    pub(crate) fn is_begun(&self) -> bool {
+        self.header != HeaderState::Blank
+    }
+
     pub(crate) fn reader(&self, database_id: u128) -> SegmentReader {
         SegmentReader::new(self.file.clone(), Seal::new(database_id, self.index))
     }
@@ -164,24 +172,35 @@ fn damage(file: &str, offset: u64, what: &str) -> Error {
 pub fn replay(
     disk: &dyn Disk,
     database_id: u128,
-    replay_after: Lsn,
+    needed: Needed,
     apply: &mut Apply<'_>,
 ) -> Result<Recovery, Error> {
-    Ok(scan(disk, database_id, replay_after, apply)?.recovery)
+    Ok(scan(disk, database_id, needed, apply)?.recovery)
 }
 
-/// Walks the segments of a folder and hands every record after `replay_after` to `apply`.
+/// Where reading begins: at the last segment that begins with a record that is not needed, or with the first one. What
+/// comes before it holds nothing that is needed, in whatever part a trim has left it.
+pub(crate) fn first_needed(segments: &[Listed], after: Lsn) -> usize {
+    let begins_before =
+        |segment: &Listed| segment.valid().is_some_and(|header| header.first_lsn <= after);
+    segments.iter().rposition(begins_before).unwrap_or(0)
+}
+
+/// Walks the segments of a folder and hands every record that is needed to `apply`.
 pub(crate) fn scan(
     disk: &dyn Disk,
     database_id: u128,
-    replay_after: Lsn,
+    needed: Needed,
     apply: &mut Apply<'_>,
 ) -> Result<Found, Error> {
-    let segments = list(disk)?;
+    let mut segments = list(disk)?;
     for segment in &segments {
         segment.check(database_id)?;
     }
-    let mut walk = Walk::new(&segments, database_id, replay_after, apply)?;
+    let spent: Vec<String> =
+        segments.drain(..first_needed(&segments, needed.after)).map(|segment| segment.name).collect();
+    let mut walk = Walk::new(&segments, database_id, needed, apply)?;
+    walk.found.obsolete = spent;
     for number in 0..segments.len() {
         if !walk.segment(number)? {
             break;
@@ -197,8 +216,10 @@ type Place = (usize, u64);
 struct Walk<'a> {
     segments: &'a [Listed],
     database_id: u128,
-    replay_after: Lsn,
+    needed: Needed,
     apply: &'a mut Apply<'a>,
+    /// The record with whose parts reading begins and which is not needed.
+    rest_of: Option<Lsn>,
     /// The record expected next, `x` in the table.
     expected: Lsn,
     /// The beginning of record `expected`, if it is one of several frames.
@@ -215,15 +236,15 @@ impl<'a> Walk<'a> {
     fn new(
         segments: &'a [Listed],
         database_id: u128,
-        replay_after: Lsn,
+        needed: Needed,
         apply: &'a mut Apply<'a>,
     ) -> Result<Self, Error> {
         let first = segments.first().and_then(Listed::valid);
-        if let Some(first) = first.filter(|first| first.first_lsn > replay_after + 1) {
+        if let Some(first) = first.filter(|first| first.first_lsn > needed.after + 1) {
             let text = format!(
                 "the log begins with record {}, records from {} on are missing",
                 first.first_lsn,
-                replay_after + 1
+                needed.after + 1
             );
             return Err(damage(&segments[0].name, 0, &text));
         }
@@ -233,9 +254,10 @@ impl<'a> Walk<'a> {
         Ok(Self {
             segments,
             database_id,
-            replay_after,
+            needed,
             apply,
-            expected: first.map_or(replay_after + 1, |first| first.first_lsn),
+            rest_of: first.map(|first| first.first_lsn).filter(|&lsn| lsn <= needed.after),
+            expected: first.map_or(needed.after + 1, |first| first.first_lsn),
             partial: Vec::new(),
             partial_place: None,
             ends: Vec::new(),
@@ -343,6 +365,9 @@ impl<'a> Walk<'a> {
             return Some("there is a frame of other records");
         }
         let continues = header.flags & FLAG_CONTINUES != 0;
+        if continues && self.partial_place.is_none() && self.rest_of == Some(self.expected) {
+            return None;
+        }
         let fits =
             continues == self.partial_place.is_some() && header.bytes_before as usize == self.partial.len();
         if header.pieces > 0 && !fits {
@@ -352,6 +377,11 @@ impl<'a> Walk<'a> {
     }
 
     fn records(&mut self, header: &FrameHeader, frame: &[u8], place: Place) -> Result<(), Error> {
+        if header.flags & FLAG_CONTINUES != 0 && self.partial_place.is_none() {
+            // REST: it has a frame of its own, and no part of it is needed.
+            self.expected += header.records();
+            return Ok(());
+        }
         let mut pieces = Pieces::new(frame).peekable();
         while let Some(piece) = pieces.next() {
             let is_last = pieces.peek().is_none();
@@ -370,7 +400,7 @@ impl<'a> Walk<'a> {
     }
 
     fn record(&mut self, record: &[u8]) -> Result<(), Error> {
-        if self.expected > self.replay_after {
+        if self.expected > self.needed.after {
             (self.apply)(self.expected, record)?;
             self.found.recovery.records += 1;
             self.found.recovery.bytes += record.len() as u64;
@@ -389,6 +419,11 @@ impl<'a> Walk<'a> {
     fn break_at(&mut self, number: usize, offset: u64, reason: &str) -> Result<(), Error> {
         let lsn = self.expected;
         let (cut_number, cut_offset) = self.partial_place.unwrap_or((number, offset));
+        if lsn <= self.needed.upto {
+            let upto = self.needed.upto;
+            let text = format!("{reason} where record {lsn} should be, yet the checkpoint needs records up to {upto}");
+            return Err(damage(&self.segments[number].name, offset, &text));
+        }
         let limit = self.limit(number);
         if limit != Lsn::MAX {
             let text = format!(
@@ -464,13 +499,12 @@ impl<'a> Walk<'a> {
         if !self.is_over && self.partial_place.is_some() {
             return Err(damage(&self.segments[self.segments.len() - 1].name, 0, "a record is not finished"));
         }
-        if self.expected <= self.replay_after {
+        if self.expected <= self.needed.upto {
+            let (last, upto) = (self.expected - 1, self.needed.upto);
             let text = format!(
-                "it ends with record {}, yet records up to {} were durable",
-                self.expected - 1,
-                self.replay_after
+                "the log ends with record {last}, yet the checkpoint needs records up to {upto}: segments are missing, restore them from a copy"
             );
-            return Err(damage(&self.segments[self.segments.len() - 1].name, 0, &text));
+            return Err(Error::new(ErrorKind::Damaged, text));
         }
         self.found.recovery.last_lsn = self.expected - 1;
         let synced_lsn = self.found.recovery.synced_lsn;

@@ -61,6 +61,8 @@ pub(super) struct Shared {
     pub(super) windows_asked: AtomicBool,
     /// How many writes there have been; counted by the one who holds `writer`.
     pub(super) writes: AtomicU64,
+    /// Bytes of frames written; added to by the one who holds `writer`.
+    pub(super) written_bytes: AtomicU64,
     pub(super) signals: Signals,
     pub(super) on_progress: Mutex<Vec<Arc<dyn Fn() + Send + Sync>>>,
     pub(super) stats: Mutex<LogStats>,
@@ -108,6 +110,7 @@ impl Shared {
             sync_asked: AtomicBool::new(false),
             windows_asked: AtomicBool::new(false),
             writes: AtomicU64::new(0),
+            written_bytes: AtomicU64::new(0),
             signals: Signals::default(),
             on_progress: Mutex::new(Vec::new()),
             stats: Mutex::new(LogStats { is_write_ok: true, ..LogStats::default() }),

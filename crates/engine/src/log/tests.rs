@@ -12,8 +12,9 @@ mod cases;
 mod service;
 mod windows;
 
-use super::{Log, LogOptions, Lsn, Recovery};
+use super::{Log, LogOptions, Lsn, Needed, Recovery};
 use crate::error::Error;
+use crate::io::Disk as _;
 use crate::io::mem::{ManualClock, MemDisk};
 use std::sync::Arc;
 
@@ -68,4 +69,13 @@ fn damage(disk: &MemDisk, file: &str, offset: u64) {
     let mut bytes = disk.content(file).unwrap();
     bytes[usize::try_from(offset).unwrap()] ^= 0xff;
     disk.put(file, &bytes);
+}
+
+/// A disk with the same files, so that the first can be used on.
+fn snapshot(disk: &MemDisk) -> MemDisk {
+    let copy = MemDisk::default();
+    for name in disk.list().unwrap() {
+        copy.put(&name, &disk.content(&name).unwrap());
+    }
+    copy
 }

@@ -3,7 +3,7 @@
 //! What must hold: it writes nothing, and its verdict is what opening would find. It goes on where opening stops, so that
 //! a person sees what is left.
 
-use super::Lsn;
+use super::{Lsn, Needed};
 use super::record::HeaderState;
 use super::recovery::{Cut, Listed, list, scan};
 use crate::error::Error;
@@ -63,16 +63,16 @@ pub struct SegmentReport {
     pub problems: Vec<(u64, String)>,
 }
 
-/// Verifies the log of a folder, whose records up to `replay_after` may be missing.
+/// Verifies the log of a folder, of which these records are needed.
 ///
 /// # Errors
 /// What the disk says. What is wrong with the log is in the report.
-pub fn verify(disk: &dyn Disk, database_id: u128, replay_after: Lsn) -> Result<Report, Error> {
+pub fn verify(disk: &dyn Disk, database_id: u128, needed: Needed) -> Result<Report, Error> {
     let mut segments = Vec::new();
     for segment in list(disk)? {
         segments.push(inspect(&segment, database_id)?);
     }
-    let verdict = match scan(disk, database_id, replay_after, &mut |_, _| Ok(())) {
+    let verdict = match scan(disk, database_id, needed, &mut |_, _| Ok(())) {
         Err(error) => Verdict::Refused { reason: error.to_string() },
         Ok(found) => match found.recovery.cut {
             None => Verdict::Sound { last_lsn: found.recovery.last_lsn },

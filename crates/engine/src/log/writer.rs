@@ -19,7 +19,7 @@ use std::sync::atomic::Ordering;
 /// The segment being written.
 pub(crate) struct Current {
     pub(crate) file: Arc<dyn File>,
-    index: u32,
+    pub(crate) index: u32,
     seal: Seal,
     /// The mapped part in which `offset` is, or was.
     pub(crate) window: Option<Window>,
@@ -65,6 +65,8 @@ impl Writer {
         self.spare.clear();
         assert!(appended >= shared.written.load(Ordering::Relaxed), "records are written in order");
         shared.written.store(appended, Ordering::Release);
+        let written_bytes = shared.written_bytes.load(Ordering::Relaxed) + used_bytes;
+        shared.written_bytes.store(written_bytes, Ordering::Relaxed);
         // In one step: between two, somebody could reserve what is not there.
         assert!(charged_bytes >= used_bytes, "no record takes more than it was charged");
         shared.credit.give(charged_bytes - used_bytes);

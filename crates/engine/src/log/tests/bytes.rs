@@ -101,9 +101,9 @@ proptest! {
         let (disk, expected) = sample(is_closed);
         let names = segments(&disk);
         let name = file.get(&names);
-        let end = verify(&disk, DATABASE_ID, 0).unwrap().segments.iter().find(|report| &report.file == name).unwrap().end;
+        let end = verify(&disk, DATABASE_ID, Needed::default()).unwrap().segments.iter().find(|report| &report.file == name).unwrap().end;
         let mut bytes = disk.content(name).unwrap();
-        let synced = crate::log::replay(&disk, DATABASE_ID, 0, &mut |_, _| Ok(())).unwrap().synced_lsn;
+        let synced = crate::log::replay(&disk, DATABASE_ID, Needed::default(), &mut |_, _| Ok(())).unwrap().synced_lsn;
         let bit = bit.index(usize::try_from(end).unwrap() * 8);
         bytes[bit / 8] ^= 1 << (bit % 8);
         disk.put(name, &bytes);
@@ -133,7 +133,7 @@ proptest! {
             bytes.extend(&body);
         }
         disk.put(&segment::name(1, 0), &bytes);
-        drop(verify(&disk, DATABASE_ID, 0).unwrap());
+        drop(verify(&disk, DATABASE_ID, Needed::default()).unwrap());
         drop(try_open(&disk, options()));
         // The same bytes over a part of a real segment.
         let (disk, expected) = sample(false);
@@ -143,7 +143,7 @@ proptest! {
         let count = body.len().min(bytes.len() - start);
         bytes[start..start + count].copy_from_slice(&body[..count]);
         disk.put(&name, &bytes);
-        drop(verify(&disk, DATABASE_ID, 0).unwrap());
+        drop(verify(&disk, DATABASE_ID, Needed::default()).unwrap());
         if let Ok((_, _, records)) = try_open(&disk, options()) {
             prop_assert!(records[..] == expected[..records.len()]);
         }

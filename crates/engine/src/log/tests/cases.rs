@@ -20,7 +20,7 @@ fn assert_damage(disk: &MemDisk, file: &str, offset: u64, says: &str) {
     let text = error.to_string();
     assert!(text.contains(&format!("{file} at offset {offset}:")) && text.contains(says), "{text}");
     assert!(text.contains("ramekin check"), "{text}");
-    assert_eq!(verify(disk, DATABASE_ID, 0).unwrap().verdict, Verdict::Refused { reason: text });
+    assert_eq!(verify(disk, DATABASE_ID, Needed::default()).unwrap().verdict, Verdict::Refused { reason: text });
     assert_eq!(disk.changes(), changes, "damage is left as it is");
 }
 
@@ -90,7 +90,7 @@ fn tail_is_cut_with_the_valid_frames_behind_it_and_reported() {
     let file = segment::name(1, 0);
     let torn = FIRST + frame_bytes(b"kept");
     damage(&disk, &file, torn + 60);
-    let verdict = verify(&disk, DATABASE_ID, 0).unwrap().verdict;
+    let verdict = verify(&disk, DATABASE_ID, Needed::default()).unwrap().verdict;
     let (log, recovery, records) = open(&disk);
     assert_eq!(records, [b"kept"]);
     let cut = recovery.cut.unwrap();
@@ -120,7 +120,7 @@ fn half_a_record_without_a_part_in_the_middle_is_never_put_together() {
     let disk = disk_with(&[b"kept", &[9; 30_000]]);
     // The last frame of the first segment; the next segment goes on with the same record.
     let file = segment::name(1, 0);
-    let report = verify(&disk, DATABASE_ID, 0).unwrap();
+    let report = verify(&disk, DATABASE_ID, Needed::default()).unwrap();
     assert_eq!(report.segments[1].first_lsn, Some(2));
     damage(&disk, &file, report.segments[0].end - 9);
     assert_eq!(open(&disk).2, [b"kept"]);
@@ -165,7 +165,7 @@ fn proven_by_the_header_of_a_later_segment() {
         log.sync().unwrap();
     }
     let disk = disk.kill();
-    let report = verify(&disk, DATABASE_ID, 0).unwrap();
+    let report = verify(&disk, DATABASE_ID, Needed::default()).unwrap();
     let start = report.segments[0].end - frame_bytes(&[5; 1000]);
     let last = report.segments[1].first_lsn.unwrap() - 1;
     damage(&disk, &segment::name(1, 0), start + 100);
@@ -250,12 +250,96 @@ fn gap_a_log_without_its_first_records_is_damage_unless_they_are_not_needed() {
         write_one(&log, &[5; 1000]);
     }
     log.close().unwrap();
-    let first_left = verify(&disk, DATABASE_ID, 0).unwrap().segments[1].first_lsn.unwrap();
+    let first_left = verify(&disk, DATABASE_ID, Needed::default()).unwrap().segments[1].first_lsn.unwrap();
     disk.remove(&segment::name(1, 0)).unwrap();
     assert_damage(&disk, &segment::name(1, 1), 0, "records from 1 on are missing");
-    let with_checkpoint = LogOptions { replay_after: first_left, ..options() };
+    let with_checkpoint = LogOptions { needed: Needed { after: first_left, upto: first_left }, ..options() };
     let (_, recovery, records) = try_open(&disk, with_checkpoint).unwrap();
     assert_eq!(records.len() as u64, recovery.last_lsn - first_left);
+}
+
+/// Opens a log of which a checkpoint holds the records up to `after`, and needs those up to `upto`.
+fn open_needed(disk: &MemDisk, after: Lsn, upto: Lsn) -> Result<Opened, Error> {
+    try_open(disk, LogOptions { needed: Needed { after, upto }, ..options() })
+}
+
+#[test]
+fn spent_segments_are_not_read_whatever_part_of_them_a_trim_has_left() {
+    let disk = MemDisk::default();
+    let (log, ..) = open(&disk);
+    (0..60_u8).for_each(|number| drop(write_one(&log, &[number; 1000])));
+    log.sync().unwrap();
+    let after = 45;
+    let before = snapshot(&disk);
+    assert!(before.list().unwrap().len() > 4);
+    assert!(log.trim(after).unwrap() > 0);
+    let trimmed = disk.list().unwrap();
+    assert_eq!(log.stats().segments, trimmed.len() as u64);
+    // The directory was not synced when the power went: some of what was removed is back.
+    for back in before.list().unwrap().iter().filter(|name| !trimmed.contains(name)) {
+        let disk = snapshot(&disk);
+        disk.put(back, &before.content(back).unwrap());
+        let (_, recovery, records) = open_needed(&disk, after, after).unwrap();
+        assert_eq!((recovery.last_lsn, records.len()), (60, 15));
+        assert_eq!((&records[0], disk.content(back)), (&vec![45; 1000], None), "{back} is removed");
+    }
+    assert_eq!(open_needed(&before, after, after).unwrap().2.len(), 15, "nothing was trimmed");
+}
+
+#[test]
+fn spent_segments_go_only_if_what_follows_is_needed_from_its_beginning() {
+    let disk = MemDisk::default();
+    let (log, ..) = open(&disk);
+    (0..60_u8).for_each(|number| drop(write_one(&log, &[number; 1000])));
+    log.sync().unwrap();
+    for after in 0..=60 {
+        log.trim(after).unwrap();
+        let (_, recovery, records) = open_needed(&snapshot(&disk), after, 60).unwrap();
+        assert_eq!((recovery.last_lsn, records.len() as u64), (60, 60 - after));
+    }
+}
+
+#[test]
+fn rest_of_a_record_that_is_not_needed_is_passed_over() {
+    let disk = MemDisk::default();
+    let (log, ..) = open(&disk);
+    write_one(&log, b"first");
+    write_one(&log, &[9; 60_000]);
+    write_one(&log, b"last");
+    log.sync().unwrap();
+    log.trim(2).unwrap();
+    assert!(disk.content(&segment::name(1, 1)).is_none(), "the second record begins before what is left");
+    let disk = disk.kill();
+    let (log, recovery, records) = open_needed(&disk, 2, 3).unwrap();
+    assert_eq!((recovery.last_lsn, records), (3, vec![b"last".to_vec()]));
+    write_one(&log, b"new");
+    assert_eq!(open_needed(&disk.kill(), 2, 3).unwrap().2, [&b"last"[..], b"new"]);
+    let error = open_needed(&disk_with(&[&[9; 60_000]]), 0, 0).map(|opened| opened.2.len());
+    assert_eq!(error.unwrap(), 1, "it is put together where it is needed");
+}
+
+#[test]
+fn short_of_what_a_checkpoint_needs_is_damage_though_nothing_else_proves_it() {
+    let disk = disk_with(&[b"one", b"two"]);
+    let error = open_needed(&disk, 1, 3).err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::Damaged);
+    assert!(error.to_string().contains("needs records up to 3"), "{error}");
+    let error = open_needed(&MemDisk::default(), 1, 3).err().unwrap();
+    assert!(error.to_string().contains("segments are missing"), "{error}");
+    assert!(open_needed(&disk, 1, 2).is_ok());
+}
+
+#[test]
+fn a_copy_holds_what_was_written_and_opens_alone() {
+    let disk = MemDisk::default();
+    let (log, ..) = open(&disk);
+    (0..60_u8).for_each(|number| drop(write_one(&log, &[number; 1000])));
+    let copy = MemDisk::default();
+    log.copy_to(50, &copy).unwrap();
+    write_one(&log, b"later");
+    let (_, recovery, records) = open_needed(&copy, 50, 60).unwrap();
+    assert_eq!((recovery.last_lsn, recovery.cut, records.len()), (60, None, 10));
+    assert!(copy.content(&segment::name(1, 0)).is_none(), "what is not needed is not copied");
 }
 
 #[test]

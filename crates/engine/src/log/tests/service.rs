@@ -235,7 +235,7 @@ fn an_idle_log_states_what_is_synced() {
     let log = open_with_threads(&disk, AppendFsync::Everysec);
     append(&log, b"one");
     eventually("the statement", || {
-        crate::log::replay(&disk, DATABASE_ID, 0, &mut |_, _| Ok(())).unwrap().synced_lsn == 1
+        crate::log::replay(&disk, DATABASE_ID, Needed::default(), &mut |_, _| Ok(())).unwrap().synced_lsn == 1
     });
     let changes = disk.changes();
     thread::sleep(Duration::from_millis(1200));
