@@ -2,8 +2,9 @@
 //!
 //! It exits with success where a server would start, a torn tail included, since starting cuts it.
 
+use ramekin::checkpoint;
 use ramekin::io::os::OsDisk;
-use ramekin::log::{self, Report, Verdict};
+use ramekin::log::{self, Needed, Report, Verdict};
 use ramekin::manifest::Manifest;
 use std::ffi::OsString;
 use std::fmt::Write as _;
@@ -40,13 +41,31 @@ fn check(folder: &Path) -> Result<(String, bool), String> {
             false => Ok((format!("{} holds no data.\n", folder.display()), true)),
         };
     };
-    let report = log::verify(&disk, manifest.database_id, log::Needed::default()).map_err(|error| error.to_string())?;
-    let sound = !matches!(report.verdict, Verdict::Refused { .. });
-    Ok((describe(&manifest, &report), sound))
+    let saved = checkpoint::verify(&disk, &manifest).map_err(|error| error.to_string())?;
+    let found = saved.as_ref().and_then(|saved| saved.found.as_ref());
+    let needed = found
+        .map_or_else(Needed::default, |found| Needed { after: found.lowest_cut, upto: found.highest_cut });
+    let report = log::verify(&disk, manifest.database_id, needed).map_err(|error| error.to_string())?;
+    let is_saved = saved.as_ref().is_none_or(|saved| saved.problem.is_none());
+    let sound = is_saved && !matches!(report.verdict, Verdict::Refused { .. });
+    Ok((describe(&manifest, saved.as_ref(), &report), sound))
 }
 
-fn describe(manifest: &Manifest, report: &Report) -> String {
+fn describe(manifest: &Manifest, saved: Option<&checkpoint::Report>, report: &Report) -> String {
     let mut out = format!("database {:032x}, {} shards\n", manifest.database_id, manifest.shards);
+    if let Some(checkpoint::Report { file, found, problem }) = saved {
+        let found = found.as_ref().map_or_else(
+            || "cannot be read".to_owned(),
+            |found| {
+                let (keys, cut, bytes) = (found.keys, found.lowest_cut, found.bytes);
+                format!("{keys} keys, all records up to {cut}, {bytes} bytes")
+            },
+        );
+        let _ = writeln!(out, "{file}: {found}");
+        if let Some(problem) = problem {
+            let _ = writeln!(out, "Damaged: a server refuses to start. {problem}");
+        }
+    }
     for segment in &report.segments {
         let range = match (segment.first_lsn, segment.last_lsn) {
             (Some(first), Some(last)) => format!("records {first} to {last}"),

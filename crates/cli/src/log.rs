@@ -4,8 +4,8 @@
 
 use ramekin::canonical::Canonical;
 use ramekin::io::os::OsDisk;
-use ramekin::log;
 use ramekin::manifest::Manifest;
+use ramekin::{checkpoint, log};
 use std::ffi::OsString;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
@@ -30,7 +30,8 @@ pub(crate) fn run(args: &[OsString]) -> Result<ExitCode, String> {
     let manifest = manifest.ok_or_else(|| format!("{} holds no data", Path::new(folder).display()))?;
     let mut out = BufWriter::new(io::stdout().lock());
     let (mut canonical, mut gone) = (Canonical::new(), None);
-    let read = log::replay(&disk, manifest.database_id, 0, &mut |_, record| {
+    let needed = checkpoint::needed(&disk, &manifest).map_err(|error| error.to_string())?;
+    let read = log::replay(&disk, manifest.database_id, needed, &mut |_, record| {
         for words in canonical.commands(record)? {
             gone = gone.take().or(write(&mut out, &words).err());
         }

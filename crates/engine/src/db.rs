@@ -4,6 +4,11 @@
 //! what has expired, and how long a reply waits. What must hold: a reply that says a change is done is given only once the
 //! log has come as far as that change needs; time never goes back, also not over a restart.
 
+mod saving;
+
+pub use saving::{Checkpoint, CheckpointRules, CheckpointStats};
+
+use crate::checkpoint::{self, Loaded, Reader};
 use crate::command::{self, Command, Keys, Settings};
 use crate::effect::Malformed;
 use crate::error::{Error, ErrorKind};
@@ -11,11 +16,12 @@ use crate::io::os::{OsClock, OsDisk, OsRng};
 use crate::io::{Clock, Disk, Rng};
 use crate::keyspace::wait::{Served, Waiter, Watch};
 use crate::keyspace::{Counts, DatabaseCounts, Keyspace, Prefetch};
-use crate::log::{AppendFsync, Log, LogOptions, LogStats, Lsn, Recovery};
+use crate::log::{AppendFsync, Log, LogOptions, LogStats, Lsn, Needed, Recovery};
 use crate::manifest::Manifest;
 use crate::reply::{Collector, Reply, Response};
 use crate::shard::{Caller, Ran, Shards};
 use parking_lot::{Condvar, Mutex};
+use saving::Saving;
 use std::cell::RefCell;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
@@ -41,8 +47,10 @@ pub struct Options {
     pub appendfsync: AppendFsync,
     /// Size of a log segment in bytes.
     pub segment_bytes: u64,
-    /// Whether the database runs threads of its own (syncing, expiring). Simulation does without.
+    /// Whether the database runs threads of its own (syncing, expiring, taking checkpoints). Simulation does without.
     pub threads: bool,
+    /// When checkpoints are taken by themselves.
+    pub checkpoints: CheckpointRules,
 }
 
 impl Default for Options {
@@ -53,6 +61,7 @@ impl Default for Options {
             appendfsync: AppendFsync::Everysec,
             segment_bytes: 64 << 20,
             threads: true,
+            checkpoints: CheckpointRules::default(),
         }
     }
 }
@@ -77,6 +86,7 @@ struct Inner {
     /// The time that a process may force for all commands (`DEBUG`); 0: none.
     fsync: AtomicU8,
     recovery: Option<Recovery>,
+    saving: Saving,
     sweeper: Mutex<Option<JoinHandle<()>>>,
     stop: Arc<(Mutex<bool>, Condvar)>,
     closed: AtomicBool,
@@ -112,7 +122,7 @@ impl Database {
         let keyspace =
             Keyspace::new(options.shards as usize, options.databases, rng.next_u64(), rng.next_u64());
         let shards = Shards::new(keyspace, None);
-        Self::start(shards, Arc::new(OsClock::default()), rng, None, None, options)
+        Self::start(shards, Arc::new(OsClock::default()), rng, None, Found::default(), options)
     }
 
     /// Opens a database on any disk, clock and randomness: what simulation uses.
@@ -129,19 +139,40 @@ impl Database {
         let keyspace =
             Keyspace::new(manifest.shards as usize, options.databases, manifest.hash_seed, rng.next_u64());
         let mut shards = Shards::new(keyspace, None);
+        let packing = shards.settings.packing();
+        let reader = checkpoint::newest(&*disk)?
+            .map(|number| Reader::open(&*disk, number, manifest.database_id, manifest.shards as usize))
+            .transpose()?;
+        if let Some(reader) = &reader {
+            let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+            reader.load(&shards.keyspace, &packing, if options.threads { cores } else { 1 })?;
+        }
+        let cuts = reader.as_ref().map_or_else(|| vec![0; manifest.shards as usize], Reader::cuts);
         let log_options = LogOptions {
             segment_bytes: options.segment_bytes,
             fsync: options.appendfsync,
             database_id: manifest.database_id,
             threads: options.threads,
-            ..LogOptions::default()
+            needed: reader.as_ref().map_or_else(Needed::default, Reader::needed),
         };
+        let mut held = shards.keyspace.lock_all();
         let opened = Log::open(Arc::clone(&disk), Arc::clone(&clock), log_options, &mut |lsn, record| {
-            shards.replay(record).map_err(|Malformed| unreadable(lsn, options.databases))
+            let replayed = shards.keyspace.replay(&mut held, &cuts, lsn, record, &packing);
+            replayed.map_err(|Malformed| unreadable(lsn, options.databases))
         });
         let (log, recovery) = opened?;
+        drop(held);
+        // The folder was synced while the log was opened, so the newest checkpoint cannot lose its name any more.
+        checkpoint::remove_unfinished(&*disk)?;
+        if let Some(reader) = &reader {
+            checkpoint::remove_older(&*disk, reader.number())?;
+        }
+        let loaded = reader.as_ref().map(Reader::describe);
+        if let Some(loaded) = &loaded {
+            log.note_time(loaded.time_ms);
+        }
         shards.log = Some(log);
-        Self::start(shards, clock, rng, Some(disk), Some(recovery), options)
+        Self::start(shards, clock, rng, Some(disk), Found { recovery: Some(recovery), loaded }, options)
     }
 
     fn start(
@@ -149,10 +180,13 @@ impl Database {
         clock: Arc<dyn Clock>,
         rng: Arc<dyn Rng>,
         disk: Option<Arc<dyn Disk>>,
-        recovery: Option<Recovery>,
+        Found { recovery, loaded }: Found,
         options: &Options,
     ) -> Result<Self, Error> {
-        let last_ms = AtomicU64::new(recovery.as_ref().map_or(0, |recovery| recovery.time_ms));
+        let time_ms = recovery.as_ref().map_or(0, |recovery| recovery.time_ms);
+        let last_ms = AtomicU64::new(time_ms.max(loaded.as_ref().map_or(0, |loaded| loaded.time_ms)));
+        let replayed_bytes = recovery.as_ref().map_or(0, |recovery| recovery.bytes);
+        let saving = Saving::new(options.checkpoints.clone(), loaded, replayed_bytes, &*clock);
         let inner = Arc::new(Inner {
             shards,
             clock,
@@ -160,6 +194,7 @@ impl Database {
             last_ms,
             fsync: AtomicU8::new(0),
             recovery,
+            saving,
             sweeper: Mutex::new(None),
             stop: Arc::default(),
             closed: AtomicBool::new(false),
@@ -170,6 +205,7 @@ impl Database {
         database.set_appendfsync(options.appendfsync);
         if options.threads {
             database.start_sweeper()?;
+            database.start_saving()?;
         }
         Ok(database)
     }
@@ -508,6 +544,7 @@ impl Database {
     /// # Errors
     /// `Failed`: what was not durable before may be lost.
     pub fn close(&self) -> Result<(), Error> {
+        self.stop_saving();
         self.stop_sweeper();
         if self.inner.closed.swap(true, Ordering::AcqRel) {
             return Ok(());
@@ -536,6 +573,7 @@ impl Drop for Inner {
         // The sweeper holds only a weak reference, so this runs also while it waits; it ends at its next look.
         *self.stop.0.lock() = true;
         self.stop.1.notify_all();
+        self.saving.stop();
         if let Some(log) = &self.shards.log
             && !self.closed.load(Ordering::Acquire)
         {
@@ -568,6 +606,13 @@ fn sweep_until_stopped(inner: &Weak<Inner>, stop: &(Mutex<bool>, Condvar)) {
             (allocator.tidy)();
         }
     }
+}
+
+/// What opening a folder has found.
+#[derive(Default)]
+struct Found {
+    recovery: Option<Recovery>,
+    loaded: Option<Loaded>,
 }
 
 fn unreadable(lsn: Lsn, databases: u32) -> Error {

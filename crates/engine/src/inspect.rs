@@ -3,13 +3,13 @@
 //! What must hold: looking leaves no trace in access clocks, counts or log; expired keys are not shown; a reload changes
 //! nothing unless the whole log was read first, and those who watch or wait for keys are kept.
 
+use crate::checkpoint::{self, Reader};
 use crate::db::Database;
 use crate::effect::{Effect, Malformed};
 use crate::error::{Error, ErrorKind};
 use crate::keyspace::entry::{Entry, View};
 use crate::keyspace::table::Item as _;
-use crate::keyspace::{Held, Keyspace};
-use crate::log;
+use crate::log::{self, Needed};
 use crate::manifest::Manifest;
 use crate::value::hash::Hash;
 use crate::value::list::List;
@@ -159,15 +159,27 @@ impl Database {
         sum
     }
 
-    /// Makes every change durable, forgets all data and reads it back from the log, in place: everybody else waits.
+    /// Takes a checkpoint if anything has changed, forgets all data and reads it back from the folder, in place: everybody
+    /// else waits.
     ///
     /// # Errors
-    /// `Invalid` for a database without a log; `Failed` if the log has failed; what the log says when it cannot be read,
-    /// and then nothing has changed.
+    /// `Invalid` for a database without a folder; `Failed` if the log has failed; what checkpoint and log say when they
+    /// cannot be read, and then nothing has changed.
     pub fn reload(&self) -> Result<(), Error> {
+        self.checkpoint()?;
+        self.read_back()
+    }
+
+    /// The same without a new checkpoint: all that was changed since the last one is read from the log.
+    ///
+    /// # Errors
+    /// As [`Database::reload`].
+    pub fn read_back(&self) -> Result<(), Error> {
         let shards = self.shards();
         let none = || Error::new(ErrorKind::Invalid, "there is no log to read back from".to_owned());
         let (log, disk) = (shards.log.as_ref().ok_or_else(none)?, self.disk().ok_or_else(none)?);
+        // Nobody takes a checkpoint meanwhile, or removes one.
+        let _turn = self.saving_turn();
         let id = Manifest::load(&**disk)?.ok_or_else(none)?.database_id;
         let keyspace = &shards.keyspace;
         let mut held = keyspace.lock_all();
@@ -175,9 +187,17 @@ impl Database {
         let last_lsn = log.appended();
         let unreadable =
             |lsn| Error::new(ErrorKind::Damaged, format!("record {lsn} of the log cannot be applied"));
+        let reader = checkpoint::newest(&**disk)?
+            .map(|number| Reader::open(&**disk, number, id, keyspace.shards()))
+            .transpose()?;
+        if let Some(reader) = &reader {
+            reader.check()?;
+        }
+        let needed = reader.as_ref().map_or_else(Needed::default, Reader::needed);
+        let cuts = reader.as_ref().map_or_else(|| vec![0; keyspace.shards()], Reader::cuts);
         let decode = |record: &[u8]| Effect::decode_all(record, |_, _| Ok::<(), Malformed>(()));
         let found =
-            log::replay(&**disk, id, log::Needed::default(), &mut |lsn, record| decode(record).map_err(|_| unreadable(lsn)))?;
+            log::replay(&**disk, id, needed, &mut |lsn, record| decode(record).map_err(|_| unreadable(lsn)))?;
         if found.last_lsn != last_lsn {
             let text =
                 format!("the log on disk ends with record {}, yet {last_lsn} were written", found.last_lsn);
@@ -185,33 +205,16 @@ impl Database {
         }
         let kept = keyspace.empty(&mut held);
         let packing = shards.settings.packing();
-        let read = log::replay(&**disk, id, log::Needed::default(), &mut |lsn, record| {
-            let apply = |db, effect: Effect<'_>| apply(keyspace, &mut held, db, &effect, &packing);
-            Effect::decode_all(record, apply).map_err(|Malformed| unreadable(lsn))
+        let loaded = reader.map_or(Ok(()), |reader| reader.load_held(keyspace, &mut held, &packing));
+        let read = loaded.and_then(|()| {
+            log::replay(&**disk, id, needed, &mut |lsn, record| {
+                let replayed = keyspace.replay(&mut held, &cuts, lsn, record, &packing);
+                replayed.map_err(|Malformed| unreadable(lsn))
+            })
         });
         keyspace.restore(&mut held, kept);
         drop(held);
         keyspace.reclaim();
-        read.map(|_| ())
+        read.map(drop)
     }
-}
-
-fn apply(
-    keyspace: &Keyspace,
-    held: &mut Held<'_>,
-    db: u32,
-    effect: &Effect<'_>,
-    packing: &crate::value::Packing,
-) -> Result<(), Malformed> {
-    let Some(key) = effect.key() else {
-        keyspace.apply_whole(held, db, effect);
-        return Ok(());
-    };
-    let hash = keyspace.hash(key);
-    let shard = keyspace.shard_of(hash);
-    let part = held.get(shard).expect("all shards are held");
-    let space = keyspace.space_in(shard, part, db);
-    space.apply(hash, effect, packing)?;
-    drop(space.take_discarded());
-    Ok(())
 }

@@ -17,6 +17,7 @@
 //! the typed calls are shorthands for the most common ones.
 
 pub mod canonical;
+pub mod checkpoint;
 pub mod command;
 mod db;
 mod effect;
@@ -35,7 +36,7 @@ mod transaction;
 mod typed;
 pub mod value;
 
-pub use db::{Database, Options};
+pub use db::{Checkpoint, CheckpointRules, CheckpointStats, Database, Options};
 pub use effect::Side;
 pub use error::{Error, ErrorKind};
 pub use inspect::{Awaited, Content, Seen, Tables};

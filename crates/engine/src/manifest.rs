@@ -39,9 +39,9 @@ impl Manifest {
         if let Some(manifest) = Self::load(disk)? {
             return Ok(manifest);
         }
-        if log::exists(disk)? {
+        if log::exists(disk)? || disk.list()?.iter().any(|name| name.starts_with("ckpt-")) {
             let text = format!(
-                "there is a log but no {NAME}: restore the {NAME} that belongs to it, or use an empty folder"
+                "there is a log or a checkpoint but no {NAME}: restore the {NAME} that belongs to it, or use an empty folder"
             );
             return Err(Error::new(ErrorKind::Invalid, text));
         }
@@ -67,7 +67,8 @@ impl Manifest {
         Self::decode(&bytes[..count]).map(Some)
     }
 
-    fn create(&self, disk: &dyn Disk) -> Result<(), Error> {
+    /// Writes it into a folder that has none.
+    pub(crate) fn create(&self, disk: &dyn Disk) -> Result<(), Error> {
         if disk.list()?.iter().any(|name| name == NEW_NAME) {
             disk.remove(NEW_NAME)?;
         }

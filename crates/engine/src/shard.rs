@@ -9,7 +9,6 @@
 //! shards that it changes; no lock is held over I/O.
 
 use crate::command::{Command, Ctx, Fail, Keys, Reserve, Scratch, Settings, flag};
-use crate::effect::{Effect, Malformed};
 use crate::keyspace::wait::Waiter;
 use crate::keyspace::{Held, Keyspace, place};
 use crate::log::{Log, Lsn};
@@ -520,28 +519,6 @@ impl Shards {
             }
         }
         swept
-    }
-
-    /// Applies a record of the log to the data.
-    pub(crate) fn replay(&self, record: &[u8]) -> Result<(), Malformed> {
-        let packing = self.settings.packing();
-        Effect::decode_all(record, |db, effect| {
-            if db >= self.keyspace.databases() {
-                return Err(Malformed);
-            }
-            let Some(key) = effect.key() else {
-                self.keyspace.apply_whole(&mut self.keyspace.lock_all(), db, &effect);
-                self.keyspace.reclaim();
-                return Ok(());
-            };
-            let hash = self.keyspace.hash(key);
-            let shard = self.keyspace.shard_of(hash);
-            let mut part = self.keyspace.lock(shard);
-            let space = self.keyspace.space_in(shard, &mut part, db);
-            space.apply(hash, &effect, &packing)?;
-            drop(space.take_discarded());
-            Ok(())
-        })
     }
 }
 

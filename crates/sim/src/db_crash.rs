@@ -17,7 +17,7 @@ use ramekin::error::Error;
 use ramekin::io::SeededRng;
 use ramekin::io::mem::{CrashPoint, Faults, MemDisk};
 use ramekin::log::{AppendFsync, Lsn};
-use ramekin::{Caller, Collector, Database, Options, Response};
+use ramekin::{Caller, Checkpoint, Collector, Database, Options, Response};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -80,18 +80,27 @@ pub struct Model {
     states: Vec<DataSet>,
     written: Lsn,
     durable: Lsn,
+    /// How many checkpoints were published, and how many failed.
+    pub checkpoints: (u64, u64),
 }
 
 impl Default for Model {
     fn default() -> Self {
-        Self { states: vec![DataSet::default()], written: 0, durable: 0 }
+        Self { states: vec![DataSet::default()], written: 0, durable: 0, checkpoints: (0, 0) }
     }
 }
 
 /// Options that make every case frequent: small segments, frames of 2 KiB, few shards, no threads.
 #[must_use]
 pub fn options(appendfsync: AppendFsync) -> Options {
-    Options { databases: DATABASES, shards: 4, appendfsync, segment_bytes: 16 << 10, threads: false }
+    Options {
+        databases: DATABASES,
+        shards: 2,
+        appendfsync,
+        segment_bytes: 16 << 10,
+        threads: false,
+        ..Options::default()
+    }
 }
 
 impl Machine {
@@ -141,6 +150,8 @@ impl Model {
             }
             run.step(&workload.step());
         }
+        // One that is not done is given up.
+        drop(run);
         let is_well = db.log_failed().is_none() && !machine.disk.is_frozen();
         if !life.closes {
             return is_well;
@@ -201,11 +212,12 @@ struct Run<'a> {
     life: Life,
     /// The record that changed a key last, for keys changed in this life.
     changed_at: BTreeMap<Place, Lsn>,
+    checkpoint: Option<Checkpoint>,
 }
 
 impl<'a> Run<'a> {
     fn new(model: &'a mut Model, machine: &'a Machine, db: &'a Database, life: Life) -> Self {
-        Self { model, machine, db, life, changed_at: BTreeMap::new() }
+        Self { model, machine, db, life, changed_at: BTreeMap::new(), checkpoint: None }
     }
 
     /// The disk works again, and so long a time has passed that it is asked again.
@@ -223,6 +235,10 @@ impl<'a> Run<'a> {
             Step::Transaction(calls) => self.transact(calls),
             Step::Write => self.expect_done(self.db.write_log(), self.db.written_lsn()),
             Step::Sync => self.expect_done(self.db.sync_log(), self.db.durable_lsn()),
+            Step::Checkpoint(steps) => {
+                self.take_checkpoint(*steps);
+                self.observe(0);
+            }
             Step::Sweep => {
                 self.db.sweep();
                 self.observe(u64::MAX);
@@ -243,6 +259,37 @@ impl<'a> Run<'a> {
                 assert!(has_failed || self.machine.disk.is_frozen(), "it fails for good: {error}");
                 let is_full = self.life.faults.capacity_bytes.is_some();
                 assert!(!is_full, "what was reserved can be written though the disk is full: {error}");
+            }
+        }
+    }
+
+    /// Begins a checkpoint or goes on with one. It fails only with a cause, and then nothing else does.
+    fn take_checkpoint(&mut self, steps: u64) {
+        let had_failed = self.db.log_failed().is_some();
+        let done = match &mut self.checkpoint {
+            None => self.db.begin_checkpoint().map(|checkpoint| {
+                self.checkpoint = checkpoint;
+                if let Some(checkpoint) = &mut self.checkpoint {
+                    checkpoint.set_slice_buckets_max(1);
+                }
+                true
+            }),
+            Some(checkpoint) => (0..steps).try_fold(true, |goes_on, _| Ok(goes_on && checkpoint.step()?)),
+        };
+        match done {
+            Ok(true) => {}
+            Ok(false) => {
+                self.checkpoint = None;
+                self.model.checkpoints.0 += 1;
+            }
+            Err(error) => {
+                self.checkpoint = None;
+                self.model.checkpoints.1 += 1;
+                let has_cause = had_failed
+                    || self.machine.disk.is_frozen()
+                    || self.life.has_errors()
+                    || self.life.faults.capacity_bytes.is_some();
+                assert!(has_cause, "a checkpoint fails without a cause: {error}");
             }
         }
     }

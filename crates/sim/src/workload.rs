@@ -38,6 +38,8 @@ pub enum Step {
     Write,
     /// The log is made durable.
     Sync,
+    /// A checkpoint is begun, or taken on by so many steps.
+    Checkpoint(u64),
     /// Everything that has expired is removed.
     Sweep,
     /// Time passes, in milliseconds.
@@ -142,12 +144,13 @@ impl Workload {
     /// The next piece of work.
     #[must_use]
     pub fn step(&self) -> Step {
-        match self.rng.below(40) {
+        match self.rng.below(46) {
             0..=25 => Step::Run(self.call()),
             26..=28 => Step::Transaction((0..=self.rng.below(5)).map(|_| self.call()).collect()),
             29..=33 => Step::Write,
             34..=35 => Step::Sync,
             36 => Step::Sweep,
+            40..=45 => Step::Checkpoint(self.rng.below(12)),
             37..=38 => Step::Advance(self.rng.below(40)),
             _ => Step::PutBack(self.rng.below(100)),
         }

@@ -3,13 +3,14 @@
 
 use crate::named;
 use ramekin::command;
-use ramekin::io::mem::Faults;
+use ramekin::io::Disk as _;
+use ramekin::io::mem::{CrashPoint, Faults};
 use ramekin::log::{AppendFsync, Lsn};
 use ramekin::{Caller, Collector, Database, Response};
 use ramekin_sim::db_crash::{Life, Machine, Model, crash_points, is_refused};
 use ramekin_sim::log_crash::Crash;
 use ramekin_sim::workload::{Step, Workload};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 const STEPS: u32 = 70;
 
@@ -81,6 +82,26 @@ fn a_crash_anywhere_leaves_the_data_set_of_a_moment_at_or_past_what_was_acknowle
 }
 
 #[test]
+fn checkpoints_are_published_between_all_kinds_of_work_and_hold_what_the_log_does_not() {
+    let (mut published, mut trimmed) = (0, 0);
+    for seed in seeds(60) {
+        let ((done, _), first) = named(&format!("{seed}"), || {
+            let (machine, mut model) = (Machine::default(), Model::default());
+            assert!(model.live(&machine, Life::peaceful(seed, 4 * STEPS)));
+            let machine = model.crash(&machine, crash_of(seed), seed);
+            assert!(model.live(&machine, Life::peaceful(seed + 1, 4 * STEPS)));
+            let machine = model.crash(&machine, crash_of(seed + 2), seed);
+            let first = machine.disk.list().unwrap().into_iter().find(|name| name.starts_with("log-"));
+            assert!(model.live(&machine, Life::peaceful(seed + 2, 0)));
+            (model.checkpoints, first)
+        });
+        published += done;
+        trimmed += u64::from(first.is_some_and(|name| name != "log-00000001-00000000.rkl"));
+    }
+    assert!(published > 100 && trimmed > 20, "{published} published, {trimmed} logs trimmed");
+}
+
+#[test]
 fn a_sync_that_fails_anywhere_latches_refuses_writes_and_lets_nothing_out_that_was_not_durable() {
     for seed in seeds(40) {
         let syncs = crash_points(Life::peaceful(seed, STEPS)).len() as u64;
@@ -89,7 +110,8 @@ fn a_sync_that_fails_anywhere_latches_refuses_writes_and_lets_nothing_out_that_w
                 let (machine, mut model) = (Machine::default(), Model::default());
                 let faults = Faults { fail_sync: Some(sync), ..Faults::default() };
                 let is_done = model.live(&machine, Life::peaceful(seed, STEPS).with(faults));
-                assert!(!is_done || machine.disk.syncs() < sync, "a failed sync is never passed over");
+                let is_told = !is_done || model.checkpoints.1 > 0;
+                assert!(is_told || machine.disk.syncs() < sync, "a failed sync is never passed over");
                 let machine = model.crash(&machine, crash_of(seed), seed);
                 assert!(model.live(&machine, Life { closes: false, ..Life::peaceful(seed + 1, 10) }));
                 let machine = model.crash(&machine, Crash::PowerCut, seed);
@@ -210,5 +232,59 @@ fn what_was_swept_does_not_come_back_though_nothing_else_was_written_since() {
     for crash in [Crash::Kill, Crash::PowerCut] {
         let db = machine.crash(crash, 1).open(2, AppendFsync::Always).unwrap();
         assert_eq!(run(&db, "GET key").0, Response::Null);
+    }
+}
+
+/// Sets keys to growing numbers in values that fill several segments, syncs now and then, and takes checkpoints, until the
+/// disk stands still. Returns for each key the number that was durable last.
+fn write_and_checkpoint(machine: &Machine, first: u64) -> BTreeMap<u64, u64> {
+    let (mut set, mut durable) = (BTreeMap::new(), BTreeMap::new());
+    let Ok(db) = machine.open(1, AppendFsync::Everysec) else { return durable };
+    for number in first..first + 48 {
+        if !is_refused(&run(&db, &format!("SET {} {number:_>1500}", number % 7)).0) {
+            set.insert(number % 7, number);
+        }
+        if number % 5 == 0 && db.sync_log().is_ok() {
+            durable.clone_from(&set);
+        }
+        if number % 16 == 0 {
+            let taken = db.checkpoint();
+            assert!(taken.is_ok() || machine.disk.is_frozen(), "{taken:?}");
+        }
+    }
+    durable
+}
+
+#[test]
+fn a_crash_at_any_step_of_a_checkpoint_and_of_the_trimming_behind_it_loses_nothing_durable() {
+    let counted = Machine::default();
+    write_and_checkpoint(&counted, 1);
+    let files = counted.disk.list().unwrap();
+    assert!(!files.contains(&"log-00000001-00000000.rkl".to_owned()), "the log was trimmed: {files:?}");
+    assert_eq!(files.iter().filter(|name| name.starts_with("ckpt-")).count(), 1, "{files:?}");
+    let changes = (1..=counted.disk.changes()).map(CrashPoint::Change);
+    for point in changes.chain((1..=counted.disk.syncs()).map(CrashPoint::Sync)) {
+        for tear in 0..12 {
+            named(&format!("{point:?} {tear}"), || {
+                let machine = Machine::default();
+                machine.disk.set_faults(Faults { crash: Some(point), ..Faults::default() });
+                let durable = write_and_checkpoint(&machine, 1);
+                let machine = machine.crash(if tear == 0 { Crash::Kill } else { Crash::PowerCut }, tear);
+                let expect = |machine: &Machine, durable: &BTreeMap<u64, u64>| {
+                    let db = machine.open(2, AppendFsync::Everysec).unwrap();
+                    for (key, least) in durable {
+                        let Response::Bulk(value) = run(&db, &format!("GET {key}")).0 else {
+                            panic!("{key} is gone")
+                        };
+                        let number =
+                            String::from_utf8(value).unwrap().trim_start_matches('_').parse::<u64>().unwrap();
+                        assert!(number >= *least, "{key} was {least} and is {number}");
+                    }
+                };
+                expect(&machine, &durable);
+                let again = write_and_checkpoint(&machine, 100);
+                expect(&machine.crash(Crash::PowerCut, tear + 1), &again);
+            });
+        }
     }
 }

@@ -152,6 +152,15 @@ impl Directory {
         taken
     }
 
+    /// Exchanges all segments with another directory. Whoever prefetches meanwhile gets useless hints.
+    pub(super) fn swap(&self, other: &Self) {
+        self.set_len(other.buckets.swap(self.len(), Relaxed));
+        self.touched.store(other.touched.swap(self.touched.load(Relaxed), Relaxed), Relaxed);
+        for (one, two) in self.segments.iter().zip(&other.segments) {
+            one.store(two.swap(one.load(Relaxed), Relaxed), Relaxed);
+        }
+    }
+
     /// Bytes held by the segments.
     pub(super) fn heap_bytes(&self) -> usize {
         (0..SEGMENTS)

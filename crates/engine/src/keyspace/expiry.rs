@@ -13,6 +13,16 @@ pub(crate) struct Expiry {
 }
 
 impl Expiry {
+    /// Adds what is due for many entries at once; 0 is not among the times.
+    pub(crate) fn load(&mut self, mut due: Vec<(u64, u64)>) {
+        if self.due.is_empty() {
+            due.sort_unstable();
+            self.due = BTreeSet::from_iter(due);
+        } else {
+            self.due.extend(due);
+        }
+    }
+
     /// Notes that what is due for this entry moved from one time to another; 0 is never.
     #[inline]
     pub(crate) fn moved(&mut self, hash: u64, from_ms: u64, to_ms: u64) {

@@ -12,14 +12,17 @@ mod directory;
 pub(crate) mod entry;
 mod expiry;
 pub(crate) mod hash;
+pub(crate) mod image;
 mod part;
 #[expect(unsafe_code, reason = "a prefetch is an intrinsic")]
 mod prefetch;
 mod reload;
+mod replay;
 pub(crate) mod space;
 #[expect(unsafe_code, reason = "buckets are chained by raw pointers")]
 pub(crate) mod table;
 pub(crate) mod wait;
+pub(crate) mod walk;
 
 pub use part::{Counts, DatabaseCounts};
 pub(crate) use part::{Held, Part, place};

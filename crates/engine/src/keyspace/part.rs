@@ -113,6 +113,12 @@ impl Part {
         self.spaces.get_mut(index as usize)?.as_deref_mut()
     }
 
+    /// Two spaces, the first of which has the lower number; none if neither is there.
+    pub(super) fn two_spaces(&mut self, low: u32, high: u32) -> Option<(&mut Space, &mut Space)> {
+        let (head, tail) = self.spaces.split_at_mut_checked(high as usize)?;
+        Some((head.get_mut(low as usize)?.as_deref_mut()?, tail.first_mut()?.as_deref_mut()?))
+    }
+
     /// Those who wait for keys of one space wait for the same keys of the other, and the other way round.
     pub(super) fn swap_waiters(&mut self, one: u32, other: u32) {
         if self.waiters.is_empty() {

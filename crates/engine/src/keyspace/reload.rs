@@ -1,7 +1,8 @@
 //! Emptying a keyspace that is read back from the log.
 //!
 //! What must hold: those who watch or wait for keys are taken out first and put back at last, so that replaying the log
-//! tells nobody of changes that happened long ago.
+//! tells nobody of changes that happened long ago. Databases that had changed places lie in their own spaces afterwards,
+//! and whoever watches or waits follows.
 
 use super::part::Place;
 use super::wait::{Waiter, Watch};
@@ -41,15 +42,16 @@ impl Keyspace {
     }
 
     /// Puts them back.
-    ///
-    /// # Panics
-    /// If the databases have not changed places as often as before: the log would not say what memory said.
     pub(crate) fn restore(&self, held: &mut Held<'_>, kept: Kept) {
-        let spaces: Vec<u32> = self.spaces.iter().map(|space| space.load(Relaxed)).collect();
-        assert_eq!(spaces, kept.spaces, "the log holds every SWAPDB");
+        let moved = |(space, key): Place| {
+            let db =
+                kept.spaces.iter().position(|other| *other == space).expect("every space is a database's");
+            (self.spaces[db].load(Relaxed), key)
+        };
         for (shard, (watches, waiters)) in kept.watches.into_iter().zip(kept.waiters).enumerate() {
             let part = held.get(shard).expect("all shards are held");
-            (part.watches, part.waiters) = (watches, waiters);
+            part.watches = watches.into_iter().map(|(place, watches)| (moved(place), watches)).collect();
+            part.waiters = waiters.into_iter().map(|(place, waiters)| (moved(place), waiters)).collect();
         }
     }
 }

@@ -12,6 +12,7 @@ use super::directory::Directory;
 use super::entry::{Entry, View};
 use super::expiry::Expiry;
 use super::table::{Item, Table, TableHash};
+use super::walk::Walk;
 use crate::effect::Effect;
 use crate::value::Value;
 use std::sync::Arc;
@@ -27,6 +28,8 @@ pub(crate) struct Space {
     volatile_items: usize,
     /// Large values that were removed, until somebody drops them outside of the lock.
     discarded: Aside,
+    /// Somebody walks the entries for a checkpoint.
+    walk: Option<Box<Walk>>,
 }
 
 /// Collections up to this size are dropped where they are removed.
@@ -69,7 +72,21 @@ impl Space {
             expire_sum_ms: 0,
             volatile_items: 0,
             discarded: Aside::default(),
+            walk: None,
         }
+    }
+
+    /// To be called before anything changes in the chain of this hash: a checkpoint may still need it as it is.
+    #[inline]
+    fn before_change(&mut self, hash: u64) {
+        if let Some(walk) = &mut self.walk {
+            walk.save(&self.table, hash);
+        }
+    }
+
+    /// The table and who walks it.
+    pub(super) fn walked(&mut self) -> (&mut Table<Entry>, &mut Option<Box<Walk>>) {
+        (&mut self.table, &mut self.walk)
     }
 
     pub(crate) fn directory(&self) -> Arc<Directory> {
@@ -136,6 +153,7 @@ impl Space {
         expire_at_ms: u64,
         mark: impl FnOnce(&mut Entry, bool),
     ) {
+        self.before_change(hash);
         if let Some(entry) = self.table.get_mut(hash, key) {
             let before = Times::of(entry);
             entry.set_string(value, expire_at_ms);
@@ -157,6 +175,7 @@ impl Space {
 
     /// Takes an entry out.
     pub(crate) fn remove(&mut self, hash: u64, key: &[u8]) -> Option<Entry> {
+        self.before_change(hash);
         let entry = self.table.remove(hash, key)?;
         self.moved(hash, Times::of(&entry), Times::default());
         Some(entry)
@@ -170,6 +189,7 @@ impl Space {
         key: &[u8],
         change: impl FnOnce(&mut Entry) -> R,
     ) -> Option<R> {
+        self.before_change(hash);
         let entry = self.table.get_mut(hash, key)?;
         let before = Times::of(entry);
         let result = change(entry);
@@ -189,6 +209,7 @@ impl Space {
         key: &[u8],
         decide: impl FnOnce(&mut Entry) -> Result<(R, Option<Effect<'e>>), F>,
     ) -> Option<Result<(R, Option<Effect<'e>>, usize), F>> {
+        self.before_change(hash);
         let entry = self.table.get_mut(hash, key)?;
         let (result, effect) = match decide(entry) {
             Ok(decision) => decision,
@@ -209,20 +230,56 @@ impl Space {
 
     /// Adds an entry whose key is not there.
     pub(crate) fn insert(&mut self, hash: u64, entry: Entry) {
+        self.before_change(hash);
         let times = Times::of(&entry);
         self.table.insert(hash, entry);
         self.moved(hash, Times::default(), times);
     }
 
-    /// Moves everything out, in constant time.
+    /// Makes room for so many entries; there must be none.
+    pub(super) fn reserve(&mut self, entries: usize) {
+        self.table.reserve(entries);
+    }
+
+    /// Adds one of many entries whose keys are not there. What is due for it comes to `due`, for `finish_load`.
+    #[inline]
+    pub(super) fn load(&mut self, hash: u64, entry: Entry, due: &mut Vec<(u64, u64)>) {
+        let times = Times::of(&entry);
+        self.table.insert(hash, entry);
+        if times != Times::default() {
+            due.push((times.due(), hash));
+            self.count_times(Times::default(), times);
+        }
+    }
+
+    /// Takes down what is due for entries that were loaded.
+    pub(super) fn finish_load(&mut self, due: Vec<(u64, u64)>) {
+        self.expiry.load(due);
+    }
+
+    /// Exchanges all entries with another space of the same shard.
+    pub(super) fn swap_items(&mut self, other: &mut Self) {
+        debug_assert!(self.walk.is_none() && other.walk.is_none(), "nobody walks while the log is replayed");
+        std::mem::swap(self, other);
+        // Each keeps its directory, which others know by the number of the space.
+        self.table.swap_directory(&mut other.table);
+    }
+
+    /// Moves everything out, in constant time. A walk that still needs it gets it instead.
     pub(crate) fn take(&mut self) -> Self {
+        let mut table = self.table.take_all();
+        if let Some(walk) = &mut self.walk {
+            let hash = table.hasher();
+            table = walk.keep(table).unwrap_or_else(|| Table::new(hash));
+        }
         Self {
-            table: self.table.take_all(),
+            table,
             expiry: std::mem::take(&mut self.expiry),
             expires: std::mem::take(&mut self.expires),
             expire_sum_ms: std::mem::take(&mut self.expire_sum_ms),
             volatile_items: std::mem::take(&mut self.volatile_items),
             discarded: std::mem::take(&mut self.discarded),
+            walk: None,
         }
     }
 
@@ -265,6 +322,10 @@ impl Space {
             return;
         }
         self.expiry.moved(hash, before.due(), after.due());
+        self.count_times(before, after);
+    }
+
+    fn count_times(&mut self, before: Times, after: Times) {
         self.expires = self.expires + usize::from(after.key_ms != 0) - usize::from(before.key_ms != 0);
         self.expire_sum_ms = self.expire_sum_ms + u128::from(after.key_ms) - u128::from(before.key_ms);
         self.volatile_items =

@@ -61,6 +61,8 @@ pub(crate) struct Table<T: Item> {
     len: usize,
     /// Buckets outside of the directory.
     chained: usize,
+    /// No bucket is split or joined: somebody walks them in order.
+    frozen: bool,
     items: PhantomData<T>,
 }
 
@@ -73,7 +75,14 @@ impl<T: Item> Table<T> {
     /// An empty table. It allocates nothing but its directory until the first insert.
     pub(crate) fn new(hash: TableHash) -> Self {
         const { assert!(size_of::<T>() == size_of::<*mut ()>() && size_of::<Option<T>>() == size_of::<*mut ()>()) };
-        Self { directory: Arc::new(Directory::new()), hash, len: 0, chained: 0, items: PhantomData }
+        Self {
+            directory: Arc::new(Directory::new()),
+            hash,
+            len: 0,
+            chained: 0,
+            frozen: false,
+            items: PhantomData,
+        }
     }
 
     /// Where the buckets lie, for prefetching without a lock.
@@ -156,7 +165,7 @@ impl<T: Item> Table<T> {
     /// Adds an item whose key is not in the table.
     pub(crate) fn insert(&mut self, stable: u64, item: T) {
         let buckets = self.directory.len();
-        if self.len >= buckets * LOAD {
+        if self.len >= buckets * LOAD && !self.frozen {
             self.split();
         }
         let hash = stir(stable, self.hash.seed);
@@ -175,7 +184,7 @@ impl<T: Item> Table<T> {
         let first = self.directory.bucket(Directory::index(hash, self.directory.len()));
         let pointer = self.take(first, slot);
         self.len -= 1;
-        if self.len < self.directory.len() * LOAD_MIN && self.directory.len() > 1 {
+        if self.len < self.directory.len() * LOAD_MIN && self.directory.len() > 1 && !self.frozen {
             self.join();
         }
         // SAFETY: the pointer came out of a slot, where it was put as a `T`; the slot is free now.
@@ -201,10 +210,53 @@ impl<T: Item> Table<T> {
             hash: self.hash,
             len: self.len,
             chained: self.chained,
+            frozen: self.frozen,
             items: PhantomData,
         };
-        (self.len, self.chained) = (0, 0);
+        (self.len, self.chained, self.frozen) = (0, 0, false);
         taken
+    }
+
+    /// Exchanges its directory with that of another table, but keeps the buckets and with them all items.
+    pub(crate) fn swap_directory(&mut self, other: &mut Self) {
+        self.directory.swap(&other.directory);
+        std::mem::swap(&mut self.directory, &mut other.directory);
+    }
+
+    /// Brings so many buckets into use at once as `items` need. The table must be empty.
+    pub(crate) fn reserve(&mut self, items: usize) {
+        assert!(self.len == 0, "only an empty table can grow without moving anything");
+        for _ in self.directory.len()..items.div_ceil(LOAD) {
+            self.directory.grow();
+        }
+    }
+
+    /// Keeps all buckets as they are, or not any more: what has come and gone meanwhile is caught up with by the next
+    /// changes, one bucket each. A frozen table must have buckets.
+    pub(crate) fn freeze(&mut self, frozen: bool) {
+        assert!(!frozen || self.directory.len() > 0, "there is something to walk");
+        self.frozen = frozen;
+    }
+
+    /// The bucket of an item with this hash.
+    #[inline]
+    pub(crate) fn bucket_of(&self, stable: u64) -> usize {
+        Directory::index(stir(stable, self.hash.seed), self.directory.len())
+    }
+
+    /// Fetches the items of a bucket; those chained to it are left out.
+    #[inline]
+    pub(crate) fn prefetch_bucket_items(&self, index: usize) {
+        if index >= self.directory.len() {
+            return;
+        }
+        // SAFETY: the index is below the number of buckets.
+        let bucket = unsafe { &*self.directory.bucket(index) };
+        for item in bucket.slots {
+            // A free slot is a useless hint.
+            super::prefetch::line(item.cast());
+            super::prefetch::line(item.cast::<u8>().wrapping_add(64));
+        }
     }
 
     /// Visits every item, in no order.

@@ -181,8 +181,7 @@ pub fn replay(
 /// Where reading begins: at the last segment that begins with a record that is not needed, or with the first one. What
 /// comes before it holds nothing that is needed, in whatever part a trim has left it.
 pub(crate) fn first_needed(segments: &[Listed], after: Lsn) -> usize {
-    let begins_before =
-        |segment: &Listed| segment.valid().is_some_and(|header| header.first_lsn <= after);
+    let begins_before = |segment: &Listed| segment.valid().is_some_and(|header| header.first_lsn <= after);
     segments.iter().rposition(begins_before).unwrap_or(0)
 }
 
@@ -421,7 +420,9 @@ impl<'a> Walk<'a> {
         let (cut_number, cut_offset) = self.partial_place.unwrap_or((number, offset));
         if lsn <= self.needed.upto {
             let upto = self.needed.upto;
-            let text = format!("{reason} where record {lsn} should be, yet the checkpoint needs records up to {upto}");
+            let text = format!(
+                "{reason} where record {lsn} should be, yet the checkpoint needs records up to {upto}"
+            );
             return Err(damage(&self.segments[number].name, offset, &text));
         }
         let limit = self.limit(number);

@@ -47,7 +47,8 @@ impl Shared {
         };
         let segments = list(&*self.disk)?;
         let first = first_needed(&segments, after);
-        for from in segments[first..].iter().filter(|segment| segment.index <= current && segment.is_begun()) {
+        for from in segments[first..].iter().filter(|segment| segment.index <= current && segment.is_begun())
+        {
             let len = if from.index == current { end } else { from.file.len()? };
             let copy = to.create(&segment::name(from.epoch, from.index))?;
             copy_bytes(&*from.file, &*copy, len)?;

@@ -3,9 +3,9 @@
 //! What must hold: it writes nothing, and its verdict is what opening would find. It goes on where opening stops, so that
 //! a person sees what is left.
 
-use super::{Lsn, Needed};
 use super::record::HeaderState;
 use super::recovery::{Cut, Listed, list, scan};
+use super::{Lsn, Needed};
 use crate::error::Error;
 use crate::io::Disk;
 

@@ -13,7 +13,7 @@
 //! What must hold: decoding never panics, whatever the bytes, and allocates no more than a small multiple of them; bytes
 //! that decode are those of exactly one value, with nothing left over.
 
-use super::hash::Hash;
+use super::hash::{Field, Hash};
 use super::list::{ELEMENT_BYTES_MAX, List};
 use super::{Packing, Value, varint};
 
@@ -89,11 +89,7 @@ pub fn encode(value: &Value, out: &mut Vec<u8>) -> u8 {
         Value::Hash(hash) => {
             out.push(VERSION);
             varint::put(out, hash.stored_len() as u64);
-            for field in hash.stored() {
-                put_bytes(out, field.name);
-                put_bytes(out, field.value);
-                varint::put(out, field.expire_at_ms);
-            }
+            hash.stored().for_each(|field| put_field(out, field));
             tag::HASH
         }
     }
@@ -118,6 +114,106 @@ pub fn decode(kind: u8, mut bytes: &[u8], packing: &Packing) -> Result<Value, De
     if bytes.is_empty() { Ok(value) } else { Err(DecodeError::Trailing) }
 }
 
+/// Encodes a value in parts of about `part_bytes`, or one element if that is longer, each of which is a value by itself:
+/// what [`extend`] puts together in the same order. `each` gets the tag of the kind, a part, and whether more follow.
+///
+/// # Errors
+/// What `each` says.
+pub(crate) fn encode_parts<E>(
+    value: &Value,
+    part_bytes: usize,
+    mut each: impl FnMut(u8, &[u8], bool) -> Result<(), E>,
+) -> Result<(), E> {
+    if let Value::Str(text) = value {
+        let mut rest = text.as_slice();
+        while rest.len() > part_bytes {
+            let (part, after) = rest.split_at(part_bytes);
+            each(tag::STRING, part, true)?;
+            rest = after;
+        }
+        return each(tag::STRING, rest, false);
+    }
+    let (kind, mut parts) = match value {
+        Value::Hash(_) => (tag::HASH, Parts::new(part_bytes)),
+        _ => (tag::LIST, Parts::new(part_bytes)),
+    };
+    match value {
+        Value::Hash(hash) => {
+            for field in hash.stored() {
+                parts.item(|out| put_field(out, field), |part| each(kind, part, true))?;
+            }
+        }
+        Value::List(list) => {
+            for element in list.iter() {
+                parts.item(|out| put_bytes(out, element), |part| each(kind, part, true))?;
+            }
+        }
+        Value::Str(_) => {}
+    }
+    each(kind, parts.take(), false)
+}
+
+/// Collects items to parts.
+struct Parts {
+    part_bytes: usize,
+    items: Vec<u8>,
+    count: u64,
+    part: Vec<u8>,
+}
+
+impl Parts {
+    fn new(part_bytes: usize) -> Self {
+        Self { part_bytes, items: Vec::with_capacity(part_bytes), count: 0, part: Vec::new() }
+    }
+
+    /// Adds an item; a part that is full by then is handed on first.
+    fn item<E>(
+        &mut self,
+        put: impl FnOnce(&mut Vec<u8>),
+        full: impl FnOnce(&[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        if self.items.len() >= self.part_bytes {
+            full(self.take())?;
+        }
+        put(&mut self.items);
+        self.count += 1;
+        Ok(())
+    }
+
+    fn take(&mut self) -> &[u8] {
+        self.part.clear();
+        self.part.push(VERSION);
+        varint::put(&mut self.part, self.count);
+        self.part.extend_from_slice(&self.items);
+        self.items.clear();
+        self.count = 0;
+        &self.part
+    }
+}
+
+/// Adds to a value what a later part of it encodes.
+///
+/// # Errors
+/// When the part is of another kind or encodes nothing; see [`DecodeError`].
+pub(crate) fn extend(value: &mut Value, kind: u8, mut bytes: &[u8]) -> Result<(), DecodeError> {
+    match (value, kind) {
+        (Value::Str(text), tag::STRING) => {
+            text.extend_from_slice(bytes);
+            return Ok(());
+        }
+        (Value::List(list), tag::LIST) => {
+            let count = take_head(&mut bytes)?;
+            take_elements(&mut bytes, count, list)?;
+        }
+        (Value::Hash(hash), tag::HASH) => {
+            let count = take_head(&mut bytes)?;
+            take_fields(&mut bytes, count, hash)?;
+        }
+        (_, unknown) => return Err(DecodeError::UnknownKind(unknown)),
+    }
+    if bytes.is_empty() { Ok(()) } else { Err(DecodeError::Trailing) }
+}
+
 /// Takes version and count.
 fn take_head(bytes: &mut &[u8]) -> Result<u64, DecodeError> {
     let (&version, rest) = bytes.split_first().ok_or(DecodeError::Truncated)?;
@@ -132,6 +228,12 @@ fn take_head(bytes: &mut &[u8]) -> Result<u64, DecodeError> {
     }
 }
 
+fn put_field(out: &mut Vec<u8>, field: Field<'_>) {
+    put_bytes(out, field.name);
+    put_bytes(out, field.value);
+    varint::put(out, field.expire_at_ms);
+}
+
 fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     varint::put(out, bytes.len() as u64);
     out.extend_from_slice(bytes);
@@ -144,14 +246,24 @@ fn take_element<'a>(bytes: &mut &'a [u8]) -> Result<&'a [u8], DecodeError> {
 
 fn decode_list(bytes: &mut &[u8], count: u64, packing: &Packing) -> Result<Value, DecodeError> {
     let mut list = List::with_fill(packing.list);
+    take_elements(bytes, count, &mut list)?;
+    Ok(Value::List(Box::new(list)))
+}
+
+fn take_elements(bytes: &mut &[u8], count: u64, list: &mut List) -> Result<(), DecodeError> {
     for _ in 0..count {
         list.push_back(take_element(bytes)?);
     }
-    Ok(Value::List(Box::new(list)))
+    Ok(())
 }
 
 fn decode_hash(bytes: &mut &[u8], count: u64, packing: &Packing) -> Result<Value, DecodeError> {
     let mut hash = Hash::with_limits(packing.hash);
+    take_fields(bytes, count, &mut hash)?;
+    Ok(Value::Hash(Box::new(hash)))
+}
+
+fn take_fields(bytes: &mut &[u8], count: u64, hash: &mut Hash) -> Result<(), DecodeError> {
     for _ in 0..count {
         let name = take_element(bytes)?;
         let value = take_element(bytes)?;
@@ -163,7 +275,7 @@ fn decode_hash(bytes: &mut &[u8], count: u64, packing: &Packing) -> Result<Value
             hash.expire_at(name, expire_at_ms);
         }
     }
-    Ok(Value::Hash(Box::new(hash)))
+    Ok(())
 }
 
 #[cfg(test)]
@@ -201,6 +313,21 @@ mod tests {
             let mut bytes = Vec::new();
             let kind = encode(&value, &mut bytes);
             prop_assert_eq!(decode(kind, &bytes, &Packing::default()), Ok(value));
+        }
+
+        #[test]
+        fn a_value_in_parts_is_put_together_again(value in value(), part_bytes in 1_usize..200) {
+            let (mut whole, mut done): (Option<Value>, bool) = (None, false);
+            encode_parts(&value, part_bytes, |kind, part, more| {
+                assert!(!done, "nothing follows the last part");
+                done = !more;
+                match &mut whole {
+                    None => whole = Some(decode(kind, part, &Packing::default())?),
+                    Some(whole) => extend(whole, kind, part)?,
+                }
+                Ok::<(), DecodeError>(())
+            }).unwrap();
+            prop_assert_eq!(whole, Some(value));
         }
 
         #[test]

@@ -9,7 +9,7 @@ pub mod glob;
 pub mod hash;
 pub mod list;
 pub mod number;
-mod varint;
+pub(crate) mod varint;
 
 pub use glob::glob;
 
@@ -76,6 +76,12 @@ impl Value {
     #[must_use]
     pub const fn type_name(&self) -> &'static str {
         self.kind().name()
+    }
+
+    /// The same value for somebody who reads it while this one goes on changing.
+    #[must_use]
+    pub fn share(&self) -> Self {
+        self.clone()
     }
 
     /// Bytes on the heap; the value's own struct is the holder's to count. Constant time.

@@ -2,13 +2,13 @@
 
 /// Bytes that `n` takes.
 #[inline]
-pub(super) const fn size(n: u64) -> usize {
+pub(crate) const fn size(n: u64) -> usize {
     let bits = 64 - (n | 1).leading_zeros() as usize;
     bits.div_ceil(7)
 }
 
 #[inline]
-pub(super) fn put(out: &mut Vec<u8>, mut n: u64) {
+pub(crate) fn put(out: &mut Vec<u8>, mut n: u64) {
     while n >= 0x80 {
         out.push(n.to_le_bytes()[0] | 0x80);
         n >>= 7;
@@ -18,7 +18,7 @@ pub(super) fn put(out: &mut Vec<u8>, mut n: u64) {
 
 /// Takes a number off the front of `bytes`; none if they end inside it or it does not fit.
 #[inline]
-pub(super) fn take(bytes: &mut &[u8]) -> Option<u64> {
+pub(crate) fn take(bytes: &mut &[u8]) -> Option<u64> {
     let (&first, rest) = bytes.split_first()?;
     if first < 0x80 {
         *bytes = rest;
@@ -41,7 +41,7 @@ pub(super) fn take(bytes: &mut &[u8]) -> Option<u64> {
 
 /// Takes a length, and then as many bytes, off the front of `bytes`.
 #[inline]
-pub(super) fn take_bytes<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
+pub(crate) fn take_bytes<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
     let len = usize::try_from(take(bytes)?).ok()?;
     let (taken, rest) = bytes.split_at_checked(len)?;
     *bytes = rest;

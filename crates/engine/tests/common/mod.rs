@@ -98,8 +98,10 @@ pub(crate) fn survives(commands: &[&str]) {
         assert!(!answer.starts_with("ERR"), "{command}: {answer}");
     }
     let before = session.dump(commands);
-    let after = session.reopen().dump(commands);
-    assert_eq!(before, after);
+    let session = session.reopen();
+    assert_eq!(before, session.dump(commands), "read back from the log");
+    session.db.checkpoint().unwrap();
+    assert_eq!(before, session.reopen().dump(commands), "read back from a checkpoint");
 }
 
 /// Runs a command in another database than the first.
@@ -138,7 +140,10 @@ pub(crate) fn survives_in(databases: &[u32], commands: &[&str]) {
     }
     let before = dump(&session);
     assert!(!before.is_empty(), "something is left to compare");
-    assert_eq!(before, dump(&session.reopen()));
+    let session = session.reopen();
+    assert_eq!(before, dump(&session), "read back from the log");
+    session.db.checkpoint().unwrap();
+    assert_eq!(before, dump(&session.reopen()), "read back from a checkpoint");
 }
 
 /// A map, or an array of field names, in an order of its own.

@@ -20,7 +20,10 @@ fn assert_damage(disk: &MemDisk, file: &str, offset: u64, says: &str) {
     let text = error.to_string();
     assert!(text.contains(&format!("{file} at offset {offset}:")) && text.contains(says), "{text}");
     assert!(text.contains("ramekin check"), "{text}");
-    assert_eq!(verify(disk, DATABASE_ID, Needed::default()).unwrap().verdict, Verdict::Refused { reason: text });
+    assert_eq!(
+        verify(disk, DATABASE_ID, Needed::default()).unwrap().verdict,
+        Verdict::Refused { reason: text }
+    );
     assert_eq!(disk.changes(), changes, "damage is left as it is");
 }
 
@@ -267,7 +270,9 @@ fn open_needed(disk: &MemDisk, after: Lsn, upto: Lsn) -> Result<Opened, Error> {
 fn spent_segments_are_not_read_whatever_part_of_them_a_trim_has_left() {
     let disk = MemDisk::default();
     let (log, ..) = open(&disk);
-    (0..60_u8).for_each(|number| drop(write_one(&log, &[number; 1000])));
+    for number in 0..60 {
+        write_one(&log, &[number; 1000]);
+    }
     log.sync().unwrap();
     let after = 45;
     let before = snapshot(&disk);
@@ -290,7 +295,9 @@ fn spent_segments_are_not_read_whatever_part_of_them_a_trim_has_left() {
 fn spent_segments_go_only_if_what_follows_is_needed_from_its_beginning() {
     let disk = MemDisk::default();
     let (log, ..) = open(&disk);
-    (0..60_u8).for_each(|number| drop(write_one(&log, &[number; 1000])));
+    for number in 0..60 {
+        write_one(&log, &[number; 1000]);
+    }
     log.sync().unwrap();
     for after in 0..=60 {
         log.trim(after).unwrap();
@@ -333,7 +340,9 @@ fn short_of_what_a_checkpoint_needs_is_damage_though_nothing_else_proves_it() {
 fn a_copy_holds_what_was_written_and_opens_alone() {
     let disk = MemDisk::default();
     let (log, ..) = open(&disk);
-    (0..60_u8).for_each(|number| drop(write_one(&log, &[number; 1000])));
+    for number in 0..60 {
+        write_one(&log, &[number; 1000]);
+    }
     let copy = MemDisk::default();
     log.copy_to(50, &copy).unwrap();
     write_one(&log, b"later");

@@ -1,0 +1,287 @@
+//! Entries as bytes: what a checkpoint keeps of them.
+//!
+//! ```text
+//! entry   flags and kind (u8) | access clock (3 bytes) | key length | value length | expiry (8 bytes) | key | value
+//! ```
+//!
+//! Lengths are LEB128, the other numbers little-endian. The low four bits of the first byte are the kind of the value
+//! (`value/codec.rs`), the others flags: 0x10 more parts of this value follow, 0x20 there is an expiry, 0x40 a string that
+//! was changed in place, 0x80 this is a further part of the value before it, with the same key.
+//!
+//! What must hold: adding an entry takes time that its own bytes bound; a large value is only shared under the lock, and
+//! encoded after it in parts. No bytes make reading panic.
+
+use super::entry::{Entry, View};
+use super::space::Space;
+use super::table::Item as _;
+use crate::effect::Malformed;
+use crate::value::codec::{self, tag};
+use crate::value::{Packing, Value, varint};
+
+/// Values larger than this are encoded without the lock.
+const SHARED_BYTES_MIN: usize = 64 << 10;
+/// About the size of a part of a large value.
+pub(crate) const PART_BYTES: usize = 256 << 10;
+
+const KIND: u8 = 0x0F;
+const MORE: u8 = 0x10;
+const EXPIRES: u8 = 0x20;
+const RAW: u8 = 0x40;
+const CONTINUES: u8 = 0x80;
+
+/// What stands beside key and value.
+#[derive(Clone, Copy)]
+struct Head {
+    flags: u8,
+    access: u32,
+    expire_at_ms: u64,
+}
+
+impl Head {
+    fn of(entry: &Entry) -> Self {
+        let raw = if entry.is_raw() { RAW } else { 0 };
+        Self { flags: raw, access: entry.access(), expire_at_ms: entry.expire_at() }
+    }
+}
+
+/// Entries of one database in one shard.
+pub(crate) struct Image {
+    /// Room for whoever writes the image, then the entries.
+    pub(crate) bytes: Vec<u8>,
+    gap: usize,
+    /// How many keys begin here, large ones included.
+    pub(crate) entries: u32,
+    /// Values that are still to be encoded.
+    pub(crate) large: Vec<Large>,
+}
+
+/// A large value, shared with the entry that holds it.
+pub(crate) struct Large {
+    key: Box<[u8]>,
+    head: Head,
+    value: Value,
+}
+
+impl Image {
+    /// An empty image behind `gap` bytes of room, with space for `bytes`.
+    pub(crate) fn new(gap: usize, bytes: usize) -> Self {
+        let mut room = Vec::with_capacity(gap + bytes);
+        room.resize(gap, 0);
+        Self { bytes: room, gap, entries: 0, large: Vec::new() }
+    }
+
+    /// Bytes of entries.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len() - self.gap
+    }
+
+    /// Adds everything of another image.
+    pub(crate) fn append(&mut self, other: &mut Self) {
+        self.bytes.extend_from_slice(&other.bytes[other.gap..]);
+        self.entries += other.entries;
+        self.large.append(&mut other.large);
+        other.clear();
+    }
+
+    /// Takes everything out.
+    pub(crate) fn clear(&mut self) {
+        self.bytes.truncate(self.gap);
+        self.entries = 0;
+        self.large.clear();
+    }
+
+    /// Adds an entry.
+    #[inline]
+    pub(crate) fn add(&mut self, entry: &Entry) {
+        self.entries += 1;
+        match entry.view() {
+            View::Str(text) => put(&mut self.bytes, entry.key(), Head::of(entry), tag::STRING, text),
+            View::Value(value) => self.add_value(entry, value),
+        }
+    }
+
+    fn add_value(&mut self, entry: &Entry, value: &Value) {
+        let (key, head) = (entry.key(), Head::of(entry));
+        if value.heap_bytes() > SHARED_BYTES_MIN {
+            self.large.push(Large { key: key.into(), head, value: value.share() });
+        } else if let Value::Str(text) = value {
+            put(&mut self.bytes, key, head, tag::STRING, text);
+        } else {
+            let mut encoded = Vec::new();
+            let kind = codec::encode(value, &mut encoded);
+            put(&mut self.bytes, key, head, kind, &encoded);
+        }
+    }
+}
+
+impl Large {
+    /// Encodes it, part by part. `each` gets the bytes of one part as an entry, and whether the key begins with it.
+    pub(crate) fn parts<E>(&self, mut each: impl FnMut(&[u8], bool) -> Result<(), E>) -> Result<(), E> {
+        let (mut bytes, mut first) = (Vec::new(), true);
+        codec::encode_parts(&self.value, PART_BYTES, |kind, part, more| {
+            let mut head = self.head;
+            head.flags |= if more { MORE } else { 0 } | if first { 0 } else { CONTINUES };
+            bytes.clear();
+            put(&mut bytes, &self.key, head, kind, part);
+            each(&bytes, std::mem::take(&mut first))
+        })
+    }
+}
+
+#[inline]
+fn put(out: &mut Vec<u8>, key: &[u8], head: Head, kind: u8, value: &[u8]) {
+    out.reserve(32 + key.len() + value.len());
+    let expires = if head.expire_at_ms == 0 { 0 } else { EXPIRES };
+    let [a, b, c, _] = head.access.to_le_bytes();
+    out.extend_from_slice(&[kind | head.flags | expires, a, b, c]);
+    varint::put(out, key.len() as u64);
+    varint::put(out, value.len() as u64);
+    if expires != 0 {
+        out.extend_from_slice(&head.expire_at_ms.to_le_bytes());
+    }
+    out.extend_from_slice(key);
+    out.extend_from_slice(value);
+}
+
+/// An entry as it is read.
+struct Read<'a> {
+    flags: u8,
+    access: u32,
+    expire_at_ms: u64,
+    key: &'a [u8],
+    value: &'a [u8],
+}
+
+#[inline]
+fn take<'a>(bytes: &mut &'a [u8]) -> Option<Read<'a>> {
+    let (&[flags, a, b, c], rest) = bytes.split_first_chunk()?;
+    *bytes = rest;
+    let key_len = usize::try_from(varint::take(bytes)?).ok()?;
+    let value_len = usize::try_from(varint::take(bytes)?).ok()?;
+    let mut expire_at_ms = 0;
+    if flags & EXPIRES != 0 {
+        let (expiry, rest) = bytes.split_first_chunk()?;
+        expire_at_ms = u64::from_le_bytes(*expiry);
+        *bytes = rest;
+    }
+    let (key, rest) = bytes.split_at_checked(key_len)?;
+    let (value, rest) = rest.split_at_checked(value_len)?;
+    *bytes = rest;
+    Some(Read { flags, access: u32::from_le_bytes([a, b, c, 0]), expire_at_ms, key, value })
+}
+
+/// Reads entries without keeping them. Returns how many keys begin there.
+pub(crate) fn check(mut bytes: &[u8]) -> Result<u32, Malformed> {
+    let (mut keys, packing) = (0, Packing::default());
+    while !bytes.is_empty() {
+        let read = take(&mut bytes).ok_or(Malformed)?;
+        keys += u32::from(read.flags & CONTINUES == 0);
+        if read.flags & KIND != tag::STRING {
+            codec::decode(read.flags & KIND, read.value, &packing).map_err(|_| Malformed)?;
+        }
+    }
+    Ok(keys)
+}
+
+/// Brings the entries of one database in one shard back.
+pub(crate) struct Loader<'a> {
+    space: &'a mut Space,
+    packing: Packing,
+    /// What of `hash` must be `shard`.
+    shard: u64,
+    shard_mask: u64,
+    /// The key whose further parts come next, with its hash.
+    open: Option<(Box<[u8]>, u64)>,
+    due: Vec<(u64, u64)>,
+}
+
+impl<'a> Loader<'a> {
+    /// Loads `keys` keys into an empty space of shard `shard` of `shards`.
+    pub(crate) fn new(
+        space: &'a mut Space,
+        keys: usize,
+        packing: Packing,
+        shard: usize,
+        shards: usize,
+    ) -> Self {
+        space.reserve(keys);
+        Self {
+            space,
+            packing,
+            shard: shard as u64,
+            shard_mask: shards as u64 - 1,
+            open: None,
+            due: Vec::new(),
+        }
+    }
+
+    /// Loads the entries of one image. Returns how many keys begin there.
+    pub(crate) fn load(&mut self, mut bytes: &[u8]) -> Result<u32, Malformed> {
+        let mut keys = 0;
+        while !bytes.is_empty() {
+            let read = take(&mut bytes).ok_or(Malformed)?;
+            if read.flags & CONTINUES == 0 {
+                self.begin(&read)?;
+                keys += 1;
+            } else {
+                self.go_on(&read)?;
+            }
+        }
+        Ok(keys)
+    }
+
+    #[inline]
+    fn begin(&mut self, read: &Read<'_>) -> Result<(), Malformed> {
+        let hash = self.space.table().hasher().stable.of(read.key);
+        if hash & self.shard_mask != self.shard || self.open.is_some() {
+            return Err(Malformed);
+        }
+        let kind = read.flags & KIND;
+        let mut entry = if kind == tag::STRING {
+            Entry::string(read.key, read.value, read.expire_at_ms)
+        } else {
+            let value = codec::decode(kind, read.value, &self.packing).map_err(|_| Malformed)?;
+            Entry::boxed(read.key, value, read.expire_at_ms)
+        };
+        entry.set_access(read.access);
+        if read.flags & RAW != 0 {
+            entry.set_raw();
+        }
+        if read.flags & MORE != 0 {
+            self.open = Some((read.key.into(), hash));
+        }
+        self.space.load(hash, entry, &mut self.due);
+        Ok(())
+    }
+
+    fn go_on(&mut self, read: &Read<'_>) -> Result<(), Malformed> {
+        let (key, hash) = self.open.as_ref().ok_or(Malformed)?;
+        if **key != *read.key {
+            return Err(Malformed);
+        }
+        // What is due for it may change with its fields.
+        self.space.finish_load(std::mem::take(&mut self.due));
+        let is_last = read.flags & MORE == 0;
+        let extended = self.space.change(*hash, read.key, |entry| match entry.value_mut() {
+            Some(value) => codec::extend(value, read.flags & KIND, read.value).map(|()| {
+                if let (Value::Str(text), true) = (value, is_last) {
+                    text.shrink_to_fit();
+                }
+            }),
+            None => Err(codec::DecodeError::Invalid),
+        });
+        if is_last {
+            self.open = None;
+        }
+        match extended {
+            Some(Ok(())) => Ok(()),
+            _ => Err(Malformed),
+        }
+    }
+
+    /// All images have been loaded.
+    pub(crate) fn finish(self) -> Result<(), Malformed> {
+        self.space.finish_load(self.due);
+        if self.open.is_some() { Err(Malformed) } else { Ok(()) }
+    }
+}

@@ -1,0 +1,216 @@
+//! A walk against a plain map, with random changes between its slices.
+
+use super::super::entry::View;
+use super::super::hash::StableHash;
+use super::super::image::Loader;
+use super::super::space::Space;
+use super::super::table::{Item as _, TableHash};
+use super::*;
+use crate::effect::{Effect, Side};
+use crate::value::{Packing, Value, codec};
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+
+/// Key to bytes of its value, access clock and expiry.
+type Content = BTreeMap<Vec<u8>, (Vec<u8>, u32, u64)>;
+
+const HASH: TableHash = TableHash { stable: StableHash::new(7), seed: 11 };
+
+fn content(space: &Space) -> Content {
+    let value = |entry: &Entry| match entry.view() {
+        View::Str(text) => text.to_vec(),
+        View::Value(value) => {
+            let mut bytes = Vec::new();
+            codec::encode(value, &mut bytes);
+            bytes
+        }
+    };
+    let entries = space.table().iter();
+    entries.map(|entry| (entry.key().to_vec(), (value(entry), entry.access(), entry.expire_at()))).collect()
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Set(u16, usize),
+    SetExpiring(u16, u64),
+    Expire(u16, u64),
+    Delete(u16),
+    Append(u16, usize),
+    Push(u16, usize),
+    Amend(u16),
+    Flush,
+    Walk(usize),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let key = || 0_u16..300;
+    prop_oneof![
+        8 => (key(), 0_usize..40).prop_map(|(key, len)| Step::Set(key, len)),
+        1 => (key(), 60_000_usize..700_000).prop_map(|(key, len)| Step::Set(key, len)),
+        2 => (key(), 1_u64..50).prop_map(|(key, at)| Step::SetExpiring(key, at)),
+        2 => (key(), 0_u64..50).prop_map(|(key, at)| Step::Expire(key, at)),
+        6 => key().prop_map(Step::Delete),
+        2 => (key(), 0_usize..40).prop_map(|(key, len)| Step::Append(key, len)),
+        3 => (key(), 0_usize..40).prop_map(|(key, len)| Step::Push(key, len)),
+        1 => (key(), 100_000_usize..200_000).prop_map(|(key, len)| Step::Push(key, len)),
+        2 => key().prop_map(Step::Amend),
+        6 => (1_usize..20).prop_map(Step::Walk),
+        1 => Just(Step::Flush),
+    ]
+}
+
+fn change(space: &mut Space, step: &Step) {
+    let packing = Packing::default();
+    let mut apply = |key: u16, effect: &dyn for<'k> Fn(&'k [u8]) -> Effect<'k>| {
+        let key = key.to_string().into_bytes();
+        let effect = effect(&key);
+        // What does not fit the type is refused, and changes nothing.
+        let _ = space.apply(HASH.stable.of(&key), &effect, &packing);
+    };
+    let text = |len: usize| vec![u8::try_from(len % 251).unwrap(); len];
+    match *step {
+        Step::Set(key, len) => {
+            apply(key, &|key| Effect::Put { key, kind: 0, value: text(len).leak(), expire_at_ms: 0 });
+        }
+        Step::SetExpiring(key, at) => {
+            apply(key, &|key| Effect::SetString { key, value: b"v", expire_at_ms: at });
+        }
+        Step::Expire(key, at_ms) => apply(key, &|key| Effect::Expire { key, at_ms }),
+        Step::Delete(key) => apply(key, &|key| Effect::Delete { key }),
+        Step::Append(key, len) => apply(key, &|key| Effect::Append { key, tail: text(len).leak() }),
+        Step::Push(key, len) => {
+            apply(key, &|key| Effect::ListPush {
+                key,
+                side: Side::Right,
+                elements: vec![&*text(len).leak()].leak(),
+            });
+        }
+        Step::Amend(key) => {
+            let key = key.to_string().into_bytes();
+            let effect = Effect::Expire { key: &key, at_ms: 9 };
+            space.amend(HASH.stable.of(&key), &key, |_| Ok::<_, ()>(((), Some(effect))));
+        }
+        Step::Flush => drop(space.take()),
+        Step::Walk(_) => {}
+    }
+}
+
+/// Loads entries into a new space, as opening does.
+fn load(images: &[Vec<u8>], keys: usize) -> Space {
+    let mut space = Space::new(HASH);
+    let mut loader = Loader::new(&mut space, keys, Packing::default(), 0, 1);
+    let loaded: u32 = images.iter().map(|image| loader.load(image).unwrap()).sum();
+    loader.finish().unwrap();
+    assert_eq!(loaded as usize, keys, "each key of the cut is there once");
+    space
+}
+
+fn collect(image: &mut Image, images: &mut Vec<Vec<u8>>) {
+    images.push(image.bytes.split_off(0));
+    for large in std::mem::take(&mut image.large) {
+        large
+            .parts(|part, _| {
+                images.push(part.to_vec());
+                Ok::<(), ()>(())
+            })
+            .unwrap();
+    }
+    image.clear();
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+    #[test]
+    fn a_walk_sees_every_entry_as_it_was_at_the_cut_whatever_changes_meanwhile(
+        before in prop::collection::vec(step(), 0..400),
+        during in prop::collection::vec(step(), 0..300),
+    ) {
+        let mut space = Space::new(HASH);
+        before.iter().filter(|step| !matches!(step, Step::Flush)).for_each(|step| change(&mut space, step));
+        prop_assume!(space.len() > 0);
+        let (cut, keys) = (content(&space), space.len());
+        space.begin_walk(0);
+        let (mut image, mut images, mut flushed, mut done) = (Image::new(0, 0), Vec::new(), None::<Box<Walk>>, false);
+        for step in during.iter().chain(std::iter::repeat(&Step::Walk(1000))) {
+            change(&mut space, step);
+            let Step::Walk(buckets) = *step else { continue };
+            if done {
+                break;
+            }
+            let walked = match &mut flushed {
+                Some(walk) => walk.slice_of_flushed(buckets, &mut image),
+                None => {
+                    let slice = space.walk_on(buckets, 0, &mut image);
+                    if let Some(mut saved) = slice.saved {
+                        collect(&mut saved, &mut images);
+                    }
+                    flushed = slice.flushed;
+                    slice.walked
+                }
+            };
+            collect(&mut image, &mut images);
+            done = matches!(walked, Walked::Wholly);
+        }
+        let loaded = load(&images, keys);
+        prop_assert_eq!(content(&loaded), cut);
+        // Nothing is left behind: the table grows and shrinks again, and another walk sees what is there now.
+        during.iter().filter(|step| !matches!(step, Step::Flush)).for_each(|step| change(&mut space, step));
+        prop_assert_eq!(space.walked().1.is_none(), true);
+        let due = |space: &Space| (space.expires(), space.expire_sum_ms(), space.volatile_items());
+        let again: Content = content(&space);
+        if space.len() > 0 {
+            let mut image = Image::new(0, 0);
+            let (mut images, keys) = (Vec::new(), space.len());
+            space.begin_walk(0);
+            while let Walked::Partly = space.walk_on(7, 0, &mut image).walked {
+                collect(&mut image, &mut images);
+            }
+            collect(&mut image, &mut images);
+            let loaded = load(&images, keys);
+            prop_assert_eq!((content(&loaded), due(&loaded)), (again, due(&space)));
+        }
+    }
+}
+
+#[test]
+fn a_value_of_many_parts_is_one_value_again() {
+    let mut space = Space::new(HASH);
+    let mut list = crate::value::list::List::new();
+    (0..40_u8).for_each(|byte| list.push_back(&[byte; 30_000]));
+    let mut fields = crate::value::hash::Hash::new();
+    for number in 0..20_000_u32 {
+        fields.insert(format!("field {number}").as_bytes(), b"some bytes that are its value", false);
+        if number % 1000 == 0 {
+            fields.expire_at(format!("field {number}").as_bytes(), 5000 + u64::from(number));
+        }
+    }
+    space.put(HASH.stable.of(b"list"), b"list", Value::List(Box::new(list)), 77);
+    space.put(HASH.stable.of(b"hash"), b"hash", Value::Hash(Box::new(fields)), 0);
+    space.put(HASH.stable.of(b"string"), b"string", Value::Str(vec![3; 1 << 20]), 5);
+    space.put(HASH.stable.of(b"roomy"), b"roomy", Value::Str(Vec::with_capacity(1 << 20)), 4);
+    let (mut image, mut images) = (Image::new(0, 0), Vec::new());
+    space.begin_walk(0);
+    while let Walked::Partly = space.walk_on(1, 0, &mut image).walked {
+        collect(&mut image, &mut images);
+    }
+    collect(&mut image, &mut images);
+    assert!(images.len() > 10, "{}", images.len());
+    let mut loaded = load(&images, 4);
+    assert_eq!(content(&loaded).keys().collect::<Vec<_>>(), [&b"hash"[..], b"list", b"roomy", b"string"]);
+    for key in [&b"list"[..], b"hash", b"string", b"roomy"] {
+        let hash = HASH.stable.of(key);
+        let values = [space.get(hash, key), loaded.get(hash, key)].map(|entry| {
+            entry.map(|entry| match entry.view() {
+                View::Str(text) => Value::Str(text.to_vec()),
+                View::Value(value) => value.clone(),
+            })
+        });
+        assert!(values[0] == values[1], "{}", key.escape_ascii());
+    }
+    assert_eq!(loaded.volatile_items(), 1);
+    assert_eq!(loaded.first_due(5001).unwrap().key(), b"roomy");
+    loaded.discard(HASH.stable.of(b"roomy"), b"roomy");
+    loaded.discard(HASH.stable.of(b"string"), b"string");
+    loaded.discard(HASH.stable.of(b"list"), b"list");
+    assert_eq!(loaded.first_due(5001).unwrap().key(), b"hash", "fields of later parts count");
+}
