@@ -8,7 +8,9 @@
 //! Fields without expiry pay nothing for those with one, except that a small hash keeps eight bytes for every field once
 //! one of them was given an expiry. An emptied hash is for the keyspace to remove.
 
+mod heads;
 mod packed;
+mod slots;
 mod table;
 
 #[cfg(test)]
@@ -50,6 +52,8 @@ impl Field<'_> {
 }
 
 /// See the module.
+///
+/// Cloning copies a small hash and shares the parts of a large one until either side changes them.
 #[derive(Clone)]
 pub struct Hash {
     body: Body,

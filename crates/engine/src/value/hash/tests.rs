@@ -143,6 +143,58 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_change_to_one_holder_of_shared_fields_never_shows_in_another(
+        entries_max in prop_oneof![3 => Just(0usize), 1 => Just(20)],
+        fork in prop::collection::vec((0usize..4, 0usize..4), 60),
+        ops in prop::collection::vec((op(), 0usize..4, 0u64..200), 1..240),
+    ) {
+        let mut held = vec![(Hash::with_limits(Limits { entries_max, bytes_max: 64 }), Model::new()); 4];
+        let mut forks = fork.into_iter();
+        for (number, (op, at, now_ms)) in ops.into_iter().enumerate() {
+            if number % 4 == 0 && let Some((from, to)) = forks.next() {
+                held[to] = held[from].clone();
+            }
+            let (hash, model) = &mut held[at];
+            apply(hash, model, op, now_ms);
+            for (hash, model) in &held {
+                agree(hash, model, now_ms);
+            }
+        }
+    }
+
+    #[test]
+    fn a_scan_of_a_holder_sees_its_fields_whatever_becomes_of_the_others(
+        count in 1u32..300,
+        gone in prop::collection::vec(0u32..300, 0..200),
+    ) {
+        let mut hash = Hash::with_limits(Limits { entries_max: 0, bytes_max: 64 });
+        for n in 0..count {
+            hash.insert(&n.to_be_bytes(), b"value", false);
+        }
+        let (held, mut gone) = (hash.clone(), gone.into_iter());
+        let (mut cursor, mut met) = (0, BTreeSet::new());
+        loop {
+            cursor = held.scan(cursor, 0, &mut |name, value| {
+                assert_eq!(value, b"value");
+                met.insert(name.to_vec());
+            });
+            for n in gone.by_ref().take(10) {
+                hash.remove(&n.to_be_bytes());
+                hash.insert(&(n + 1).to_be_bytes(), b"other", false);
+            }
+            if cursor == 0 {
+                break;
+            }
+        }
+        prop_assert!((0..count).all(|n| met.contains(&n.to_be_bytes()[..])));
+        prop_assert_eq!(met.len(), count as usize);
+    }
+}
+
 fn filled(count: usize) -> Hash {
     let mut hash = Hash::new();
     for n in 0..count {

@@ -1,30 +1,18 @@
-//! A large list: packs in a row, shared by reference count.
+//! A large list: packs in a row.
 //!
-//! Owns the row and three totals. What must hold: there is a chunk, and no chunk is empty; the count beside a chunk is
-//! its pack's; `len` and `buffer_bytes` are sums over the chunks; an element too large for a chunk is alone in one.
-//! All changes to a pack go through `edit`, which keeps that true and copies a pack that something else still holds:
-//! cloning a large list clones the row, not the elements.
-
-use std::collections::{VecDeque, vec_deque};
-use std::sync::Arc;
+//! Owns the rules by which packs are filled, split and joined. What must hold: there is a pack, and none is empty; an
+//! element too large for a pack is alone in one. The packs themselves are kept, counted and shared by the row: cloning a
+//! large list shares its packs until either side changes them.
 
 use super::entry;
 use super::fill::Fill;
-use super::pack::{self, Pack};
-
-/// A pack in the row; its count stands here too, so that finding an index reads the row only.
-#[derive(Clone)]
-struct Chunk {
-    count: u32,
-    pack: Arc<Pack>,
-}
+use super::pack::Pack;
+use super::row::{Chunk, Iter, Row};
 
 /// See the module.
 #[derive(Clone, Default)]
 pub(super) struct Chunks {
-    row: VecDeque<Chunk>,
-    len: usize,
-    buffer_bytes: usize,
+    row: Row,
 }
 
 /// The end of the list that something happens at.
@@ -40,76 +28,37 @@ impl Chunks {
     pub(super) fn from_pack(pack: Pack) -> Self {
         let mut chunks = Self::default();
         if pack.len() > 0 {
-            chunks.place(0, pack);
+            chunks.row.place(0, pack);
         }
         chunks
     }
 
-    /// The only chunk, when the list has become small enough to be a single pack again.
+    /// The only pack, when the list has become small enough to be a single one again.
+    #[inline]
     pub(super) fn take_small(&mut self, fill: Fill) -> Option<Pack> {
         match self.row.len() {
             0 => Some(Pack::default()),
-            1 => {
-                let pack = &self.row[0].pack;
-                if !fill.is_half_empty(pack.listpack_bytes(), pack.len()) {
-                    return None;
-                }
-                let chunk = self.row.pop_front()?;
-                Some(Arc::try_unwrap(chunk.pack).unwrap_or_else(|shared| Pack::clone(&shared)))
-            }
+            1 if self.is_half_empty(0, fill) => self.row.remove(0).map(Chunk::into_pack),
             _ => None,
         }
     }
 
+    fn is_half_empty(&self, at: usize, fill: Fill) -> bool {
+        self.row.get(at).is_some_and(|chunk| fill.is_half_empty(chunk.pack().listpack_bytes(), chunk.count()))
+    }
+
     pub(super) fn len(&self) -> usize {
-        self.len
+        self.row.elements()
     }
 
     pub(super) fn heap_bytes(&self) -> usize {
-        const ARC_BYTES: usize = size_of::<Pack>() + 2 * size_of::<usize>();
-        self.row.capacity() * size_of::<Chunk>() + self.row.len() * ARC_BYTES + self.buffer_bytes
-    }
-
-    /// Puts a pack into the row at `at`.
-    fn place(&mut self, at: usize, pack: Pack) {
-        let count = pack.len();
-        self.len += count;
-        self.buffer_bytes += pack.heap_bytes();
-        let count = u32::try_from(count).expect("a pack counts in 32 bits");
-        self.row.insert(at, Chunk { count, pack: Arc::new(pack) });
-    }
-
-    /// Takes the chunk at `at` out of the row.
-    fn drop_chunk(&mut self, at: usize) {
-        if let Some(chunk) = self.row.remove(at) {
-            self.len -= chunk.count as usize;
-            self.buffer_bytes -= chunk.pack.heap_bytes();
-        }
-    }
-
-    /// Changes the pack at `at`; a chunk that is empty afterwards leaves the row.
-    #[inline]
-    fn edit<R>(&mut self, at: usize, change: impl FnOnce(&mut Pack) -> R) -> R {
-        let chunk = &mut self.row[at];
-        let pack = Arc::make_mut(&mut chunk.pack);
-        self.buffer_bytes -= pack.heap_bytes();
-        let changed = change(pack);
-        self.buffer_bytes += pack.heap_bytes();
-        self.len -= chunk.count as usize;
-        chunk.count = u32::try_from(pack.len()).expect("a pack counts in 32 bits");
-        self.len += pack.len();
-        if pack.len() == 0 {
-            self.drop_chunk(at);
-        }
-        changed
+        self.row.heap_bytes()
     }
 
     /// Whether the chunk at `at` exists and takes `len` more bytes.
     #[inline]
     fn takes(&self, at: usize, len: usize, fill: Fill) -> bool {
-        self.row
-            .get(at)
-            .is_some_and(|chunk| fill.takes(chunk.pack.listpack_bytes(), chunk.count as usize, len))
+        self.row.get(at).is_some_and(|chunk| fill.takes(chunk.pack().listpack_bytes(), chunk.count(), len))
     }
 
     fn fresh(&self, element: &[u8], fill: Fill, end: End) -> Pack {
@@ -132,76 +81,54 @@ impl Chunks {
             End::Back => {
                 let last = self.row.len().wrapping_sub(1);
                 if self.takes(last, element.len(), fill) {
-                    return self.edit(last, |pack| pack.push_back(element));
+                    return self.row.edit(last, |pack| pack.push_back(element));
                 }
                 if last > 0 && last < self.row.len() {
-                    self.edit(last, Pack::seal);
+                    self.row.edit(last, Pack::seal);
                 }
-                self.place(self.row.len(), self.fresh(element, fill, end));
+                let fresh = self.fresh(element, fill, end);
+                self.row.place(self.row.len(), fresh);
             }
             End::Front => {
                 if self.takes(0, element.len(), fill) {
-                    return self.edit(0, |pack| pack.push_front(element));
+                    return self.row.edit(0, |pack| pack.push_front(element));
                 }
                 if self.row.len() > 1 {
-                    self.edit(0, Pack::seal);
+                    self.row.edit(0, Pack::seal);
                 }
-                self.place(0, self.fresh(element, fill, end));
+                let fresh = self.fresh(element, fill, end);
+                self.row.place(0, fresh);
             }
         }
     }
 
     #[inline]
     pub(super) fn pop_with<R>(&mut self, end: End, take: impl FnOnce(&[u8]) -> R) -> Option<R> {
-        match end {
-            End::Front if !self.row.is_empty() => self.edit(0, |pack| pack.pop_front_with(take)),
-            End::Back if !self.row.is_empty() => {
-                self.edit(self.row.len() - 1, |pack| pack.pop_back_with(take))
-            }
-            _ => None,
-        }
-    }
-
-    /// The chunk that holds `index` and the index inside it; for the index past the last, the end of the last chunk.
-    fn locate(&self, index: usize) -> (usize, usize) {
-        debug_assert!(index <= self.len);
-        if index <= self.len / 2 {
-            let mut left = index;
-            for (at, chunk) in self.row.iter().enumerate() {
-                if left < chunk.count as usize {
-                    return (at, left);
-                }
-                left -= chunk.count as usize;
-            }
-        }
-        let mut start = self.len;
-        for (at, chunk) in self.row.iter().enumerate().rev() {
-            start -= chunk.count as usize;
-            if start <= index {
-                return (at, index - start);
-            }
-        }
-        (0, 0)
+        self.row.pop_with(end, take)
     }
 
     pub(super) fn get(&self, index: usize) -> Option<&[u8]> {
-        if index >= self.len {
-            return None;
-        }
-        let (at, inside) = self.locate(index);
-        self.row[at].pack.get(inside)
+        if index < self.len() { self.row.element(index) } else { None }
     }
 
     pub(super) fn set(&mut self, index: usize, element: &[u8], fill: Fill) {
-        let (at, inside) = self.locate(index);
-        let pack = &self.row[at].pack;
+        let (at, inside) = self.row.locate(index);
+        let Some(chunk) = self.row.get(at) else { return };
+        if chunk.count() == 1 {
+            // As with the last one that is popped.
+            let mut pack = Pack::default();
+            pack.push_back(element);
+            self.row.remove(at);
+            return self.row.place(at, pack);
+        }
+        let pack = chunk.pack();
         let old = pack.get(inside).unwrap_or_default();
         let others = pack.listpack_bytes() - entry::listpack_size(old);
         let fits = fill.stays_small(others, pack.len() - 1, entry::listpack_size(element));
-        if pack.len() == 1 || (fits && !fill.is_large(element.len())) {
-            return self.edit(at, |pack| pack.set(inside, element));
+        if fits && !fill.is_large(element.len()) {
+            return self.row.edit(at, |pack| pack.set(inside, element));
         }
-        self.edit(at, |pack| pack.remove_range(inside, 1));
+        self.row.edit(at, |pack| pack.remove_range(inside, 1));
         self.insert(index, element, fill);
     }
 
@@ -210,27 +137,29 @@ impl Chunks {
         if index == 0 {
             return self.push(element, End::Front, fill);
         }
-        if index == self.len {
+        if index == self.len() {
             return self.push(element, End::Back, fill);
         }
-        let (at, inside) = self.locate(index);
+        let (at, inside) = self.row.locate(index);
         if self.takes(at, element.len(), fill) {
-            return self.edit(at, |pack| pack.insert(inside, element));
+            return self.row.edit(at, |pack| pack.insert(inside, element));
         }
         if inside == 0 {
             if self.takes(at - 1, element.len(), fill) {
-                return self.edit(at - 1, |pack| pack.push_back(element));
+                return self.row.edit(at - 1, |pack| pack.push_back(element));
             }
-            return self.place(at, self.fresh(element, fill, End::Back));
+            let fresh = self.fresh(element, fill, End::Back);
+            return self.row.place(at, fresh);
         }
-        let tail = self.edit(at, |pack| pack.split_off(inside));
-        self.place(at + 1, tail);
+        let tail = self.row.edit(at, |pack| pack.split_off(inside));
+        self.row.place(at + 1, tail);
         if self.takes(at, element.len(), fill) {
-            self.edit(at, |pack| pack.push_back(element));
+            self.row.edit(at, |pack| pack.push_back(element));
         } else if self.takes(at + 1, element.len(), fill) {
-            self.edit(at + 1, |pack| pack.push_front(element));
+            self.row.edit(at + 1, |pack| pack.push_front(element));
         } else {
-            self.place(at + 1, self.fresh(element, fill, End::Back));
+            let fresh = self.fresh(element, fill, End::Back);
+            self.row.place(at + 1, fresh);
         }
         // The halves of a split chunk join their outer neighbours where those are small.
         self.merge(at + 2, fill);
@@ -240,14 +169,12 @@ impl Chunks {
 
     /// Joins the chunks on either side of the border before `at`, if both are at most half full.
     fn merge(&mut self, at: usize, fill: Fill) {
-        let half_empty =
-            |chunk: &Chunk| fill.is_half_empty(chunk.pack.listpack_bytes(), chunk.count as usize);
-        if at == 0 || at >= self.row.len() || !half_empty(&self.row[at - 1]) || !half_empty(&self.row[at]) {
+        if at == 0 || !self.is_half_empty(at - 1, fill) || !self.is_half_empty(at, fill) {
             return;
         }
-        let right = Arc::clone(&self.row[at].pack);
-        self.drop_chunk(at);
-        self.edit(at - 1, |left| left.append(&right));
+        if let Some(right) = self.row.remove(at) {
+            self.row.edit(at - 1, |left| left.append(right.pack()));
+        }
     }
 
     /// Removes `count` elements from `index` on, all of which exist.
@@ -255,17 +182,24 @@ impl Chunks {
         if count == 0 {
             return;
         }
-        let (mut at, mut inside) = self.locate(index);
+        let (mut at, mut inside) = self.row.locate(index);
         let seam = at;
         let mut left = count;
         while left > 0 {
-            let here = self.row[at].count as usize;
+            if inside == 0 {
+                let gone = self.row.remove_block(at, left);
+                if gone > 0 {
+                    left -= gone;
+                    continue;
+                }
+            }
+            let Some(here) = self.row.get(at).map(Chunk::count) else { break };
             let taken = left.min(here - inside);
             left -= taken;
             if taken == here {
-                self.drop_chunk(at);
+                self.row.remove(at);
             } else {
-                self.edit(at, |pack| pack.remove_range(inside, taken));
+                self.row.edit(at, |pack| pack.remove_range(inside, taken));
                 at += 1;
             }
             inside = 0;
@@ -277,46 +211,60 @@ impl Chunks {
 
     /// Removes up to `max` elements equal to `element`, beginning at `end`; gives their number.
     pub(super) fn remove_equal(&mut self, element: &[u8], max: usize, end: End, fill: Fill) -> usize {
-        let mut removed = 0;
-        let mut seen = 0;
-        while removed < max && seen < self.row.len() {
-            let at = if end == End::Front { seen } else { self.row.len() - 1 - seen };
-            if !self.row[at].pack.iter().any(|e| e == element) {
-                seen += 1;
+        let (mut removed, mut seen) = (0, 0);
+        while removed < max {
+            let holds = |chunk: &Chunk| chunk.pack().iter().any(|e| e == element);
+            let len = self.row.len();
+            let passed = match end {
+                End::Front => self.row.chunks(seen..len).position(holds),
+                End::Back => self.row.chunks(0..len - seen).rev().position(holds),
+            };
+            let Some(passed) = passed else { break };
+            seen += passed;
+            let at = if end == End::Front { seen } else { len - 1 - seen };
+            if self.row.get(at).is_some_and(|chunk| chunk.count() == 1) {
+                // As with the last one that is popped.
+                self.row.remove(at);
+                removed += 1;
                 continue;
             }
-            let chunks = self.row.len();
-            removed += self.edit(at, |pack| pack.remove_equal(element, max - removed, end == End::Back));
-            if self.row.len() == chunks {
-                seen += 1;
-            }
+            removed += self.row.edit(at, |pack| pack.remove_equal(element, max - removed, end == End::Back));
+            seen += usize::from(self.row.len() == len);
         }
         if removed > 0 {
-            for at in (1..self.row.len()).rev() {
-                self.merge(at, fill);
-            }
+            self.merge_all(fill);
         }
         removed
     }
 
+    /// Joins all neighbours that are at most half full.
+    fn merge_all(&mut self, fill: Fill) {
+        let mut end = self.row.len();
+        while end > 1 {
+            // How many pairs from `end` back do not join.
+            let mut right_joins = false;
+            let pair = self.row.chunks(0..end).rev().position(|chunk| {
+                let joins = fill.is_half_empty(chunk.pack().listpack_bytes(), chunk.count());
+                std::mem::replace(&mut right_joins, joins) && joins
+            });
+            let Some(passed) = pair else { return };
+            end -= passed;
+            self.merge(end, fill);
+        }
+    }
+
     pub(super) fn iter(&self) -> Iter<'_> {
-        Iter { front: pack::Iter::default(), row: self.row.iter(), back: pack::Iter::default() }
+        self.row.iter()
     }
 
     /// Elements from `index` on.
     pub(super) fn iter_from(&self, index: usize) -> Iter<'_> {
-        let (at, inside) = self.locate(index);
-        let mut row = self.row.range(at..);
-        let front = row.next().map_or_else(pack::Iter::default, |chunk| chunk.pack.iter_from(inside));
-        Iter { front, row, back: pack::Iter::default() }
+        self.row.iter_from(index)
     }
 
     /// Elements before `index`.
     pub(super) fn iter_until(&self, index: usize) -> Iter<'_> {
-        let (at, inside) = self.locate(index);
-        let mut row = self.row.range(..self.row.len().min(at + 1));
-        let back = row.next_back().map_or_else(pack::Iter::default, |chunk| chunk.pack.iter_until(inside));
-        Iter { front: pack::Iter::default(), row, back }
+        self.row.iter_until(index)
     }
 
     #[cfg(test)]
@@ -326,64 +274,15 @@ impl Chunks {
 
     #[cfg(test)]
     pub(super) fn check(&self, fill: Fill) {
-        assert!(!self.row.is_empty());
-        for chunk in &self.row {
-            chunk.pack.check();
-            assert!(chunk.count > 0);
-            assert_eq!(chunk.count as usize, chunk.pack.len());
-            let holds_large = chunk.pack.iter().any(|e| fill.is_large(e.len()));
-            assert!(!holds_large || chunk.count == 1, "a large element is alone");
+        assert!(self.row.len() > 0);
+        self.row.check();
+        for at in 0..self.row.len() {
+            let chunk = self.row.get(at).unwrap();
+            let holds_large = chunk.pack().iter().any(|e| fill.is_large(e.len()));
+            assert!(!holds_large || chunk.count() == 1, "a large element is alone");
             // A pack that was a small list may have gone over by the frame of its last element.
-            let bytes = chunk.pack.listpack_bytes().saturating_sub(8);
-            assert!(chunk.count == 1 || fill.stays_small(bytes, chunk.pack.len() - 1, 0), "{bytes}");
-        }
-        assert_eq!(self.len, self.row.iter().map(|chunk| chunk.count as usize).sum::<usize>());
-        assert_eq!(self.buffer_bytes, self.row.iter().map(|chunk| chunk.pack.heap_bytes()).sum::<usize>());
-    }
-}
-
-/// The elements of a large list, from either end.
-#[derive(Clone, Default)]
-pub(super) struct Iter<'a> {
-    front: pack::Iter<'a>,
-    row: vec_deque::Iter<'a, Chunk>,
-    back: pack::Iter<'a>,
-}
-
-impl<'a> Iter<'a> {
-    pub(super) fn over(pack: pack::Iter<'a>) -> Self {
-        Self { front: pack, ..Self::default() }
-    }
-}
-
-impl<'a> Iterator for Iter<'a> {
-    type Item = &'a [u8];
-
-    #[inline]
-    fn next(&mut self) -> Option<&'a [u8]> {
-        loop {
-            if let Some(element) = self.front.next() {
-                return Some(element);
-            }
-            match self.row.next() {
-                Some(chunk) => self.front = chunk.pack.iter(),
-                None => return self.back.next(),
-            }
-        }
-    }
-}
-
-impl DoubleEndedIterator for Iter<'_> {
-    #[inline]
-    fn next_back(&mut self) -> Option<Self::Item> {
-        loop {
-            if let Some(element) = self.back.next_back() {
-                return Some(element);
-            }
-            match self.row.next_back() {
-                Some(chunk) => self.back = chunk.pack.iter(),
-                None => return self.front.next_back(),
-            }
+            let bytes = chunk.pack().listpack_bytes().saturating_sub(8);
+            assert!(chunk.count() == 1 || fill.stays_small(bytes, chunk.count() - 1, 0), "{bytes}");
         }
     }
 }

@@ -12,6 +12,7 @@ mod chunks;
 mod entry;
 mod fill;
 mod pack;
+mod row;
 
 #[cfg(test)]
 mod tests;
@@ -246,7 +247,7 @@ impl List {
     #[must_use]
     pub fn iter(&self) -> Iter<'_> {
         let elements = match &self.body {
-            Body::Small(pack) => chunks::Iter::over(pack.iter()),
+            Body::Small(pack) => row::Iter::over(pack.iter()),
             Body::Large(chunks) => chunks.iter(),
         };
         Iter { elements, left: self.len() }
@@ -263,7 +264,7 @@ impl List {
     pub fn iter_range(&self, start: usize, count: usize) -> Range<'_> {
         let start = start.min(self.len());
         let elements = match &self.body {
-            Body::Small(pack) => chunks::Iter::over(pack.iter_from(start)),
+            Body::Small(pack) => row::Iter::over(pack.iter_from(start)),
             Body::Large(chunks) => chunks.iter_from(start),
         };
         Range { elements, left: count.min(self.len() - start) }
@@ -273,7 +274,7 @@ impl List {
     pub fn iter_range_rev(&self, start: usize, count: usize) -> std::iter::Take<std::iter::Rev<Iter<'_>>> {
         let end = start.saturating_add(1).min(self.len());
         let elements = match &self.body {
-            Body::Small(pack) => chunks::Iter::over(pack.iter_until(end)),
+            Body::Small(pack) => row::Iter::over(pack.iter_until(end)),
             Body::Large(chunks) => chunks.iter_until(end),
         };
         Iter { elements, left: end }.rev().take(count)
@@ -307,7 +308,7 @@ impl<'a> IntoIterator for &'a List {
 /// The elements of a list, from either end.
 #[derive(Clone)]
 pub struct Iter<'a> {
-    elements: chunks::Iter<'a>,
+    elements: row::Iter<'a>,
     left: usize,
 }
 
@@ -340,7 +341,7 @@ impl ExactSizeIterator for Iter<'_> {}
 /// The elements of a part of a list, in order.
 #[derive(Clone)]
 pub struct Range<'a> {
-    elements: chunks::Iter<'a>,
+    elements: row::Iter<'a>,
     left: usize,
 }
 

@@ -165,6 +165,26 @@ proptest! {
             agree(&list, &model, probe);
         }
     }
+
+    #[test]
+    fn a_change_to_one_holder_of_shared_packs_never_shows_in_another(
+        fill in prop_oneof![Just(1), Just(3), Just(-2)],
+        fork in prop::collection::vec((0usize..4, 0usize..4), 40),
+        ops in prop::collection::vec((op(), 0usize..4, 0usize..80), 1..160),
+    ) {
+        let mut held = vec![(List::with_fill(Fill::from_directive(fill)), Model::new()); 4];
+        let mut forks = fork.into_iter();
+        for (number, (op, at, probe)) in ops.into_iter().enumerate() {
+            if number % 4 == 0 && let Some((from, to)) = forks.next() {
+                held[to] = held[from].clone();
+            }
+            let (list, model) = &mut held[at];
+            apply(list, model, op);
+            for (list, model) in &held {
+                agree(list, model, probe);
+            }
+        }
+    }
 }
 
 fn filled(element: &[u8], count: usize) -> List {
@@ -237,6 +257,18 @@ fn removals_in_the_middle_leave_no_row_of_nearly_empty_chunks() {
     }
     list.check();
     assert!(list.chunk_count() <= chunks / 3, "{} of {chunks} chunks", list.chunk_count());
+}
+
+#[test]
+fn a_trimmed_or_emptied_copy_leaves_the_other_whole() {
+    let list = filled(&[b'x'; 64], 20_000);
+    let mut copy = list.clone();
+    copy.trim(5_000, 10_000);
+    copy.check();
+    assert_eq!((copy.len(), list.len()), (10_000, 20_000));
+    copy.pop_with(End::Front, usize::MAX, |_| {});
+    assert!(copy.is_empty() && list.iter().all(|element| element == [b'x'; 64]));
+    list.check();
 }
 
 #[test]
