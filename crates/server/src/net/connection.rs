@@ -21,6 +21,8 @@ pub enum Stream {
 /// A connection that was accepted and belongs to no loop yet.
 #[derive(Debug)]
 pub struct Accepted {
+    /// The number that it is known by, in the order of acceptance; 0 until it is dealt to a loop.
+    pub id: u64,
     /// The socket.
     pub stream: Stream,
     /// The peer's address.
@@ -65,7 +67,7 @@ impl Stream {
 #[derive(Default)]
 pub(super) struct Spare {
     /// To read into.
-    pub(super) input: Vec<u8>,
+    pub(super) inputs: Vec<Vec<u8>>,
     /// To reply into.
     pub(super) outputs: Vec<Vec<u8>>,
 }
@@ -100,8 +102,8 @@ impl Connection {
         }
     }
 
-    /// Reads once and runs what came. False if the connection is over.
-    pub(super) fn receive(&mut self, server: &Arc<Server>, spare: &mut Spare, now_ms: u64) -> bool {
+    /// Reads once. False if the connection is over.
+    pub(super) fn read(&mut self, server: &Arc<Server>, spare: &mut Spare, now_ms: u64) -> bool {
         if self.session.breathes_again() {
             self.session.advance(server, now_ms);
         }
@@ -109,7 +111,7 @@ impl Connection {
             return true;
         }
         self.session.output.borrow(&mut spare.outputs);
-        let room = self.session.room(&mut spare.input);
+        let room = self.session.room(&mut spare.inputs);
         let wanted = room.len();
         let read = self.stream.read(room);
         server.stats.reads.fetch_add(1, Relaxed);
@@ -122,17 +124,25 @@ impl Connection {
                 // Less than asked for: the socket is empty, and epoll tells when it no longer is.
                 self.readable = bytes == wanted || self.read_closed;
                 server.stats.in_bytes.fetch_add(bytes as u64, Relaxed);
-                self.session.received(server, bytes, now_ms);
-                if self.session.is_over_query_limit(server) {
-                    server.stats.query_limit_disconnections.fetch_add(1, Relaxed);
-                    return false;
-                }
+                self.session.received(bytes, now_ms);
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => self.readable = false,
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(_) => return false,
         }
-        self.session.give_back(&mut spare.input);
+        true
+    }
+
+    /// Runs what was read. False if the connection is over.
+    pub(super) fn run(&mut self, server: &Arc<Server>, spare: &mut Spare, now_ms: u64) -> bool {
+        if self.session.has_received() {
+            self.session.advance(server, now_ms);
+            if self.session.is_over_query_limit(server) {
+                server.stats.query_limit_disconnections.fetch_add(1, Relaxed);
+                return false;
+            }
+        }
+        self.session.give_back(&mut spare.inputs);
         true
     }
 

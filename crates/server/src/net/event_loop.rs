@@ -1,7 +1,7 @@
 //! One event loop.
 //!
-//! A turn: wait for events; read and run; one write to the log for all of it; send. What must hold: a connection that sends
-//! without end is read once a turn like the others; nothing is sent before the log has what it depends on; a loop never
+//! A turn: wait for events; read and run, in rounds of several connections; one write to the log for all of it; send. What
+//! must hold: a connection that sends without end is read once a turn like the others; nothing is sent before the log has what it depends on; a loop never
 //! waits for the disk with `appendfsync always`, which is the log's own thread's work.
 
 use super::connection::{Accepted, Connection, Spare, Stream};
@@ -26,6 +26,10 @@ const EVENTS_MAX: usize = 1024;
 const TICK_MS: u64 = 100;
 /// Connections accepted in one turn.
 const ACCEPTS_MAX: usize = 1000;
+/// A round reads from so many connections, or until it has so many commands, before it runs any: memory that one of them
+/// needs is fetched while the others are read.
+const ROUND_CONNECTIONS_MAX: usize = 32;
+const ROUND_COMMANDS: usize = 64;
 
 const PROTECTED: &str = "-DENIED Ramekin is running in protected mode because protected mode is enabled and no password is set for the default user. In this mode connections are only accepted from the loopback interface. Set a password with `requirepass`, or turn this off with `protected-mode no`.\r\n";
 
@@ -43,8 +47,9 @@ pub(crate) struct EventLoop {
     listeners: Vec<Listener>,
     connections: Vec<Option<Connection>>,
     free: Vec<usize>,
-    /// Connections to be read from in this turn, and those to be sent to.
+    /// Connections to be read from in this turn, those that were read from and are to be run, and those to be sent to.
     reading: Vec<usize>,
+    round: Vec<usize>,
     sending: Vec<usize>,
     /// Connections whose replies wait for the log's thread.
     waiting: Vec<usize>,
@@ -73,6 +78,7 @@ impl EventLoop {
             connections: Vec::new(),
             free: Vec::new(),
             reading: Vec::new(),
+            round: Vec::new(),
             sending: Vec::new(),
             waiting: Vec::new(),
             spare: Spare::default(),
@@ -122,9 +128,7 @@ impl EventLoop {
         for message in self.mailbox.take() {
             self.take_message(message, now_ms, &mut reading);
         }
-        for at in reading.drain(..) {
-            self.receive(at, now_ms);
-        }
+        self.receive(&mut reading, now_ms);
         if now_ms >= self.next_tick_ms {
             self.tick(now_ms);
         }
@@ -164,9 +168,43 @@ impl EventLoop {
         }
     }
 
-    fn receive(&mut self, at: usize, now_ms: u64) {
+    /// Reads from connections and runs what came, round by round.
+    fn receive(&mut self, reading: &mut Vec<usize>, now_ms: u64) {
+        let mut commands = 0;
+        for at in reading.drain(..) {
+            let Some(Some(connection)) = self.connections.get_mut(at) else { continue };
+            if !connection.read(&self.server, &mut self.spare, now_ms) {
+                self.drop_connection(at);
+                continue;
+            }
+            commands += connection.session.prepare(&self.server);
+            self.round.push(at);
+            if commands >= ROUND_COMMANDS || self.round.len() == ROUND_CONNECTIONS_MAX {
+                self.run_round(std::mem::take(&mut commands), now_ms);
+            }
+        }
+        self.run_round(commands, now_ms);
+    }
+
+    /// Runs what the connections of a round have sent: so many commands.
+    fn run_round(&mut self, commands: usize, now_ms: u64) {
+        let mut round = std::mem::take(&mut self.round);
+        if commands > 1 {
+            for &at in &round {
+                if let Some(Some(connection)) = self.connections.get(at) {
+                    connection.session.prefetch_entries(&self.server);
+                }
+            }
+        }
+        for at in round.drain(..) {
+            self.run_one(at, now_ms);
+        }
+        self.round = round;
+    }
+
+    fn run_one(&mut self, at: usize, now_ms: u64) {
         let Some(Some(connection)) = self.connections.get_mut(at) else { return };
-        if !connection.receive(&self.server, &mut self.spare, now_ms) {
+        if !connection.run(&self.server, &mut self.spare, now_ms) {
             return self.drop_connection(at);
         }
         if connection.readable && !connection.session.is_full() {
@@ -293,7 +331,7 @@ impl EventLoop {
     }
 
     /// Gives a connection to the next loop, or turns it away.
-    fn deal(&mut self, accepted: Accepted) {
+    fn deal(&mut self, mut accepted: Accepted) {
         if !accepted.local && self.server.config.snapshot().refuses_strangers() {
             return self.turn_away(accepted, PROTECTED);
         }
@@ -301,6 +339,7 @@ impl EventLoop {
             return self.turn_away(accepted, "-ERR max number of clients reached\r\n");
         }
         self.server.stats.connections.fetch_add(1, Relaxed);
+        accepted.id = self.server.clients.next_id();
         let loops = self.server.loops.lock();
         self.next_loop = (self.next_loop + 1) % loops.len();
         loops[self.next_loop].send(Message::Accepted(accepted));
@@ -314,7 +353,7 @@ impl EventLoop {
 
     /// Takes a connection in. Returns where it lies.
     fn adopt(&mut self, accepted: Accepted) -> Option<usize> {
-        let Accepted { mut stream, addr, laddr, local } = accepted;
+        let Accepted { id, mut stream, addr, laddr, local } = accepted;
         let at = self.free.pop().unwrap_or_else(|| {
             self.connections.push(None);
             self.connections.len() - 1
@@ -327,7 +366,7 @@ impl EventLoop {
             return None;
         }
         let client = Arc::new(Client {
-            id: self.server.clients.next_id(),
+            id,
             addr,
             laddr,
             fd: stream.fd(),

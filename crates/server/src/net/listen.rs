@@ -132,12 +132,18 @@ impl Listener {
                 }
                 let laddr = stream.local_addr().map(|at| at.to_string()).unwrap_or_default();
                 let local = addr.ip().to_canonical().is_loopback();
-                Ok(Accepted { stream: Stream::Tcp(stream), addr: addr.to_string(), laddr, local })
+                Ok(Accepted { id: 0, stream: Stream::Tcp(stream), addr: addr.to_string(), laddr, local })
             }
             Listener::Unix(listener, path) => {
                 let (stream, _) = listener.accept()?;
                 let name = format!("{}:0", path.display());
-                Ok(Accepted { stream: Stream::Unix(stream), addr: name.clone(), laddr: name, local: true })
+                Ok(Accepted {
+                    id: 0,
+                    stream: Stream::Unix(stream),
+                    addr: name.clone(),
+                    laddr: name,
+                    local: true,
+                })
             }
         }
     }

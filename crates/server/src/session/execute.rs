@@ -4,14 +4,13 @@
 //! client run it, is it queued for a transaction.
 
 use super::peer::{Durability, Peer, Queued, ReplyMode};
-use super::{BATCH_COMMANDS_MAX, Replier, Session};
+use super::{Replier, Session};
 use crate::clients::Client;
 use crate::command::{self, Row, Runner};
 use crate::server::Server;
 use crate::slowlog::CommandLog;
 use ramekin::Reply;
 use ramekin::command::{Fail, flag};
-use ramekin_resp::Batch;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -30,9 +29,12 @@ const NO_AUTH: Fail = Fail::new("NOAUTH Authentication required.");
 impl Session {
     /// Runs the decoded commands from where the last run stopped.
     pub(super) fn run_batch(&mut self, server: &Arc<Server>, now_ms: u64) {
+        if self.hashes.is_empty() && self.batch.len() - self.ran >= PREFETCH_COMMANDS_MIN {
+            self.prefetch_buckets(server);
+            self.prefetch_entries(server);
+        }
         let (input, batch) = (std::mem::take(&mut self.input), std::mem::take(&mut self.batch));
-        let mut hashes = [0; BATCH_COMMANDS_MAX];
-        let hashes = self.prefetch(server, &input, &batch, &mut hashes);
+        let hashes = std::mem::take(&mut self.hashes);
         let mut last: Option<(&[u8], &'static Row)> = None;
         let mut many = Vec::new();
         let begun = self.ran;
@@ -70,7 +72,8 @@ impl Session {
         let ran = (self.ran - begun) as u64;
         server.stats.processed.fetch_add(ran, Relaxed);
         self.peer.client.commands.fetch_add(ran, Relaxed);
-        (self.input, self.batch) = (input, batch);
+        (self.input, self.batch, self.hashes) = (input, batch, hashes);
+        self.hashes.clear();
     }
 
     /// What does not change while a batch is run, unless by one of its commands.
@@ -79,31 +82,25 @@ impl Session {
         self.times_each_call = (0..SLOW_US_MIN).contains(&server.config.hot().slowlog_log_slower_than_us());
     }
 
-    /// Fetches what the commands of the batch will read: first all buckets, then all entries. Returns the hash of each
-    /// command's first argument (any number, if it has none): of all, or of none where it is not worth it.
-    fn prefetch<'h>(
-        &self,
-        server: &Server,
-        input: &[u8],
-        batch: &Batch,
-        hashes: &'h mut [u64; BATCH_COMMANDS_MAX],
-    ) -> &'h [u64] {
-        let commands = self.ran..batch.len();
-        let count = commands.len();
-        if count < PREFETCH_COMMANDS_MIN {
-            return &[];
-        }
+    /// First step of fetching what the commands of the batch will read: the buckets of their keys.
+    pub(super) fn prefetch_buckets(&mut self, server: &Server) {
+        self.hashes.clear();
         let prefetch = server.db.prefetch(self.peer.caller.db);
-        for (at, hash) in commands.zip(hashes.iter_mut()) {
+        for at in self.ran..self.batch.len() {
             // Nearly every command's first key is its first argument; a wrong guess is a useless hint.
-            if let [_, span, ..] = batch.args(at) {
-                *hash = server.db.hash(span.of(input));
-                prefetch.bucket(*hash);
-            }
+            let hash = self.batch.args(at).get(1).map_or(0, |span| {
+                let hash = server.db.hash(span.of(&self.input));
+                prefetch.bucket(hash);
+                hash
+            });
+            self.hashes.push(hash);
         }
-        let hashes = &hashes[..count];
-        hashes.iter().for_each(|&hash| prefetch.entry(hash));
-        hashes
+    }
+
+    /// Second step, some time after the first: the entries.
+    pub(crate) fn prefetch_entries(&self, server: &Server) {
+        let prefetch = server.db.prefetch(self.peer.caller.db);
+        self.hashes.iter().for_each(|&hash| prefetch.entry(hash));
     }
 
     /// Runs one command and gates its reply.
@@ -173,6 +170,8 @@ impl Session {
                 ran.lsn
             }
             Runner::Server(run) => {
+                // It may run commands of the engine with other arguments.
+                self.peer.caller.hash_hint = None;
                 self.tally.flush(&server.stats);
                 let mut out = Replier::new(&mut self.output.bytes, self.peer.protocol);
                 self.peer.reply_lsn = 0;

@@ -25,6 +25,8 @@ use std::sync::atomic::Ordering::Relaxed;
 const BATCH_COMMANDS_MAX: usize = 64;
 /// What a read asks for, and what an idle connection does not keep.
 const READ_BYTES: usize = 16 * 1024;
+/// Input buffers that a loop keeps to lend.
+const SPARE_INPUTS_MAX: usize = 32;
 /// A query buffer is not grown further for what was only announced.
 const GROWTH_BYTES_MAX: usize = 32 * 1024 * 1024;
 
@@ -43,9 +45,13 @@ pub(crate) struct Session {
     batch: Batch,
     /// Commands of `batch` that have been run.
     ran: usize,
+    /// Hashes of the first arguments of the commands that are still to be run, if their buckets were prefetched.
+    hashes: Vec<u64>,
     /// Received bytes; only the first `filled` mean something.
     input: Vec<u8>,
     filled: usize,
+    /// Bytes were received that `advance` has not seen.
+    has_received: bool,
     pub(crate) output: Output,
     blocked: Option<Blocked>,
     /// Counts blocked commands, so that a late answer is known.
@@ -91,8 +97,10 @@ impl Session {
             decoder: Decoder::new(),
             batch: Batch::new(),
             ran: 0,
+            hashes: Vec::new(),
             input: Vec::new(),
             filled: 0,
+            has_received: false,
             output: Output::default(),
             blocked: None,
             waits: 0,
@@ -114,10 +122,10 @@ impl Session {
         &self.peer.client
     }
 
-    /// Room to read into. `spare` is a buffer of the event loop that is lent to sessions without input of their own.
-    pub(crate) fn room(&mut self, spare: &mut Vec<u8>) -> &mut [u8] {
+    /// Room to read into. `spare` are buffers of the event loop that are lent to sessions without input of their own.
+    pub(crate) fn room(&mut self, spare: &mut Vec<Vec<u8>>) -> &mut [u8] {
         if self.input.is_empty() {
-            std::mem::swap(&mut self.input, spare);
+            self.input = spare.pop().unwrap_or_default();
         }
         let wanted = self.decoder.needs().clamp(READ_BYTES, GROWTH_BYTES_MAX);
         if self.input.len() - self.filled < READ_BYTES / 4
@@ -129,22 +137,53 @@ impl Session {
         &mut self.input[self.filled..]
     }
 
-    /// Takes in what was read, and gives the lent buffer back if nothing is left in it.
-    pub(crate) fn received(&mut self, server: &Arc<Server>, bytes: usize, now_ms: u64) {
+    /// Takes in what was read; [`Session::advance`] runs it.
+    pub(crate) fn received(&mut self, bytes: usize, now_ms: u64) {
         self.filled += bytes;
+        self.has_received = true;
         self.peer.client.active_ms.store(now_ms, Relaxed);
         self.peer.client.in_bytes.fetch_add(bytes as u64, Relaxed);
-        self.advance(server, now_ms);
+    }
+
+    /// Whether something was taken in since this was asked last.
+    pub(crate) fn has_received(&mut self) -> bool {
+        std::mem::take(&mut self.has_received)
     }
 
     /// Returns the input buffer to the loop if the session does not need it.
-    pub(crate) fn give_back(&mut self, spare: &mut Vec<u8>) {
+    pub(crate) fn give_back(&mut self, spare: &mut Vec<Vec<u8>>) {
         if self.filled == 0 && !self.input.is_empty() {
             let buffer = std::mem::take(&mut self.input);
-            if spare.is_empty() && buffer.len() <= READ_BYTES * 4 {
-                *spare = buffer;
+            if spare.len() < SPARE_INPUTS_MAX && buffer.len() <= READ_BYTES * 4 {
+                spare.push(buffer);
             }
         }
+    }
+
+    /// Decodes what [`Session::advance`] will run first, and hints to the processor what it will read. Returns how many
+    /// commands are ready.
+    pub(crate) fn prepare(&mut self, server: &Server) -> usize {
+        if self.ran == self.batch.len() && self.may_run() {
+            self.drop_run();
+            // An error is told again when `advance` comes to it.
+            let _ = self.decode(&self.limits(server));
+        }
+        self.prefetch_buckets(server);
+        self.batch.len() - self.ran
+    }
+
+    /// What the client may send.
+    fn limits(&self, server: &Server) -> Limits {
+        Limits {
+            bulk_bytes_max: usize::try_from(server.config.hot().proto_max_bulk_len()).unwrap_or(usize::MAX),
+            authenticated: self.peer.authenticated,
+            ..Limits::default()
+        }
+    }
+
+    fn decode(&mut self, limits: &Limits) -> Result<(), ramekin_resp::ProtocolError> {
+        self.hashes.clear();
+        self.decoder.decode(&mut self.input[..self.filled], limits, BATCH_COMMANDS_MAX, &mut self.batch)
     }
 
     /// Runs what can be run: until the input is used up, or a command blocks, or the client is paused or to be closed.
@@ -153,21 +192,13 @@ impl Session {
             return;
         }
         self.unread_bytes_max = self.unread_bytes_max(server);
-        let limits = Limits {
-            bulk_bytes_max: usize::try_from(server.config.hot().proto_max_bulk_len()).unwrap_or(usize::MAX),
-            authenticated: self.peer.authenticated,
-            ..Limits::default()
-        };
+        let limits = self.limits(server);
         self.peer.caller.now_ms = now_ms;
         while self.may_run() {
             let mut failure = None;
             if self.ran == self.batch.len() {
                 self.drop_run();
-                let (input, filled) = (&mut self.input, self.filled);
-                failure = self
-                    .decoder
-                    .decode(&mut input[..filled], &limits, BATCH_COMMANDS_MAX, &mut self.batch)
-                    .err();
+                failure = self.decode(&limits).err();
             }
             if self.batch.is_empty() {
                 if let Some(error) = failure {
@@ -280,6 +311,7 @@ impl Session {
         }
         if self.batch.is_empty() {
             self.batch = Batch::new();
+            self.hashes = Vec::new();
         }
         self.output.shrink();
         self.peer.publish(self.filled, self.input.len() - self.filled, self.output.len());

@@ -103,7 +103,10 @@ fn without_a_log_there_is_nothing_to_reload() {
     let server = Server::start(&["--appendonly", "no", "--enable-debug-command", "yes"]);
     let mut client = server.client();
     client.ask("SET k v");
-    assert_eq!(client.ask("DEBUG RELOAD"), "-ERR DEBUG RELOAD: there is no log to read back from");
+    assert_eq!(
+        client.ask("DEBUG RELOAD"),
+        "-ERR DEBUG RELOAD: this database is in memory only: it has no folder to save to"
+    );
     assert_eq!(client.ask("GET k"), "v");
 }
 
