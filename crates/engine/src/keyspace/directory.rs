@@ -9,6 +9,7 @@
 //! processor as a hint. A stale address is a useless hint and never a fault.
 
 use crate::memory;
+use crate::value::prefetch;
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::Relaxed};
@@ -94,7 +95,7 @@ impl Directory {
     pub(super) fn prefetch(&self, hash: u64) {
         let buckets = self.len();
         if buckets != 0 {
-            super::prefetch::line(self.bucket(Self::index(hash, buckets)).cast());
+            prefetch::line(self.bucket(Self::index(hash, buckets)).cast());
         }
     }
 

@@ -14,8 +14,6 @@ mod expiry;
 pub(crate) mod hash;
 pub(crate) mod image;
 mod part;
-#[expect(unsafe_code, reason = "a prefetch is an intrinsic")]
-mod prefetch;
 mod reload;
 mod replay;
 pub(crate) mod space;
@@ -28,10 +26,12 @@ pub use part::{Counts, DatabaseCounts};
 pub(crate) use part::{Held, Part, place};
 
 use self::directory::Directory;
+use self::entry::{Entry, View};
 use self::hash::{StableHash, stir};
 use self::table::TableHash;
 use self::wait::Watch;
 use crate::effect::Effect;
+use crate::value::Value;
 use parking_lot::{Mutex, MutexGuard};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
@@ -291,6 +291,16 @@ impl Prefetch<'_> {
         let shard = self.keyspace.shard_of(hash);
         if let Some(directory) = self.keyspace.shards[shard].directories[self.space as usize].get() {
             directory.prefetch(stir(hash, self.keyspace.table_seed(shard)));
+        }
+    }
+
+    /// These fields of the key with this hash are about to be read, if it holds a large hash. The entry should have been
+    /// fetched.
+    pub fn fields<'n>(&self, hash: u64, key: &[u8], fields: impl Iterator<Item = &'n [u8]>) {
+        let part = self.keyspace.lock(self.keyspace.shard_of(hash));
+        let entry = part.space(self.space).and_then(|space| space.get(hash, key));
+        if let Some(View::Value(Value::Hash(value))) = entry.map(Entry::view) {
+            value.prefetch(fields);
         }
     }
 

@@ -14,6 +14,7 @@
 
 use super::directory::{Bucket, Directory, SLOTS};
 use super::hash::{StableHash, stir};
+use crate::value::prefetch;
 use std::marker::PhantomData;
 use std::mem::{ManuallyDrop, transmute_copy};
 use std::sync::Arc;
@@ -124,9 +125,9 @@ impl<T: Item> Table<T> {
         while matches != 0 {
             let index = matches.trailing_zeros() as usize / 8;
             let item = bucket.slots[index].cast::<u8>();
-            super::prefetch::line(item);
+            prefetch::line(item);
             // A short value reaches into the next line.
-            super::prefetch::line(item.wrapping_add(64));
+            prefetch::line(item.wrapping_add(64));
             matches &= matches - 1;
         }
     }
@@ -254,8 +255,8 @@ impl<T: Item> Table<T> {
         let bucket = unsafe { &*self.directory.bucket(index) };
         for item in bucket.slots {
             // A free slot is a useless hint.
-            super::prefetch::line(item.cast());
-            super::prefetch::line(item.cast::<u8>().wrapping_add(64));
+            prefetch::line(item.cast());
+            prefetch::line(item.cast::<u8>().wrapping_add(64));
         }
     }
 
@@ -298,7 +299,7 @@ impl<T: Item> Table<T> {
             return 0;
         }
         let index = Directory::index(cursor, buckets);
-        self.chain(index).for_each(|item| super::prefetch::line(item.address()));
+        self.chain(index).for_each(|item| prefetch::line(item.address()));
         self.chain(index).for_each(visit);
         // A bucket that has not been split in this round stands for both of its halves: the bit that tells them apart is
         // left out of the count.
@@ -343,7 +344,7 @@ impl<T: Item> Table<T> {
                 // SAFETY: the match is below the chain pointer and its tag is not zero, so the slot holds an item.
                 let item = unsafe { &*slot.cast::<T>() };
                 // What lies behind the key comes along while the key is waited for.
-                super::prefetch::line(item.address().wrapping_add(64));
+                prefetch::line(item.address().wrapping_add(64));
                 if item.key() == key {
                     return Some(Slot { bucket, index });
                 }
@@ -463,7 +464,7 @@ impl<T: Item> Table<T> {
             return;
         }
         let old = new & !(1 << new.ilog2());
-        self.chain(old).for_each(|item| super::prefetch::line(item.address()));
+        self.chain(old).for_each(|item| prefetch::line(item.address()));
         self.redistribute(old);
     }
 

@@ -9,6 +9,8 @@ pub mod glob;
 pub mod hash;
 pub mod list;
 pub mod number;
+#[expect(unsafe_code, reason = "a prefetch is an intrinsic")]
+pub(crate) mod prefetch;
 #[expect(unsafe_code, reason = "its holders are counted by hand")]
 mod shared;
 pub(crate) mod varint;

@@ -101,6 +101,18 @@ impl Session {
     pub(crate) fn prefetch_entries(&self, server: &Server) {
         let prefetch = server.db.prefetch(self.peer.caller.db);
         self.hashes.iter().for_each(|&hash| prefetch.entry(hash));
+        // Several commands on one key are likely to be about what is in it.
+        let mut first = self.ran;
+        for same in self.hashes.chunk_by(|one, other| one == other) {
+            let commands = first..first + same.len();
+            first = commands.end;
+            if same.len() >= PREFETCH_COMMANDS_MIN
+                && let [_, key, _, ..] = self.batch.args(commands.start)
+            {
+                let fields = commands.filter_map(|at| self.batch.args(at).get(2));
+                prefetch.fields(same[0], key.of(&self.input), fields.map(|span| span.of(&self.input)));
+            }
+        }
     }
 
     /// Runs one command and gates its reply.

@@ -3,6 +3,7 @@
 //! Owns the pages. What must hold: all pages but the last are full, and no page is empty. A page grows in place while it is
 //! the last, so growing copies no more than a page, and a page that something else holds is copied before it is changed.
 
+use crate::value::prefetch;
 use crate::value::shared::Shared;
 
 /// Buckets of a page: 32 KB. Tests turn many small pages.
@@ -21,6 +22,13 @@ impl Heads {
     #[inline]
     pub(super) fn len(&self) -> usize {
         self.len
+    }
+
+    /// Hints that a bucket is about to be read.
+    #[inline]
+    pub(super) fn prefetch(&self, bucket: usize) {
+        let head: *const u32 = &self.pages[bucket >> PAGE_BITS][bucket % PAGE_BUCKETS];
+        prefetch::line(head.cast());
     }
 
     #[inline]

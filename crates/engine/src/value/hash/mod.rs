@@ -142,6 +142,13 @@ impl Hash {
         }
     }
 
+    /// Hints that fields of these names are about to be looked up; only the first few dozen are taken.
+    pub(crate) fn prefetch<'n>(&self, names: impl Iterator<Item = &'n [u8]>) {
+        if let Body::Large(table) = &self.body {
+            table.prefetch(names);
+        }
+    }
+
     /// The living field of this name.
     #[must_use]
     #[inline]

@@ -8,6 +8,7 @@
 use std::collections::BTreeSet;
 
 use super::Field;
+use crate::value::prefetch;
 use crate::value::shared::Shared;
 use crate::value::varint;
 
@@ -117,6 +118,21 @@ impl Slots {
             + self.blocks.len() * BLOCK_BYTES
             + self.len.div_ceil(SEGMENT_SLOTS) * SEGMENT_BYTES
             + self.due * DUE_BYTES
+    }
+
+    /// Hints that a slot is about to be read.
+    #[inline]
+    pub(super) fn prefetch(&self, at: u32) {
+        let slot: *const Slot = self.get(at);
+        prefetch::line(slot.cast());
+    }
+
+    /// The same of a slot's field. The slot should have been fetched.
+    #[inline]
+    pub(super) fn prefetch_field(&self, at: u32) {
+        let field = self.get(at).entry.as_ptr();
+        prefetch::line(field);
+        prefetch::line(field.wrapping_add(64));
     }
 
     #[inline]

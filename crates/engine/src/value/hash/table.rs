@@ -23,6 +23,8 @@ use super::slots::{Slot, Slots, pack};
 /// The end of a chain.
 const NONE: u32 = u32::MAX;
 const BUCKETS_MIN: usize = 8;
+/// Fields that are prefetched together.
+const PREFETCHED_MAX: usize = 64;
 /// Buckets a slot, at most; past it a removal joins buckets.
 const BUCKETS_A_SLOT_MAX: usize = 4;
 
@@ -83,6 +85,21 @@ impl FieldTable {
             at = slot.next;
         }
         None
+    }
+
+    /// Hints that these fields are about to be looked up: first all buckets, then all slots, then what is in them. Done
+    /// one by one, each lookup waits three times for memory.
+    pub(super) fn prefetch<'n>(&self, names: impl Iterator<Item = &'n [u8]>) {
+        let mut places = [0; PREFETCHED_MAX];
+        let mut count = 0;
+        for (place, name) in places.iter_mut().zip(names) {
+            *place = self.bucket(hash_of(name));
+            self.heads.prefetch(*place);
+            count += 1;
+        }
+        let heads = || places[..count].iter().map(|&bucket| self.heads.get(bucket)).filter(|&at| at != NONE);
+        heads().for_each(|at| self.slots.prefetch(at));
+        heads().for_each(|at| self.slots.prefetch_field(at));
     }
 
     #[inline]

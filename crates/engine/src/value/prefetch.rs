@@ -2,7 +2,7 @@
 
 /// Asks the processor to fetch the line at this address. The address may be anything: a hint never faults.
 #[inline]
-pub(super) fn line(address: *const u8) {
+pub(crate) fn line(address: *const u8) {
     #[cfg(target_arch = "x86_64")]
     {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
