@@ -93,6 +93,22 @@ def test_expired_keys_do_not_come_back_with_a_restart(start, kind):
         assert client("DBSIZE") == 2
 
 
+def test_an_evicted_key_does_not_come_back_and_a_kept_one_does(start, kind):
+    server = start(appendonly="yes", appendfsync=kept(kind, "everysec"))
+    with server.client() as client:
+        used = int(server.info("memory")["used_memory"])
+        client("CONFIG", "SET", "maxmemory-policy", "allkeys-lru", "maxmemory", used + 2_000_000)
+        client.pipeline([["SET", f"key:{i}", "x" * 500] for i in range(20_000)])
+        client("CONFIG", "SET", "maxmemory", 0)
+        there = sorted(client("KEYS", "*"))
+        evicted = int(server.info("stats")["evicted_keys"])
+    assert len(there) + evicted == 20_000 and evicted > 10_000
+    server.kill()
+    server.restart()
+    with server.client() as client:
+        assert sorted(client("KEYS", "*")) == there
+
+
 def test_every_database_and_flushes_and_swaps_are_kept(start, kind):
     server = start(appendonly="yes", appendfsync=kept(kind, "everysec"))
     with server.client() as client:

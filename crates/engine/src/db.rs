@@ -518,6 +518,7 @@ impl Database {
     pub fn sweep(&self) -> usize {
         self.inner.shards.keyspace.reclaim();
         let mut caller = Caller::at(self.now_ms());
+        self.inner.shards.keep_to_limit(&mut caller);
         let mut swept = 0;
         for shard in 0..self.inner.shards.keyspace.shards() {
             loop {
@@ -529,6 +530,54 @@ impl Database {
             }
         }
         swept
+    }
+
+    /// Limits the memory of the process: above so many bytes in use (0: no limit) keys are evicted by the policy
+    /// ([`Settings::set_policy`](crate::command::Settings::set_policy)), and commands that may need memory are refused with `OOM`
+    /// if there are none to evict.
+    ///
+    /// # Errors
+    /// `Invalid` if nothing counts what is in use: the program has to install [`Counted`](crate::memory::Counted).
+    pub fn limit_memory(&self, bytes: u64) -> Result<(), Error> {
+        if bytes != 0 && crate::memory::used_bytes().is_none() {
+            let text = "a limit of memory needs an allocator that counts: make ramekin::memory::Counted the global allocator";
+            return Err(Error::new(ErrorKind::Invalid, text.to_owned()));
+        }
+        self.settings().maxmemory.store(if bytes == 0 { u64::MAX } else { bytes }, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Evicts so many keys by the policy now, however much memory is in use. Returns how many there were.
+    ///
+    /// # Errors
+    /// `DiskFull` if the log has no space to note it.
+    pub fn evict(&self, keys: usize) -> Result<usize, Error> {
+        let shards = &self.inner.shards;
+        let mut caller = Caller::at(self.now_ms());
+        let (mut evicted, mut in_vain, mut shard) = (0, 0, 0);
+        while evicted < keys && in_vain < shards.keyspace.shards() {
+            let here = shards
+                .evict_from(&mut caller, shard, 1, None)
+                .map_err(|fail| Error::new(ErrorKind::DiskFull, fail.0.into_owned()))?;
+            evicted += here;
+            in_vain = if here == 0 { in_vain + 1 } else { 0 };
+            shard = (shard + 1) % shards.keyspace.shards();
+        }
+        Ok(evicted)
+    }
+
+    /// Makes room for a command that may need memory and is only queued yet.
+    ///
+    /// # Errors
+    /// The reply that refuses it, `OOM`.
+    pub fn make_room(&self, caller: &mut Caller) -> Result<(), command::Fail> {
+        self.inner.shards.room_for(caller, true)
+    }
+
+    /// For how long memory has been above its limit: in all, and this time, in milliseconds.
+    #[must_use]
+    pub fn memory_exceeded_ms(&self) -> (u64, u64) {
+        self.inner.shards.exceeded.times_ms(self.now_ms())
     }
 
     /// Frees the memory of what was flushed and of large values that were deleted. Sweeping does it too.
@@ -599,6 +648,7 @@ fn sweep_until_stopped(inner: &Weak<Inner>, stop: &(Mutex<bool>, Condvar)) {
             database.sweep();
         } else {
             database.reclaim();
+            database.inner.shards.keep_to_limit(&mut Caller::at(database.now_ms()));
         }
         if round.is_multiple_of(TIDY_ROUNDS)
             && let Some(allocator) = crate::memory::allocator()

@@ -40,6 +40,7 @@ pub use db::{Checkpoint, CheckpointRules, CheckpointStats, Database, Options};
 pub use effect::Side;
 pub use error::{Error, ErrorKind};
 pub use inspect::{Awaited, Content, Seen, Tables};
+pub use keyspace::eviction::Policy;
 pub use keyspace::wait::{Served, Waiter, Watch};
 pub use keyspace::{Counts, DatabaseCounts, Prefetch};
 pub use reply::{Collector, Reply, Response};

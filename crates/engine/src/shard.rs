@@ -8,6 +8,8 @@
 //! What must hold: nothing changes without space reserved for its record; nothing is appended without the locks of all
 //! shards that it changes; no lock is held over I/O.
 
+mod room;
+
 use crate::command::{Command, Ctx, Fail, Keys, Reserve, Scratch, Settings, flag};
 use crate::keyspace::wait::Waiter;
 use crate::keyspace::{Held, Keyspace, place};
@@ -28,6 +30,7 @@ pub(crate) struct Shards {
     pub(crate) settings: Settings,
     /// Whether replies may wait for the disk, so that it is known for each key what is not durable yet.
     pub(crate) tracks: AtomicBool,
+    pub(crate) exceeded: room::Exceeded,
 }
 
 /// Who runs commands: a connection, a thread. Keeps what lasts from command to command.
@@ -42,6 +45,8 @@ pub struct Caller {
     /// [`Database::hash`](crate::Database::hash) of the first argument of the command to be run, if that is known already.
     pub hash_hint: Option<u64>,
     scratch: Scratch,
+    /// The key that is evicted.
+    victim: Vec<u8>,
 }
 
 impl Caller {
@@ -63,7 +68,13 @@ pub struct Ran {
 impl Shards {
     /// Shards without a log yet.
     pub(crate) fn new(keyspace: Keyspace, log: Option<Log>) -> Self {
-        Self { keyspace, log, settings: Settings::default(), tracks: AtomicBool::new(false) }
+        Self {
+            keyspace,
+            log,
+            settings: Settings::default(),
+            tracks: AtomicBool::new(false),
+            exceeded: room::Exceeded::default(),
+        }
     }
 
     /// Runs one command. A refusal and a wrong number of arguments are replies like others.
@@ -80,6 +91,13 @@ impl Shards {
             && !command.spec.is(flag::WHOLE | flag::PATTERNS)
             && command.spec.takes(args.len())
         {
+            if command.spec.is(flag::DENYOOM)
+                && self.exceeds_memory()
+                && let Err(fail) =
+                    self.make_room(caller, self.keyspace.shard_of(self.keyspace.hash(args[index])))
+            {
+                return refuse(&fail, out);
+            }
             let bytes = if command.spec.is(flag::WRITE) { space_for(args) } else { 0 };
             if let Err(fail) = self.reserve(bytes) {
                 return refuse(&fail, out);
@@ -150,6 +168,7 @@ impl Shards {
         caller: &'a mut Caller,
         commands: &[(&Command, &[&[u8]])],
     ) -> Result<Ctx<'a>, Fail> {
+        self.room_for(caller, commands.iter().any(|(command, _)| command.spec.is(flag::DENYOOM)))?;
         let (mut bytes, mut shards, mut whole) = (0, Vec::new(), false);
         for (command, args) in commands {
             if command.spec.is(flag::WRITE) {
@@ -265,6 +284,7 @@ impl Shards {
         if !command.spec.takes(args.len()) {
             return Err(Fail::arity(command.spec.name));
         }
+        self.room_for(caller, command.spec.is(flag::DENYOOM))?;
         let mut bytes = 0;
         if command.spec.is(flag::WRITE) {
             bytes = space_for(args);
@@ -426,6 +446,11 @@ impl Shards {
     fn attempt(&self, ctx: &mut Ctx<'_>, waiter: &Arc<Waiter>) -> Option<Response> {
         let args = words(waiter);
         let command = crate::command::find(args[0]).expect("it was found when it began to wait");
+        if command.spec.is(flag::DENYOOM)
+            && let Err(fail) = self.room_at_hand()
+        {
+            return Some(self.finish(ctx, waiter, Response::Error(fail.0.into_owned())));
+        }
         let mut out = Collector::for_protocol(waiter.resp3);
         (ctx.db, ctx.may_block) = (waiter.db, true);
         run_in(ctx, command, &args, &mut out);

@@ -4,6 +4,7 @@
 //! - `string`, `list`: the commands on those; `blocking`: lists that are waited for.
 //! - `hash`: the commands on hashes; `hash_expiry`: what expires in them.
 //! - `key`: the commands on keys as such: their end, names, times, encodings.
+//! - `eviction`: which key goes when memory is short.
 //! - `sort`: SORT.
 //! - `walk`: SCAN and its kin.
 //! - `whole`: commands on whole databases.
@@ -14,6 +15,7 @@
 mod blocking;
 mod common;
 mod embedded;
+mod eviction;
 mod hash;
 mod hash_expiry;
 mod key;

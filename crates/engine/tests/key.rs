@@ -330,7 +330,7 @@ fn frequency_is_told_only_where_it_is_kept() {
     session.run("SET a 1");
     assert!(session.run("OBJECT FREQ a").starts_with("ERR An LFU maxmemory policy is not selected"));
     assert_eq!(session.run("OBJECT FREQ none"), "nil");
-    session.db.settings().lfu.store(true, std::sync::atomic::Ordering::Relaxed);
+    session.db.settings().set_policy(ramekin::Policy::AllkeysLfu);
     session.expect("SET b 1 => OK \n OBJECT FREQ b => 5");
     assert!(session.run("OBJECT IDLETIME b").starts_with("ERR An LFU maxmemory policy is selected"));
 }

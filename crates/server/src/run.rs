@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::net::{EventLoop, Listener, listen};
 use crate::server::{Server, Stop};
 use ramekin::log::AppendFsync as LogSync;
-use ramekin::{Database, Options};
+use ramekin::{Database, Options, Policy};
 use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -85,7 +85,9 @@ pub(crate) const ENGINE_DIRECTIVES: &[&str] = &[
     "hash-max-listpack-entries",
     "hash-max-listpack-value",
     "proto-max-bulk-len",
+    "maxmemory",
     "maxmemory-policy",
+    "maxmemory-samples",
     "lfu-log-factor",
     "lfu-decay-time",
     "dump-dialect",
@@ -99,7 +101,11 @@ pub(crate) fn apply_settings(server: &Server, config: &Config) {
     let value = usize::try_from(config.hash_max_listpack_value()).unwrap_or(usize::MAX);
     settings.hash_max_listpack_value.store(value, Relaxed);
     settings.string_bytes_max.store(config.proto_max_bulk_len(), Relaxed);
-    settings.lfu.store(config.maxmemory_policy().ends_with("-lfu"), Relaxed);
+    settings.set_policy(Policy::named(&config.maxmemory_policy()).unwrap_or_default());
+    settings.maxmemory_samples.store(config.maxmemory_samples(), Relaxed);
+    if let Err(error) = server.db.limit_memory(config.maxmemory()) {
+        say(&format!("warning: `maxmemory` is not kept: {error}"));
+    }
     settings.dump_for_redis.store(config.dump_for_redis(), Relaxed);
     settings.lfu_log_factor.store(config.lfu_log_factor(), Relaxed);
     settings.lfu_decay_minutes.store(config.lfu_decay_minutes(), Relaxed);

@@ -1,6 +1,7 @@
 //! Settings that commands follow, changeable while the database runs.
 
 use crate::keyspace::entry::Entry;
+use crate::keyspace::eviction::{Policy, Present};
 use crate::rdb::Dialect;
 use crate::value::Packing;
 use crate::value::hash::Limits as HashLimits;
@@ -19,7 +20,13 @@ pub struct Settings {
     /// `proto-max-bulk-len`: the longest string, bytes.
     pub string_bytes_max: AtomicU64,
     /// True with an LFU policy: access bits count uses instead of telling the last one.
-    pub lfu: AtomicBool,
+    pub(crate) lfu: AtomicBool,
+    /// `maxmemory` in bytes; the largest number: no limit. Set by [`Database::limit_memory`](crate::Database::limit_memory).
+    pub(crate) maxmemory: AtomicU64,
+    /// `maxmemory-policy`: its place in [`Policy::ALL`].
+    pub(crate) policy: AtomicUsize,
+    /// `maxmemory-samples`.
+    pub maxmemory_samples: AtomicUsize,
     /// `lfu-log-factor`.
     pub lfu_log_factor: AtomicU32,
     /// `lfu-decay-time`, minutes.
@@ -40,6 +47,9 @@ impl Default for Settings {
             hash_max_listpack_value: AtomicUsize::new(64),
             string_bytes_max: AtomicU64::new(512 << 20),
             lfu: AtomicBool::new(false),
+            maxmemory: AtomicU64::new(u64::MAX),
+            policy: AtomicUsize::new(0),
+            maxmemory_samples: AtomicUsize::new(5),
             lfu_log_factor: AtomicU32::new(10),
             lfu_decay_minutes: AtomicU32::new(1),
             active_expire: AtomicBool::new(true),
@@ -63,6 +73,23 @@ impl Settings {
     /// For whom DUMP writes.
     pub(crate) fn dialect(&self) -> Dialect {
         if self.dump_for_redis.load(Relaxed) { Dialect::Redis } else { Dialect::Valkey }
+    }
+
+    /// What is removed when memory is short.
+    #[must_use]
+    pub fn policy(&self) -> Policy {
+        Policy::ALL.get(self.policy.load(Relaxed)).map_or(Policy::NoEviction, |(policy, _)| *policy)
+    }
+
+    /// Changes that, and with it what the access bits of keys tell; they need some time to adjust.
+    pub fn set_policy(&self, policy: Policy) {
+        self.policy.store(Policy::ALL.iter().position(|(known, _)| *known == policy).unwrap_or(0), Relaxed);
+        self.lfu.store(policy.counts_uses(), Relaxed);
+    }
+
+    /// The present, as the policies see it.
+    pub(crate) fn present(&self, now_ms: u64) -> Present {
+        Present { now_ms, decay_minutes: self.lfu_decay_minutes.load(Relaxed) }
     }
 
     #[inline]

@@ -42,6 +42,11 @@ impl Expiry {
         self.due.first().filter(|(at, _)| *at < now_ms).map(|(_, hash)| *hash)
     }
 
+    /// Times and hashes of entries, in order from this pair on.
+    pub(crate) fn from(&self, pair: (u64, u64)) -> impl Iterator<Item = (u64, u64)> {
+        self.due.range(pair..).copied()
+    }
+
     /// The hashes of all entries that were due before `now_ms`.
     pub(crate) fn due(&self, now_ms: u64) -> impl Iterator<Item = u64> {
         self.due.range(..(now_ms, 0)).map(|(_, hash)| *hash)

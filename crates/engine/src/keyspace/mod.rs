@@ -10,6 +10,7 @@ mod aside;
 mod directory;
 #[expect(unsafe_code, reason = "one allocation holds header, key and value")]
 pub(crate) mod entry;
+pub(crate) mod eviction;
 mod expiry;
 pub(crate) mod hash;
 pub(crate) mod image;

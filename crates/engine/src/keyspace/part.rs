@@ -1,6 +1,7 @@
 //! What one shard holds under its lock, and shards that are held.
 
 use super::aside::Aside;
+use super::eviction::{Evictor, Policy, Present};
 use super::space::Space;
 use super::wait::{Waiter, Watch};
 use parking_lot::MutexGuard;
@@ -32,6 +33,7 @@ pub(crate) struct Part {
     /// Blocked commands by key, in the order of their arrival.
     pub(crate) waiters: HashMap<Place, VecDeque<Arc<Waiter>>>,
     pub(crate) counts: Counts,
+    evictor: Evictor,
 }
 
 /// What happened in one shard since the start.
@@ -45,6 +47,8 @@ pub struct Counts {
     pub expired_keys: u64,
     /// Fields that were removed because they had expired.
     pub expired_fields: u64,
+    /// Keys that were removed because memory was short.
+    pub evicted_keys: u64,
 }
 
 /// Keys and expiries of one database.
@@ -67,6 +71,7 @@ impl Counts {
         self.misses += other.misses;
         self.expired_keys += other.expired_keys;
         self.expired_fields += other.expired_fields;
+        self.evicted_keys += other.evicted_keys;
     }
 }
 
@@ -117,6 +122,24 @@ impl Part {
     pub(super) fn two_spaces(&mut self, low: u32, high: u32) -> Option<(&mut Space, &mut Space)> {
         let (head, tail) = self.spaces.split_at_mut_checked(high as usize)?;
         Some((head.get_mut(low as usize)?.as_deref_mut()?, tail.first_mut()?.as_deref_mut()?))
+    }
+
+    /// The key to evict next, put into `key`, and its database, see [`Evictor::pick`]. `spaces` says which space each
+    /// database is.
+    pub(crate) fn pick_victim(
+        &mut self,
+        policy: Policy,
+        spaces: impl Iterator<Item = (u32, u32)> + Clone,
+        samples: usize,
+        present: Present,
+        key: &mut Vec<u8>,
+    ) -> Option<u32> {
+        let part = &self.spaces;
+        let filled = spaces.filter_map(|(db, index)| {
+            let space = part.get(index as usize)?.as_deref()?;
+            (space.len() != 0).then_some((db, space))
+        });
+        self.evictor.pick(policy, &filled, samples, present, key)
     }
 
     /// Those who wait for keys of one space wait for the same keys of the other, and the other way round.

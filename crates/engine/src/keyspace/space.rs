@@ -134,6 +134,17 @@ impl Space {
         self.table.get_mut(hash, key)
     }
 
+    /// What has something due, by time and hash, in order from this pair on.
+    pub(crate) fn due_from(&self, pair: (u64, u64)) -> impl Iterator<Item = (u64, u64)> {
+        self.expiry.from(pair)
+    }
+
+    /// The stable hash of an entry's key.
+    #[inline]
+    pub(crate) fn stable_hash(&self, entry: &Entry) -> u64 {
+        self.table.hasher().stable.of(entry.key())
+    }
+
     /// The key of an entry that has something due.
     pub(crate) fn first_due(&self, now_ms: u64) -> Option<&Entry> {
         let hash = self.expiry.first_due(now_ms)?;

@@ -208,7 +208,14 @@ fn run_locked(
 ) -> Result<bool, Fail> {
     // Handlers of the server see the same database and time while the caller is lent to the transaction.
     (peer.caller.db, peer.caller.now_ms, peer.caller.no_touch) = (caller.db, caller.now_ms, caller.no_touch);
-    let mut transaction = server.db.transaction(caller, commands)?;
+    let mut transaction = server.db.transaction(caller, commands).map_err(|fail| {
+        // A refusal for want of memory ends the transaction as one of EXEC itself.
+        if fail.0.starts_with("OOM ") {
+            Fail::text(format!("EXECABORT Transaction discarded because of: {}", fail.0))
+        } else {
+            fail
+        }
+    })?;
     if let Some(watching) = first {
         if watching.is_some_and(|watching| watching.watch.is_raised()) {
             out.null_array();

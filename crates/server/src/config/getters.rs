@@ -252,6 +252,12 @@ impl Config {
         self.bytes("maxmemory")
     }
 
+    /// `maxmemory-samples`.
+    #[must_use]
+    pub fn maxmemory_samples(&self) -> usize {
+        self.unsigned("maxmemory-samples")
+    }
+
     /// `maxmemory-policy`, as it is written.
     #[must_use]
     pub fn maxmemory_policy(&self) -> String {

@@ -219,6 +219,9 @@ impl Session {
                 row.spec.name
             )));
         }
+        if self.peer.transaction.is_some() && row.spec.is(flag::DENYOOM) && !row.spec.is(flag::IN_MULTI) {
+            server.db.make_room(&mut self.peer.caller)?;
+        }
         if self.peer.monitor && row.spec.is(flag::READONLY | flag::WRITE) {
             return Err(Fail::new("ERR Replica can't interact with the keyspace"));
         }

@@ -18,29 +18,24 @@ const PERCENT: Kind = Kind::Int { min: 1, max: 99 };
 pub(super) const ROWS: &[Directive] = &[
     Directive::used("databases", Kind::Int { min: 1, max: 0x7fff_ffff }, "16", "Numbered databases.")
         .at_start(),
-    Directive::accepted(
+    Directive::used(
         "maxmemory",
         Kind::Memory { min: 0, max: u64::MAX },
         "0",
-        "Bytes of memory that the data may take; not enforced yet.",
+        "Bytes of memory that the process may use before it evicts or refuses; 0: no limit.",
     ),
-    Directive::accepted(
-        "maxmemory-policy",
-        POLICIES,
-        "noeviction",
-        "What to evict at maxmemory; OBJECT FREQ and IDLETIME follow it, nothing is evicted yet.",
-    ),
-    Directive::accepted(
+    Directive::used("maxmemory-policy", POLICIES, "noeviction", "What to evict at maxmemory."),
+    Directive::used(
         "maxmemory-samples",
         Kind::Int { min: 1, max: 64 },
         "5",
-        "Keys compared for an eviction; nothing is evicted yet.",
+        "Keys that an eviction adds to those it chooses from.",
     ),
     Directive::accepted(
         "maxmemory-eviction-tenacity",
         Kind::Int { min: 0, max: 100 },
         "10",
-        "Effort of an eviction.",
+        "Effort of an eviction; here each command evicts a bounded number of keys, and the sweeper the rest.",
     ),
     Directive::used("lfu-log-factor", Kind::COUNT, "10", "How slowly the counter of OBJECT FREQ grows."),
     Directive::used(
