@@ -4,6 +4,7 @@
 //! what has expired, and how long a reply waits. What must hold: a reply that says a change is done is given only once the
 //! log has come as far as that change needs; time never goes back, also not over a restart.
 
+mod limits;
 mod saving;
 
 pub use saving::{Checkpoint, CheckpointRules, CheckpointStats};
@@ -25,13 +26,13 @@ use saving::Saving;
 use std::cell::RefCell;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// Between two looks for what has expired.
 const SWEEP_PERIOD: Duration = Duration::from_millis(100);
-/// So often the allocator is asked to give back what has been free for a while.
+/// So often the disk is looked at, and the allocator asked to give back what has been free for a while.
 const TIDY_ROUNDS: u64 = 10;
 /// Entries removed from a shard in one go.
 const SWEEP_KEYS_MAX: usize = 64;
@@ -88,6 +89,7 @@ struct Inner {
     recovery: Option<Recovery>,
     saving: Saving,
     sweeper: Mutex<Option<JoinHandle<()>>>,
+    on_disk_state: OnceLock<Box<dyn Fn(crate::shard::DiskState) + Send + Sync>>,
     stop: Arc<(Mutex<bool>, Condvar)>,
     closed: AtomicBool,
     /// Kept for as long as the database is open: dropping it gives the folder's lock back.
@@ -196,6 +198,7 @@ impl Database {
             recovery,
             saving,
             sweeper: Mutex::new(None),
+            on_disk_state: OnceLock::new(),
             stop: Arc::default(),
             closed: AtomicBool::new(false),
             disk,
@@ -532,54 +535,6 @@ impl Database {
         swept
     }
 
-    /// Limits the memory of the process: above so many bytes in use (0: no limit) keys are evicted by the policy
-    /// ([`Settings::set_policy`](crate::command::Settings::set_policy)), and commands that may need memory are refused with `OOM`
-    /// if there are none to evict.
-    ///
-    /// # Errors
-    /// `Invalid` if nothing counts what is in use: the program has to install [`Counted`](crate::memory::Counted).
-    pub fn limit_memory(&self, bytes: u64) -> Result<(), Error> {
-        if bytes != 0 && crate::memory::used_bytes().is_none() {
-            let text = "a limit of memory needs an allocator that counts: make ramekin::memory::Counted the global allocator";
-            return Err(Error::new(ErrorKind::Invalid, text.to_owned()));
-        }
-        self.settings().maxmemory.store(if bytes == 0 { u64::MAX } else { bytes }, Ordering::Relaxed);
-        Ok(())
-    }
-
-    /// Evicts so many keys by the policy now, however much memory is in use. Returns how many there were.
-    ///
-    /// # Errors
-    /// `DiskFull` if the log has no space to note it.
-    pub fn evict(&self, keys: usize) -> Result<usize, Error> {
-        let shards = &self.inner.shards;
-        let mut caller = Caller::at(self.now_ms());
-        let (mut evicted, mut in_vain, mut shard) = (0, 0, 0);
-        while evicted < keys && in_vain < shards.keyspace.shards() {
-            let here = shards
-                .evict_from(&mut caller, shard, 1, None)
-                .map_err(|fail| Error::new(ErrorKind::DiskFull, fail.0.into_owned()))?;
-            evicted += here;
-            in_vain = if here == 0 { in_vain + 1 } else { 0 };
-            shard = (shard + 1) % shards.keyspace.shards();
-        }
-        Ok(evicted)
-    }
-
-    /// Makes room for a command that may need memory and is only queued yet.
-    ///
-    /// # Errors
-    /// The reply that refuses it, `OOM`.
-    pub fn make_room(&self, caller: &mut Caller) -> Result<(), command::Fail> {
-        self.inner.shards.room_for(caller, true)
-    }
-
-    /// For how long memory has been above its limit: in all, and this time, in milliseconds.
-    #[must_use]
-    pub fn memory_exceeded_ms(&self) -> (u64, u64) {
-        self.inner.shards.exceeded.times_ms(self.now_ms())
-    }
-
     /// Frees the memory of what was flushed and of large values that were deleted. Sweeping does it too.
     pub fn reclaim(&self) {
         let keyspace = &self.inner.shards.keyspace;
@@ -650,10 +605,11 @@ fn sweep_until_stopped(inner: &Weak<Inner>, stop: &(Mutex<bool>, Condvar)) {
             database.reclaim();
             database.inner.shards.keep_to_limit(&mut Caller::at(database.now_ms()));
         }
-        if round.is_multiple_of(TIDY_ROUNDS)
-            && let Some(allocator) = crate::memory::allocator()
-        {
-            (allocator.tidy)();
+        if round.is_multiple_of(TIDY_ROUNDS) {
+            database.check_disk();
+            if let Some(allocator) = crate::memory::allocator() {
+                (allocator.tidy)();
+            }
         }
     }
 }

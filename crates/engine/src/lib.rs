@@ -44,6 +44,6 @@ pub use keyspace::eviction::Policy;
 pub use keyspace::wait::{Served, Waiter, Watch};
 pub use keyspace::{Counts, DatabaseCounts, Prefetch};
 pub use reply::{Collector, Reply, Response};
-pub use shard::{Caller, Ran};
+pub use shard::{Caller, DiskState, Ran};
 pub use transaction::Transaction;
 pub use typed::Popped;

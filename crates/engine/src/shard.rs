@@ -8,7 +8,10 @@
 //! What must hold: nothing changes without space reserved for its record; nothing is appended without the locks of all
 //! shards that it changes; no lock is held over I/O.
 
+mod disk_space;
 mod room;
+
+pub use disk_space::DiskState;
 
 use crate::command::{Command, Ctx, Fail, Keys, Reserve, Scratch, Settings, flag};
 use crate::keyspace::wait::Waiter;
@@ -31,6 +34,7 @@ pub(crate) struct Shards {
     /// Whether replies may wait for the disk, so that it is known for each key what is not durable yet.
     pub(crate) tracks: AtomicBool,
     pub(crate) exceeded: room::Exceeded,
+    pub(crate) disk: disk_space::DiskGuard,
 }
 
 /// Who runs commands: a connection, a thread. Keeps what lasts from command to command.
@@ -74,6 +78,7 @@ impl Shards {
             settings: Settings::default(),
             tracks: AtomicBool::new(false),
             exceeded: room::Exceeded::default(),
+            disk: disk_space::DiskGuard::default(),
         }
     }
 
@@ -99,7 +104,7 @@ impl Shards {
                 return refuse(&fail, out);
             }
             let bytes = if command.spec.is(flag::WRITE) { space_for(args) } else { 0 };
-            if let Err(fail) = self.reserve(bytes) {
+            if let Err(fail) = self.reserve_for_command(bytes) {
                 return refuse(&fail, out);
             }
             let key = args[index];
@@ -179,7 +184,7 @@ impl Shards {
                 shards.push(self.keyspace.shard_of(self.keyspace.hash(args[index])));
             }
         }
-        self.reserve(bytes)?;
+        self.reserve_for_command(bytes)?;
         shards.sort_unstable();
         shards.dedup();
         let held = if whole { self.keyspace.lock_all() } else { self.keyspace.lock_many(&shards) };
@@ -288,7 +293,7 @@ impl Shards {
         let mut bytes = 0;
         if command.spec.is(flag::WRITE) {
             bytes = space_for(args);
-            self.reserve(bytes)?;
+            self.reserve_for_command(bytes)?;
         }
         if let Keys::At(index) = command.spec.keys
             && !command.spec.is(flag::WHOLE | flag::PATTERNS)
@@ -358,6 +363,15 @@ impl Shards {
             Some(log) if bytes != 0 => log.reserve(bytes).map_err(|refusal| refused(&refusal.to_string())),
             _ => Ok(()),
         }
+    }
+
+    /// Reserves for what a client has asked for, which a disk that is nearly full refuses.
+    #[inline]
+    fn reserve_for_command(&self, bytes: u64) -> Result<(), Fail> {
+        if bytes != 0 {
+            self.disk.admit()?;
+        }
+        self.reserve(bytes)
     }
 
     fn release(&self, bytes: u64) {

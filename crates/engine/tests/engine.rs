@@ -5,6 +5,7 @@
 //! - `hash`: the commands on hashes; `hash_expiry`: what expires in them.
 //! - `key`: the commands on keys as such: their end, names, times, encodings.
 //! - `eviction`: which key goes when memory is short.
+//! - `limits`: a disk that fills up.
 //! - `sort`: SORT.
 //! - `walk`: SCAN and its kin.
 //! - `whole`: commands on whole databases.
@@ -19,6 +20,7 @@ mod eviction;
 mod hash;
 mod hash_expiry;
 mod key;
+mod limits;
 mod list;
 mod sort;
 mod string;

@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::net::{EventLoop, Listener, listen};
 use crate::server::{Server, Stop};
 use ramekin::log::AppendFsync as LogSync;
-use ramekin::{Database, Options, Policy};
+use ramekin::{Database, DiskState, Options, Policy};
 use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -34,6 +34,7 @@ pub fn serve(loaded: Loaded) -> Result<(), Error> {
     let pidfile = config.pidfile();
     let server = Arc::new(Server::new(db, SharedConfig::from(loaded)));
     apply_settings(&server, &server.config.snapshot());
+    warn_of_limits(&server);
     lower_maxclients(&server);
     crate::command::register_hooks(&server);
     let threads = start_loops(&server, listeners, loops)?;
@@ -87,6 +88,7 @@ pub(crate) const ENGINE_DIRECTIVES: &[&str] = &[
     "proto-max-bulk-len",
     "maxmemory",
     "maxmemory-policy",
+    "min-free-disk",
     "maxmemory-samples",
     "lfu-log-factor",
     "lfu-decay-time",
@@ -107,8 +109,39 @@ pub(crate) fn apply_settings(server: &Server, config: &Config) {
         say(&format!("warning: `maxmemory` is not kept: {error}"));
     }
     settings.dump_for_redis.store(config.dump_for_redis(), Relaxed);
+    settings.min_free_disk.store(config.min_free_disk(), Relaxed);
     settings.lfu_log_factor.store(config.lfu_log_factor(), Relaxed);
     settings.lfu_decay_minutes.store(config.lfu_decay_minutes(), Relaxed);
+}
+
+/// Says what may end the process or stop writes later: the container's limit of memory, and a disk that fills up.
+fn warn_of_limits(server: &Server) {
+    let maxmemory = server.config.snapshot().maxmemory();
+    if let Some(limit) = crate::container::limit_bytes() {
+        if maxmemory == 0 {
+            say(&format!(
+                "warning: the container ends the process at {limit} bytes of memory and `maxmemory` is not set: set it to some {}",
+                limit / 10 * 8
+            ));
+        } else if maxmemory > limit {
+            say(&format!(
+                "warning: `maxmemory` {maxmemory} is more than the {limit} bytes at which the container ends the process: lower it to some {}",
+                limit / 10 * 8
+            ));
+        }
+    }
+    server.db.on_disk_state(Box::new(|state| {
+        say(match state {
+            DiskState::Ample => "the disk has enough space again",
+            DiskState::Short => {
+                "warning: the disk is filling up: below `min-free-disk` writes will be refused"
+            }
+            DiskState::Refusing => {
+                "warning: the disk is nearly full: writes are refused until more than `min-free-disk` is free"
+            }
+        });
+    }));
+    server.db.check_disk();
 }
 
 /// Makes room for `maxclients` connections, or lowers it to what the operating system allows.

@@ -31,6 +31,8 @@ pub struct Settings {
     pub lfu_log_factor: AtomicU32,
     /// `lfu-decay-time`, minutes.
     pub lfu_decay_minutes: AtomicU32,
+    /// `min-free-disk`, bytes: below it writes are refused, see [`Database::check_disk`](crate::Database::check_disk).
+    pub min_free_disk: AtomicU64,
     /// False: expired keys are not removed until they are met (`DEBUG SET-ACTIVE-EXPIRE 0`).
     pub active_expire: AtomicBool,
     /// True if DUMP writes for Redis, false for Valkey (`dump-dialect`).
@@ -52,6 +54,7 @@ impl Default for Settings {
             maxmemory_samples: AtomicUsize::new(5),
             lfu_log_factor: AtomicU32::new(10),
             lfu_decay_minutes: AtomicU32::new(1),
+            min_free_disk: AtomicU64::new(256 << 20),
             active_expire: AtomicBool::new(true),
             dump_for_redis: AtomicBool::new(false),
             opened_ms: AtomicU64::new(0),

@@ -9,7 +9,7 @@
 mod inode;
 mod mapping;
 
-use super::{Clock, Disk, File, Mapping, SeededRng};
+use super::{Clock, Disk, DiskSpace, File, Mapping, SeededRng};
 use crate::error::{Error, ErrorKind};
 use inode::Inode;
 use mapping::MemMapping;
@@ -220,12 +220,16 @@ impl State {
         Ok(self.faults.fail_sync != Some(self.syncs))
     }
 
+    fn used(&self) -> u64 {
+        self.names.values().map(|&inode| self.inodes[inode].allocated_bytes).sum()
+    }
+
     fn take_space(&mut self, inode: usize, bytes: u64, doing: &str) -> Result<(), Error> {
         let held = self.inodes[inode].allocated_bytes;
         if bytes <= held {
             return Ok(());
         }
-        let used: u64 = self.names.values().map(|&inode| self.inodes[inode].allocated_bytes).sum();
+        let used = self.used();
         if self.faults.capacity_bytes.is_some_and(|capacity| used + (bytes - held) > capacity) {
             return Err(failed(rustix::io::Errno::NOSPC, doing));
         }
@@ -347,6 +351,15 @@ impl Disk for MemDisk {
         state.durable_names = state.names.clone();
         state.unsynced_names.clear();
         Ok(())
+    }
+
+    fn space(&self) -> Result<Option<DiskSpace>, Error> {
+        let state = self.state.lock();
+        let space = |total_bytes: u64| DiskSpace {
+            free_bytes: total_bytes.saturating_sub(state.used()),
+            total_bytes,
+        };
+        Ok(state.faults.capacity_bytes.map(space))
     }
 }
 

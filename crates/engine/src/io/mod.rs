@@ -49,6 +49,23 @@ pub trait Disk: Send + Sync {
     /// # Errors
     /// What the disk says; after a failure it is unknown which of them are durable.
     fn sync_dir(&self) -> Result<(), Error>;
+
+    /// How much space there is; none if this disk cannot tell.
+    ///
+    /// # Errors
+    /// What the disk says.
+    fn space(&self) -> Result<Option<DiskSpace>, Error> {
+        Ok(None)
+    }
+}
+
+/// How much space a disk has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DiskSpace {
+    /// Bytes that this process may still take.
+    pub free_bytes: u64,
+    /// Bytes in all.
+    pub total_bytes: u64,
 }
 
 /// A file of a [`Disk`]. Several threads may use it at once; overlapping writes are the caller's matter.

@@ -5,7 +5,7 @@
 //! folder, and file systems whose `flock` does not reach other machines (do not share a folder over NFS).
 
 use super::map::Map;
-use super::{Clock, Disk, File, Mapping, Rng};
+use super::{Clock, Disk, DiskSpace, File, Mapping, Rng};
 use crate::error::{Error, ErrorKind};
 use rustix::fs::FallocateFlags;
 use std::fs::{self, OpenOptions, TryLockError};
@@ -145,6 +145,14 @@ impl Disk for OsDisk {
         self.dir_handle
             .sync_all()
             .map_err(|error| Error::from_os(format!("cannot sync the folder {}", self.dir.display()), error))
+    }
+
+    fn space(&self) -> Result<Option<DiskSpace>, Error> {
+        let stat = rustix::fs::fstatvfs(&self.dir_handle).map_err(|error| {
+            Error::from_os(format!("cannot ask how much space {} has", self.dir.display()), error.into())
+        })?;
+        let free_bytes = stat.f_bavail.saturating_mul(stat.f_frsize);
+        Ok(Some(DiskSpace { free_bytes, total_bytes: stat.f_blocks.saturating_mul(stat.f_frsize) }))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::info::Fields;
 use crate::server::Server;
+use ramekin::DiskState;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// There are no snapshots and no rewrites; the log is what is kept.
@@ -70,6 +71,17 @@ pub(super) fn ramekin(server: &Server, fields: &mut Fields) {
     fields.add("log_fsync_max_usec", log.fsync_max.as_micros());
     fields.add("log_fsync_total_usec", log.fsync_total.as_micros());
     fields.add("log_refused_writes", log.refused);
+    let (state, free, least) = server.db.disk_space();
+    fields.add("disk_free_bytes", free);
+    fields.add("disk_min_free_bytes", least);
+    fields.add(
+        "disk_state",
+        match state {
+            DiskState::Ample => "ok",
+            DiskState::Short => "short",
+            DiskState::Refusing => "refusing",
+        },
+    );
     fields.add("log_failed", u8::from(server.db.log_failed().is_some()));
     if let Some(recovery) = server.db.recovery() {
         fields.add("recovery_records", recovery.records);

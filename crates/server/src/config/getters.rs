@@ -252,6 +252,12 @@ impl Config {
         self.bytes("maxmemory")
     }
 
+    /// `min-free-disk`, in bytes.
+    #[must_use]
+    pub fn min_free_disk(&self) -> u64 {
+        self.bytes("min-free-disk")
+    }
+
     /// `maxmemory-samples`.
     #[must_use]
     pub fn maxmemory_samples(&self) -> usize {

@@ -24,6 +24,12 @@ pub(super) const ROWS: &[Directive] = &[
         "3600 1 300 100 60 10000",
         "When to take a checkpoint, as seconds and changes; until checkpoints exist the log holds everything.",
     ),
+    Directive::used(
+        "min-free-disk",
+        Kind::Memory { min: 0, max: u64::MAX },
+        "256mb",
+        "Bytes of the disk that are left free, at most a twentieth of it: below twice as much there is a warning, below it writes are refused until there is space again.",
+    ),
     Directive::accepted(
         "appenddirname",
         Kind::Text,
