@@ -17,6 +17,7 @@ mod ttl;
 use super::entry::Entry;
 use super::space::Space;
 use super::table::Item as _;
+use crate::value::prefetch;
 
 /// Candidates that a shard remembers.
 const POOL: usize = 16;
@@ -187,7 +188,7 @@ impl Evictor {
                 self.hand = self.hand.wrapping_add(1);
             }
             let index = self.hand % buckets;
-            table.chain(index).for_each(|entry| super::prefetch::line(entry.address()));
+            table.chain(index).for_each(|entry| prefetch::line(entry.address()));
             for entry in table.chain(index) {
                 seen += 1;
                 self.consider(db, space, entry, present);
