@@ -174,8 +174,8 @@ def test_dumps_can_be_written_for_redis(client):
     client("CONFIG", "SET", "dump-dialect", "redis")
     client("SET", "text", "hello")
     client("HSET", "hash", "f", "v", "g", "w")
-    assert client("DUMP", "text") == REDIS_7_HELLO
-    assert client("DUMP", "hash")[-10:-8] == b"\x0b\x00"
+    assert client("DUMP", "text") == payload(b"\0\5hello", 9)
+    assert client("DUMP", "hash")[-10:-8] == b"\x0a\x00"
     client("HPEXPIREAT", "hash", 4102444800000, "FIELDS", 1, "f")
     data = client("DUMP", "hash")
     earliest = struct.pack("<q", 4102444800000)

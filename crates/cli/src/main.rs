@@ -10,6 +10,7 @@ mod check;
 mod client;
 mod log;
 mod serve;
+mod transfer;
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};
@@ -24,12 +25,14 @@ Usage:
   ramekin cli [OPTIONS] [COMMAND ARG...]           send a command, or a session of them
   ramekin check DIR                                verify a data folder and say what is wrong where
   ramekin log DIR                                  print the log of a data folder as Redis commands
+  ramekin import FILE | --from URL [OPTIONS]       take the data of Redis or Valkey: a file, or a running server
+  ramekin export FILE [OPTIONS]                    write all data into an RDB file, for Valkey or Redis
   ramekin bench [OPTIONS] [COMMAND ARG...]         load for a server, with latencies and its CPU time
   ramekin --version | --help
 
 FILE is a configuration in the form of redis.conf, `-` is standard input. Each of its directives is also a flag
 (--maxclients 500), and a variable (RAMEKIN_MAXCLIENTS=500): flags win over variables, variables over the file.
-`ramekin cli --help` and `ramekin bench --help` say more.
+`ramekin cli --help` says more, and so do import, export and bench.
 ";
 
 fn main() -> ExitCode {
@@ -56,6 +59,8 @@ fn run(args: &[OsString]) -> Result<ExitCode, String> {
         Some("cli") => client::run(rest),
         Some("check") => check::run(rest),
         Some("log") => log::run(rest),
+        Some("import") => transfer::import(rest),
+        Some("export") => transfer::export(rest),
         Some("bench") => bench::run(&texts(rest)?).map(|()| ExitCode::SUCCESS),
         Some(word) if !word.starts_with('-') && !Path::new(word).is_file() => {
             Err(format!("'{word}' is neither a command nor a configuration file: see `ramekin --help`"))

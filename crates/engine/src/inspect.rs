@@ -4,6 +4,7 @@
 //! nothing unless the whole log was read first, and those who watch or wait for keys are kept.
 
 use crate::checkpoint::{self, Reader};
+use crate::command::object_of;
 use crate::db::Database;
 use crate::effect::{Effect, Malformed};
 use crate::error::{Error, ErrorKind};
@@ -11,6 +12,7 @@ use crate::keyspace::entry::{Entry, View};
 use crate::keyspace::table::Item as _;
 use crate::log::{self, Needed};
 use crate::manifest::Manifest;
+use crate::rdb::Encoder;
 use crate::value::hash::Hash;
 use crate::value::list::List;
 use crate::value::{Value, codec};
@@ -46,6 +48,11 @@ impl Seen<'_> {
             View::Value(Value::List(list)) => Content::List(list),
             View::Value(Value::Hash(hash)) => Content::Hash(hash),
         }
+    }
+
+    /// Appends what it holds as an object of the RDB format, and gives its type.
+    pub fn put_object(&self, encoder: Encoder, now_ms: u64, out: &mut Vec<u8>) -> u8 {
+        object_of(self.entry, encoder, now_ms, out)
     }
 
     /// When it expires, in Unix milliseconds; 0: never.

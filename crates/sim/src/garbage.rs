@@ -10,10 +10,15 @@ use ramekin::io::mem::MemDisk;
 use ramekin::io::{Disk as _, SeededRng};
 use ramekin::log::{self, AppendFsync, Log, LogOptions, Lsn};
 use ramekin::manifest::Manifest;
+use ramekin::rdb::{self, Dialect, Encoder, Item, Reader, Writer, kind};
+use ramekin::value::Packing;
 use ramekin::{Collector, Database, command};
 use std::sync::{Arc, OnceLock};
 
 const DATABASE_ID: u128 = 7;
+
+/// A time in the middle of those that samples tell.
+const NOW_MS: u64 = 4_000_000_000_000;
 
 /// An edit in the input of [`damaged_log`].
 const EDIT_BYTES: usize = 4;
@@ -54,6 +59,34 @@ fn sound_log() -> &'static (MemDisk, Vec<Vec<u8>>) {
         }
         (disk.kill(), records)
     })
+}
+
+/// Bytes as an RDB file: read to the end or refused. What was read of it before can be written, in both dialects, and is
+/// then read as the same.
+pub fn rdb(bytes: &[u8]) {
+    let Ok(mut reader) = Reader::new(bytes) else { return };
+    let dialect = reader.dialect();
+    while let Ok(Some(item)) = reader.next() {
+        let Item::Key(record) = item else { continue };
+        assert!(record.object.len() <= bytes.len() && kind::type_name(record.kind, dialect).is_some());
+        let read = rdb::decode(record.kind, dialect, record.object, &Packing::default(), NOW_MS);
+        let Ok(Some(value)) = read else { continue };
+        for dialect in [Dialect::Valkey, Dialect::Redis] {
+            let encoder = Encoder { dialect, compress: bytes.len().is_multiple_of(2) };
+            let mut object = Vec::new();
+            let kind = encoder.value(&value, NOW_MS, &mut object);
+            let mut writer =
+                Writer::new(std::io::Cursor::new(Vec::new()), encoder).expect("memory can be written");
+            writer.key(record.db, record.key, record.expire_at_ms, kind, &object).expect("as above");
+            let file = writer.finish().expect("as above").into_inner();
+            let mut again = Reader::new(&file[..]).expect("it was written so");
+            let Ok(Some(Item::Key(same))) = again.next() else { panic!("the key is there") };
+            assert_eq!((same.db, same.key, same.expire_at_ms), (record.db, record.key, record.expire_at_ms));
+            let read = rdb::decode(same.kind, dialect, same.object, &Packing::default(), NOW_MS);
+            assert_eq!(read.expect("it was written so"), Some(value.clone()));
+            assert!(matches!(again.next(), Ok(None)));
+        }
+    }
 }
 
 /// Bytes as the only segment of a folder are read or refused; looking at them finds the same as opening.

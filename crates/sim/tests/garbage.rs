@@ -8,11 +8,12 @@ use std::path::Path;
 
 type Property = fn(&[u8]);
 
-const TARGETS: [(&str, Property); 4] = [
+const TARGETS: [(&str, Property); 5] = [
     ("log_segment", garbage::segment),
     ("log_damage", garbage::damaged_log),
     ("manifest", garbage::manifest),
     ("record", garbage::record),
+    ("rdb", garbage::rdb),
 ];
 
 /// Bytes that are mostly small: tags, counts and lengths that mean something.
@@ -34,6 +35,17 @@ fn manifest_bytes() -> impl Strategy<Value = Vec<u8>> {
             garbage::with_checksum(&head)
         },
     )
+}
+
+/// The beginning of an RDB file, and then bytes that often are types, short lengths and opcodes.
+fn rdb_bytes() -> impl Strategy<Value = Vec<u8>> {
+    let byte = prop_oneof![
+        4 => 0..26_u8,
+        2 => prop::sample::select(vec![0xC0, 0xC1, 0xC3, 243, 245, 247, 248, 249, 250, 251, 252, 253, 254, 255]),
+        1 => any::<u8>(),
+    ];
+    let header = prop::sample::select(vec![&b"VALKEY080"[..], b"REDIS0012", b"REDIS0003"]);
+    (header, vec(byte, 0..120)).prop_map(|(header, bytes)| [header, &bytes].concat())
 }
 
 /// Every input kept from the fuzzers. A folder is named as its target is.
@@ -65,6 +77,11 @@ proptest! {
     #[test]
     fn any_bytes_as_a_manifest_are_read_or_refused(bytes in prop_oneof![vec(any::<u8>(), 0..80), manifest_bytes()]) {
         garbage::manifest(&bytes);
+    }
+
+    #[test]
+    fn any_bytes_as_an_rdb_file_are_read_or_refused(bytes in rdb_bytes()) {
+        garbage::rdb(&bytes);
     }
 
     #[test]

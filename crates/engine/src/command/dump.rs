@@ -73,7 +73,7 @@ fn dump(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
 }
 
 /// Appends what an entry holds as an object, and gives its type.
-fn object_of(entry: &Entry, encoder: Encoder, now_ms: u64, out: &mut Vec<u8>) -> u8 {
+pub(crate) fn object_of(entry: &Entry, encoder: Encoder, now_ms: u64, out: &mut Vec<u8>) -> u8 {
     match entry.view() {
         View::Str(text) => encoder.string(text, out),
         View::Value(Value::Str(text)) => encoder.string(text, out),

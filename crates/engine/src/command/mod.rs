@@ -35,6 +35,7 @@ mod string_range;
 
 pub(crate) use context::Reserve;
 pub use context::{Ctx, Scratch};
+pub(crate) use dump::object_of;
 pub use fail::{Fail, Outcome};
 pub use index::NameIndex;
 pub use parse::database;

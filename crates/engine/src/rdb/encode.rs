@@ -6,10 +6,10 @@
 
 use super::cursor::{INT8, INT16, INT32, LZF, put_length};
 use super::listpack::Builder;
-use super::{COMMON_VERSION, Dialect, REDIS_VERSION_MAX, VALKEY_VERSION, kind, lzf};
+use super::{Dialect, VALKEY_VERSION, kind, lzf};
 use crate::value::hash::{Field, Hash};
 use crate::value::list::List;
-use crate::value::number;
+use crate::value::{Value, number};
 
 /// A node of a list is closed before it grows past this; a longer element is a node of its own.
 const NODE_BYTES_MAX: usize = 8 << 10;
@@ -35,8 +35,16 @@ impl Encoder {
     pub fn version_for(self, kind: u8) -> u16 {
         match self.dialect {
             Dialect::Valkey => VALKEY_VERSION,
-            Dialect::Redis if kind <= kind::STREAM_LISTPACKS_3 => COMMON_VERSION,
-            Dialect::Redis => REDIS_VERSION_MAX,
+            Dialect::Redis => kind::since(kind),
+        }
+    }
+
+    /// Appends a value and gives its type; fields that have expired at `now_ms` are left out.
+    pub fn value(self, value: &Value, now_ms: u64, out: &mut Vec<u8>) -> u8 {
+        match value {
+            Value::Str(text) => self.string(text, out),
+            Value::List(list) => self.list(list, out),
+            Value::Hash(hash) => self.hash(hash, now_ms, out),
         }
     }
 

@@ -84,6 +84,23 @@ pub(super) const SELECTDB: u8 = 254;
 /// The end; the checksum follows.
 pub(super) const EOF: u8 = 255;
 
+/// The version of the format in which objects of this type appeared; at least that of Redis 5, which is read everywhere.
+#[must_use]
+pub const fn since(kind: u8) -> u16 {
+    match kind {
+        0..=STREAM_LISTPACKS => 9,
+        HASH_LISTPACK..=STREAM_LISTPACKS_2 => 10,
+        SET_LISTPACK | STREAM_LISTPACKS_3 => super::COMMON_VERSION,
+        _ => super::REDIS_VERSION_MAX,
+    }
+}
+
+/// True if the type is the same for Redis and Valkey.
+#[must_use]
+pub const fn is_common(kind: u8) -> bool {
+    kind <= STREAM_LISTPACKS_3
+}
+
 /// The name that `TYPE` gives to values of this type; none if the number means nothing.
 #[must_use]
 pub fn type_name(kind: u8, dialect: Dialect) -> Option<&'static str> {

@@ -37,19 +37,41 @@ pub use fault::Fault;
 pub use reader::{Item, Reader, Record};
 pub use writer::Writer;
 
+use crate::value::Packing;
+
 /// Who wrote the bytes, or shall read them: since version 12 the two formats use the same numbers for different things.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
-    /// Redis: versions up to 12, `REDIS0001` to `REDIS0012`. Written as version 11, which is read by Redis 7.2, Valkey 7.2
-    /// and everything later; as version 12 (Redis 7.4) once a field of a hash has an expiry.
+    /// Redis: versions up to 12, `REDIS0001` to `REDIS0012`. Written in the oldest version that has all that is to be
+    /// written: 9 (Redis 5) to 10 (7.0), and 12 (7.4) where a field of a hash has an expiry.
     Redis,
     /// Valkey 9 and later: version 80, `VALKEY080`.
     Valkey,
 }
 
+/// The object of a type in one dialect as an object in the encoder's. Types that are the same in both are not to be brought
+/// here.
+///
+/// # Errors
+/// As [`decode()`].
+pub fn convert(
+    kind: u8,
+    dialect: Dialect,
+    object: &[u8],
+    encoder: Encoder,
+    out: &mut Vec<u8>,
+) -> Result<u8, Fault> {
+    // At this time nothing has expired.
+    const NOW_MS: u64 = 1;
+    match decode(kind, dialect, object, &Packing::default(), NOW_MS)? {
+        Some(value) => Ok(encoder.value(&value, NOW_MS, out)),
+        None => Err(Fault::damaged("a hash without fields")),
+    }
+}
+
 /// The newest version of Redis's format that is known.
 pub const REDIS_VERSION_MAX: u16 = 12;
 /// The newest version that both know.
-pub const COMMON_VERSION: u16 = 11;
+const COMMON_VERSION: u16 = 11;
 /// The version of Valkey's format that is known.
 pub const VALKEY_VERSION: u16 = 80;

@@ -11,14 +11,6 @@ use std::io::Cursor;
 
 const BOTH: [Dialect; 2] = [Dialect::Valkey, Dialect::Redis];
 
-fn encode(value: &Value, encoder: Encoder, out: &mut Vec<u8>) -> u8 {
-    match value {
-        Value::Str(text) => encoder.string(text, out),
-        Value::List(list) => encoder.list(list, out),
-        Value::Hash(hash) => encoder.hash(hash, 0, out),
-    }
-}
-
 fn bytes() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         4 => prop::collection::vec(any::<u8>(), 0..80),
@@ -53,7 +45,7 @@ proptest! {
     fn an_object_comes_back_as_the_value_it_was(value in value(), compress: bool) {
         for dialect in BOTH {
             let mut object = Vec::new();
-            let kind = encode(&value, Encoder { dialect, compress }, &mut object);
+            let kind = Encoder { dialect, compress }.value(&value, 0, &mut object);
             let read = decode(kind, dialect, &object, &Packing::default(), 0).unwrap();
             prop_assert_eq!(read.as_ref(), Some(&value));
         }
@@ -73,7 +65,7 @@ proptest! {
             let mut object = Vec::new();
             for (db, key, value, expire_at_ms) in &keys {
                 object.clear();
-                let kind = encode(value, encoder, &mut object);
+                let kind = encoder.value(value, 0, &mut object);
                 writer.key(*db, key, *expire_at_ms, kind, &object).unwrap();
             }
             prop_assert_eq!(writer.keys(), keys.len() as u64);
@@ -93,7 +85,7 @@ proptest! {
 
 #[test]
 fn a_file_for_redis_is_of_the_oldest_version_that_reads_it() {
-    for (time, header) in [(0, b"REDIS0011"), (9_999, b"REDIS0012")] {
+    for (time, header) in [(0, b"REDIS0010"), (9_999, b"REDIS0012")] {
         let encoder = Encoder { dialect: Dialect::Redis, compress: false };
         let mut hash = Hash::new();
         hash.insert(b"f", b"v", false);
@@ -105,6 +97,23 @@ fn a_file_for_redis_is_of_the_oldest_version_that_reads_it() {
         let file = writer.finish().unwrap().into_inner();
         assert_eq!(&file[..9], header);
         survey(&file).expect("header and checksum fit each other");
+    }
+}
+
+#[test]
+fn an_object_of_one_dialect_becomes_one_of_the_other() {
+    let mut hash = Hash::new();
+    for (name, time) in [(b"a", 0), (b"b", 10), (b"c", u64::MAX >> 2)] {
+        hash.insert(name, b"v", false);
+        hash.expire_at(name, time);
+    }
+    for (from, to) in [(Dialect::Valkey, Dialect::Redis), (Dialect::Redis, Dialect::Valkey)] {
+        let (mut object, mut converted) = (Vec::new(), Vec::new());
+        let kind = Encoder { dialect: from, compress: false }.hash(&hash, 0, &mut object);
+        let encoder = Encoder { dialect: to, compress: false };
+        let kind = crate::rdb::convert(kind, from, &object, encoder, &mut converted).unwrap();
+        let read = decode(kind, to, &converted, &Packing::default(), 0).unwrap();
+        assert_eq!(read, Some(Value::Hash(Box::new(hash.clone()))));
     }
 }
 
