@@ -91,16 +91,41 @@ def test_a_watched_key_that_another_changes_aborts(client, connect, change):
         ("EXPIRE", "k", 100, "XX"),
         ("LPUSHX", "nokey", 1),
         ("RENAMENX", "other", "k"),
+        ("LTRIM", "list", 0, -1),
+        ("SWAPDB", 1, 2),
     ],
 )
 def test_what_changes_nothing_does_not_abort(client, connect, no_change):
     client("SET", "k", 1)
     client("SET", "other", 1)
-    client("WATCH", "k")
+    client("RPUSH", "list", 1)
+    client("WATCH", "k", "list")
     connect()(*no_change)
     client("MULTI")
     client("GET", "k")
     assert client("EXEC") == [b"1"]
+
+
+@pytest.mark.parametrize("change", [("FLUSHDB",), ("FLUSHALL",), ("SWAPDB", 0, 1), ("SWAPDB", 1, 0)])
+def test_a_change_of_the_database_does_not_abort_for_a_key_that_is_nowhere(client, connect, change):
+    client("SET", "other", 1)
+    client("WATCH", "nowhere")
+    connect()(*change)
+    client("MULTI")
+    client("PING")
+    assert client("EXEC") == [b"PONG"]
+
+
+@pytest.mark.parametrize(("database", "reply"), [(0, NIL_ARRAY), (1, [b"PONG"])])
+def test_a_watch_stays_with_the_number_of_its_database(client, connect, database, reply):
+    client("WATCH", "k")
+    other = connect()
+    other("SWAPDB", 0, 1)
+    other("SELECT", database)
+    other("SET", "k", 1)
+    client("MULTI")
+    client("PING")
+    assert client("EXEC") == reply
 
 
 def test_an_abort_is_null_in_resp3(client3, connect):

@@ -48,6 +48,13 @@ def refused_then_healed(server, make_room, most_bytes):
         assert client("PING") == b"PONG"
         refused_key = f"k{len(acknowledged)}"
         assert client("EXISTS", refused_key) == 0, "a refused write must change nothing"
+        client("MULTI")
+        client("GET", "first")
+        client("CONFIG", "GET", "port")
+        client("SET", "x", b"x" * 1_000_000)
+        client("PING")
+        first, port, *refused = client("EXEC")
+        assert (first, port[0], [type(reply) for reply in refused]) == (b"v", b"port", [Fault, Fault])
         make_room()
         deadline = time.monotonic() + 15
         while (refusal := fill(client, acknowledged, "healed", MIB)) is not None:

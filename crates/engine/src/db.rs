@@ -354,14 +354,21 @@ impl Database {
         crate::Transaction::begin(&self.inner.shards, caller, commands)
     }
 
-    /// Raises `watch` when one of these keys changes from now on. Returns which of them exist.
-    pub fn watch(&self, caller: &Caller, keys: &[&[u8]], watch: &Arc<Watch>) -> Vec<bool> {
-        self.inner.shards.keyspace.watch(caller.db, caller.now_ms, keys, watch)
+    /// Raises `watch` when this key changes from now on. Returns whether it exists.
+    pub fn watch(&self, caller: &Caller, key: &[u8], watch: &Arc<Watch>) -> bool {
+        let (shards, db, now_ms) = (&self.inner.shards, caller.db, caller.now_ms);
+        if shards.keyspace.lies_expired(db, now_ms, key) {
+            // It is gone for all who look: that it is removed later is no change.
+            let mut sweeper = Caller::at(now_ms);
+            sweeper.db = db;
+            shards.remove_expired(&mut sweeper, key);
+        }
+        shards.keyspace.watch(db, now_ms, key, watch)
     }
 
-    /// Ends that.
-    pub fn unwatch(&self, keys: &[(u32, Box<[u8]>)], watch: &Arc<Watch>) {
-        self.inner.shards.keyspace.unwatch(keys, watch);
+    /// Ends that for a key of this database.
+    pub fn unwatch(&self, db: u32, key: &[u8], watch: &Arc<Watch>) {
+        self.inner.shards.keyspace.unwatch(db, key, watch);
     }
 
     /// Whether a key exists now, without a trace of the visit.

@@ -14,6 +14,7 @@ mod room;
 pub use disk_space::DiskState;
 
 use crate::command::{Command, Ctx, Fail, Keys, Reserve, Scratch, Settings, flag};
+use crate::keyspace::entry::Entry;
 use crate::keyspace::wait::Waiter;
 use crate::keyspace::{Held, Keyspace, place};
 use crate::log::{Log, Lsn};
@@ -449,6 +450,8 @@ impl Shards {
                 served.extend(response.map(|response| (waiter, response)));
             }
             let blocked = claimed && served.is_empty();
+            // Those who wait for what this one made ready come after those who wait for this key.
+            deferred.extend(ctx.scratch.ready.drain(..));
             self.conclude(ctx, served, deferred);
             if blocked {
                 return;
@@ -546,18 +549,38 @@ impl Shards {
                 let space = part.space(self.keyspace.space_of(db));
                 let Some(entry) = space.and_then(|space| space.first_due(caller.now_ms)) else { break };
                 let key: Box<[u8]> = crate::keyspace::table::Item::key(entry).into();
-                let bytes = RECORD_OVERHEAD + key.len() as u64 + entry.heap_bytes() as u64;
-                if self.reserve(bytes).is_err() {
+                let bytes = space_to_remove(&key, entry);
+                caller.db = db;
+                if !self.claim_expired(caller, Held::One(shard, part), &key, bytes) {
                     return swept;
                 }
-                caller.db = db;
-                let mut ctx = self.context(caller, Held::One(shard, part), None, bytes);
-                ctx.claim_expired(&key);
-                self.commit(ctx);
                 swept += 1;
             }
         }
         swept
+    }
+
+    /// Removes a key of the selected database, if it has expired and the log has room for that.
+    pub(crate) fn remove_expired(&self, caller: &mut Caller, key: &[u8]) {
+        let hash = self.keyspace.hash(key);
+        let shard = self.keyspace.shard_of(hash);
+        let part = self.keyspace.lock(shard);
+        let space = part.space(self.keyspace.space_of(caller.db));
+        if let Some(entry) = space.and_then(|space| space.get(hash, key)) {
+            let bytes = space_to_remove(key, entry);
+            self.claim_expired(caller, Held::One(shard, part), key, bytes);
+        }
+    }
+
+    /// Removes what has expired of a key, by a record of its own; false without room for it.
+    fn claim_expired<'a>(&'a self, caller: &'a mut Caller, held: Held<'a>, key: &[u8], bytes: u64) -> bool {
+        if self.reserve(bytes).is_err() {
+            return false;
+        }
+        let mut ctx = self.context(caller, held, None, bytes);
+        ctx.claim_expired(key);
+        self.commit(ctx);
+        true
     }
 }
 
@@ -594,6 +617,11 @@ fn words(waiter: &Waiter) -> Vec<&[u8]> {
 #[inline]
 fn space_for(args: &[&[u8]]) -> u64 {
     args.iter().fold(RECORD_OVERHEAD, |sum, arg| sum + arg.len() as u64 + 24)
+}
+
+/// An upper bound of the record that removes an entry, or fields of it.
+fn space_to_remove(key: &[u8], entry: &Entry) -> u64 {
+    RECORD_OVERHEAD + key.len() as u64 + entry.heap_bytes() as u64
 }
 
 /// The reply to a write that the log cannot take.

@@ -176,7 +176,7 @@ fn a_watched_key_that_is_evicted_has_changed() {
     let store = Store::with(Policy::AllkeysLru);
     store.script(&["SET a 1"]);
     let watch = Arc::new(Watch::default());
-    store.db.watch(&Caller::at(store.db.now_ms()), &[b"a"], &watch);
+    store.db.watch(&Caller::at(store.db.now_ms()), b"a", &watch);
     assert!(!watch.is_raised());
     assert_eq!(store.evicted(1), ["a"]);
     assert!(watch.is_raised());

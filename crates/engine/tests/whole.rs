@@ -1,7 +1,8 @@
 //! Commands on whole databases.
 
 use crate::common::{Session, in_db, show, survives_in};
-use ramekin::{Caller, Collector, Database, Options, command};
+use ramekin::{Caller, Collector, Database, Options, Watch, command};
+use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
@@ -98,4 +99,52 @@ fn a_blocked_client_waits_for_its_database_number_also_after_a_swap() {
     db.execute(&[b"RPUSH", b"l", b"x"]).unwrap();
     let (response, _) = receiver.recv_timeout(Duration::from_secs(5)).unwrap();
     assert_eq!(show(&response), "[\"l\", \"x\"]");
+}
+
+#[test]
+fn a_watch_ends_with_the_keys_of_a_database_and_not_with_what_was_not_there() {
+    let raised_by = |change: &str| {
+        let session = Session::new();
+        session.expect("SET here 1 => OK \n SET other 1 => OK");
+        let (here, absent) = (Arc::new(Watch::default()), Arc::new(Watch::default()));
+        let caller = Caller::at(session.db.now_ms());
+        assert!(session.db.watch(&caller, b"here", &here));
+        assert!(!session.db.watch(&caller, b"absent", &absent));
+        session.expect(&format!("{change} => OK"));
+        (here.is_raised(), absent.is_raised())
+    };
+    for change in ["FLUSHDB", "FLUSHALL", "SWAPDB 0 1", "SWAPDB 1 0"] {
+        assert_eq!(raised_by(change), (true, false), "{change}");
+    }
+    assert_eq!(raised_by("SWAPDB 1 2"), (false, false));
+}
+
+#[test]
+fn a_watch_stays_with_the_number_of_its_database() {
+    let session = Session::new();
+    let watch = Arc::new(Watch::default());
+    session.db.watch(&Caller::at(session.db.now_ms()), b"k", &watch);
+    session.expect("SWAPDB 0 1 => OK");
+    assert_eq!(in_db(&session, 1, "SET k 1"), "OK");
+    assert!(!watch.is_raised());
+    session.db.unwatch(0, b"k", &watch);
+    session.expect("SET k 1 => OK");
+    assert!(!watch.is_raised(), "it was ended for the number it was begun with");
+    session.db.watch(&Caller::at(session.db.now_ms()), b"k", &watch);
+    session.expect("SWAPDB 1 2 => OK \n SWAPDB 1 2 => OK \n SET k 2 => OK");
+    assert!(watch.is_raised());
+}
+
+#[test]
+fn the_removal_of_what_had_expired_before_it_was_watched_is_no_change() {
+    let session = Session::new();
+    session.expect("SET k 1 PX 10 => OK");
+    session.pass(11);
+    let watch = Arc::new(Watch::default());
+    assert!(!session.db.watch(&Caller::at(session.db.now_ms()), b"k", &watch));
+    session.db.sweep();
+    session.expect("DEL k => 0 \n FLUSHALL => OK");
+    assert!(!watch.is_raised());
+    session.expect("SET k 1 => OK");
+    assert!(watch.is_raised());
 }

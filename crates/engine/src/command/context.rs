@@ -325,7 +325,7 @@ impl<'a> Ctx<'a> {
         effect.encode(self.db, &mut self.scratch.record);
         self.scratch.touched.push((shard, recent_key(index, hash)));
         let part = self.held.get(shard).expect("the shard of a key that was changed is held");
-        part.raise_watches(index, key);
+        part.raise_watches(self.db, key);
         if let Effect::ListPush { .. } | Effect::Put { .. } = effect
             && !part.waiters.is_empty()
             && part.waiters.contains_key(&crate::keyspace::place(index, key))

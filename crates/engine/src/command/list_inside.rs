@@ -202,8 +202,10 @@ fn lrem(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
 fn ltrim(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
     let (key, start, stop) = (args[1], int(args[2])?, int(args[3])?);
     ctx.amend(key, |entry| {
-        let (start, count) = span(start, stop, list_of(entry)?.len());
-        Ok(((), Some(Effect::ListTrim { key, start: start as u64, count: count as u64 })))
+        let len = list_of(entry)?.len();
+        let (start, count) = span(start, stop, len);
+        let trim = Effect::ListTrim { key, start: start as u64, count: count as u64 };
+        Ok(((), (count < len).then_some(trim)))
     })?;
     out.ok();
     Ok(())

@@ -131,6 +131,8 @@ fn splice(entry: &mut Entry, effect: &Effect<'_>) -> Result<usize, Malformed> {
     };
     let end = offset.checked_add(bytes.len()).ok_or(Malformed)?;
     if text.len() < end {
+        // An offset that no memory can hold comes from a log, not from a command.
+        text.try_reserve(end - text.len()).map_err(|_| Malformed)?;
         text.resize(end, 0);
     }
     text[offset..end].copy_from_slice(bytes);
@@ -179,5 +181,20 @@ const fn end(side: Side) -> End {
     match side {
         Side::Left => End::Front,
         Side::Right => End::Back,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_offset_that_no_memory_holds_is_malformed() {
+        for offset in [u64::MAX, u64::MAX - 1, 1 << 63, (1 << 63) - 1, 1 << 60] {
+            let mut entry = Entry::string(b"k", b"text", 0);
+            let effect = Effect::SetRange { key: b"k", offset, bytes: b"xy" };
+            assert_eq!(change(&mut entry, &effect), Err(Malformed), "{offset}");
+            assert_eq!(entry.str(), Some(&b"text"[..]));
+        }
     }
 }

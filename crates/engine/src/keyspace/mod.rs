@@ -148,8 +148,9 @@ impl Keyspace {
         if let Effect::Swap { with } = *effect
             && with < self.databases()
         {
-            self.raise_all(held, db);
-            self.raise_all(held, with);
+            let both = [self.space_of(db), self.space_of(with)];
+            self.raise_present(held, db, &both);
+            self.raise_present(held, with, &both);
             self.swap(db, with);
             let spaces = (self.space_of(db), self.space_of(with));
             for shard in 0..self.shards() {
@@ -157,7 +158,7 @@ impl Keyspace {
             }
         }
         if let Effect::Flush = effect {
-            self.raise_all(held, db);
+            self.raise_present(held, db, &[self.space_of(db)]);
             let mut discarded = self.discarded.lock();
             for shard in 0..self.shards() {
                 let part = held.get(shard).expect("all shards are held");
@@ -183,13 +184,18 @@ impl Keyspace {
         drop(discarded);
     }
 
-    /// Tells all transactions that watch a key of this database.
-    fn raise_all(&self, held: &mut Held<'_>, db: u32) {
-        let space = self.space_of(db);
+    /// Tells all transactions that watch a key of this database, if the key is in one of these spaces.
+    fn raise_present(&self, held: &mut Held<'_>, db: u32, spaces: &[u32]) {
         for shard in 0..self.shards() {
-            let part = held.get(shard).expect("all shards are held");
-            let watched = part.watches.iter().filter(|((at, _), _)| *at == space);
-            watched.flat_map(|(_, watches)| watches).for_each(|watch| watch.raise());
+            let part = &*held.get(shard).expect("all shards are held");
+            for ((_, key), watches) in part.watches.iter().filter(|((at, _), _)| *at == db) {
+                let hash = self.hash(key);
+                let in_space =
+                    |space: &u32| part.space(*space).is_some_and(|space| space.get(hash, key).is_some());
+                if spaces.iter().any(in_space) {
+                    watches.iter().for_each(|watch| watch.raise());
+                }
+            }
         }
     }
 
@@ -223,35 +229,32 @@ impl Keyspace {
 
     /// Whether a key is there and has not expired.
     pub(crate) fn exists(&self, db: u32, now_ms: u64, key: &[u8]) -> bool {
+        self.is_alive(db, now_ms, key).unwrap_or(false)
+    }
+
+    /// Whether a key has expired and still lies there.
+    pub(crate) fn lies_expired(&self, db: u32, now_ms: u64, key: &[u8]) -> bool {
+        self.is_alive(db, now_ms, key) == Some(false)
+    }
+
+    fn is_alive(&self, db: u32, now_ms: u64, key: &[u8]) -> Option<bool> {
         let hash = self.hash(key);
         let part = self.lock(self.shard_of(hash));
+        Some(part.space(self.space_of(db))?.get(hash, key)?.is_alive(now_ms))
+    }
+
+    /// Raises `watch` at the next change of this key. Returns whether it exists.
+    pub(crate) fn watch(&self, db: u32, now_ms: u64, key: &[u8], watch: &Arc<Watch>) -> bool {
+        let hash = self.hash(key);
+        let mut part = self.lock(self.shard_of(hash));
+        part.watches.entry(place(db, key)).or_default().push(Arc::clone(watch));
         let entry = part.space(self.space_of(db)).and_then(|space| space.get(hash, key));
         entry.is_some_and(|entry| entry.is_alive(now_ms))
     }
 
-    /// Raises `watch` at the next change of each of these keys. Returns which of them exist.
-    pub(crate) fn watch(&self, db: u32, now_ms: u64, keys: &[&[u8]], watch: &Arc<Watch>) -> Vec<bool> {
-        let register = |key: &&[u8]| {
-            let hash = self.hash(key);
-            let mut part = self.lock(self.shard_of(hash));
-            let space = self.space_of(db);
-            part.watches.entry(place(space, key)).or_default().push(Arc::clone(watch));
-            let entry = part.space(space).and_then(|space| space.get(hash, key));
-            entry.is_some_and(|entry| entry.is_alive(now_ms))
-        };
-        keys.iter().map(register).collect()
-    }
-
     /// Ends that.
-    pub(crate) fn unwatch(&self, keys: &[(u32, Box<[u8]>)], watch: &Arc<Watch>) {
-        for (db, key) in keys {
-            let mut part = self.lock(self.shard_of(self.hash(key)));
-            // The databases may have changed places meanwhile, so the key is looked for in every space.
-            for space in 0..self.databases() {
-                part.remove_watch(&place(space, key), watch);
-            }
-            let _ = db;
-        }
+    pub(crate) fn unwatch(&self, db: u32, key: &[u8], watch: &Arc<Watch>) {
+        self.lock(self.shard_of(self.hash(key))).remove_watch(&place(db, key), watch);
     }
 
     /// Prefetching for keys of this database.

@@ -8,12 +8,12 @@ use parking_lot::MutexGuard;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-/// A key in a space.
+/// A key in a space, or in a database.
 pub(crate) type Place = (u32, Box<[u8]>);
 
-/// Names a key in a space.
-pub(crate) fn place(space: u32, key: &[u8]) -> Place {
-    (space, key.into())
+/// Names a key in a space, or in a database.
+pub(crate) fn place(at: u32, key: &[u8]) -> Place {
+    (at, key.into())
 }
 
 /// Everything in one shard.
@@ -28,9 +28,10 @@ pub(crate) struct Part {
     pub(crate) recent: HashMap<u64, u64, std::hash::BuildHasherDefault<Hashed>>,
     /// `recent` is swept when it has grown to this.
     pub(crate) recent_max: usize,
-    /// Transactions to be told of a change, by key.
+    /// Transactions to be told of a change, by database and key: who watches a key watches what its database's number
+    /// means, also after `SWAPDB`.
     pub(crate) watches: HashMap<Place, Vec<Arc<Watch>>>,
-    /// Blocked commands by key, in the order of their arrival.
+    /// Blocked commands by space and key, in the order of their arrival.
     pub(crate) waiters: HashMap<Place, VecDeque<Arc<Waiter>>>,
     pub(crate) counts: Counts,
     evictor: Evictor,
@@ -82,6 +83,7 @@ impl Part {
             watches.retain(|other| !Arc::ptr_eq(other, watch));
             if watches.is_empty() {
                 self.watches.remove(place);
+                give_back(&mut self.watches);
             }
         }
     }
@@ -105,6 +107,7 @@ impl Part {
         }
         if queue.is_empty() {
             self.waiters.remove(place);
+            give_back(&mut self.waiters);
         }
     }
 
@@ -186,14 +189,24 @@ impl Part {
         self.spaces[index].get_or_insert_with(|| Box::new(make()))
     }
 
-    /// Tells those who watch this key that it has changed.
+    /// Tells those who watch this key of a database that it has changed.
     #[inline]
-    pub(crate) fn raise_watches(&mut self, space: u32, key: &[u8]) {
+    pub(crate) fn raise_watches(&mut self, db: u32, key: &[u8]) {
         if !self.watches.is_empty()
-            && let Some(watches) = self.watches.get(&place(space, key))
+            && let Some(watches) = self.watches.get(&place(db, key))
         {
             watches.iter().for_each(|watch| watch.raise());
         }
+    }
+}
+
+/// Places that an empty map keeps room for.
+const PLACES_KEPT_MAX: usize = 64;
+
+/// Gives back the memory of a map that was large and is empty.
+fn give_back<T>(map: &mut HashMap<Place, T>) {
+    if map.is_empty() && map.capacity() > PLACES_KEPT_MAX {
+        *map = HashMap::new();
     }
 }
 

@@ -190,7 +190,7 @@ fn write_all(rows: &[Option<&Row>], out: &mut Replier<'_>) {
     for row in rows {
         match row {
             Some(row) => write(row, out),
-            None => out.null_array(),
+            None => out.null(),
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::server::Server;
 use crate::session::{Peer, Queued, Replier, Transaction, Watching, is_notable, note, show};
 use ramekin::Reply;
 use ramekin::command::{Command, Fail, Keys, Outcome, Spec, flag};
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -95,13 +96,11 @@ fn multi(peer: &mut Peer, _: &Arc<Server>, _: &[&[u8]], out: &mut Replier<'_>) -
 fn watch(peer: &mut Peer, server: &Arc<Server>, args: &[&[u8]], out: &mut Replier<'_>) -> Outcome {
     let db = peer.caller.db;
     let watching = peer.watching.get_or_insert_with(Watching::default);
-    let fresh: Vec<&[u8]> = args[1..]
-        .iter()
-        .filter(|key| !watching.keys.iter().any(|(at, other, _)| *at == db && **other == ***key))
-        .copied()
-        .collect();
-    let existed = server.db.watch(&peer.caller, &fresh, &watching.watch);
-    watching.keys.extend(fresh.iter().zip(existed).map(|(key, existed)| (db, Box::from(*key), existed)));
+    for &key in &args[1..] {
+        if let Entry::Vacant(place) = watching.keys.entry((db, key.into())) {
+            place.insert(server.db.watch(&peer.caller, key, &watching.watch));
+        }
+    }
     let watched = u32::try_from(watching.keys.len()).unwrap_or(u32::MAX);
     peer.client.watching.store(watched, Relaxed);
     out.ok();
@@ -128,7 +127,7 @@ fn is_stale(server: &Server, now_ms: u64, watching: Option<&Watching>) -> bool {
             || watching
                 .keys
                 .iter()
-                .any(|(db, key, existed)| *existed && !server.db.exists_now(*db, now_ms, key))
+                .any(|((db, key), existed)| *existed && !server.db.exists_now(*db, now_ms, key))
     })
 }
 
@@ -172,7 +171,8 @@ fn run_all(
 type Commands<'c> = [(&'c Command, &'c [&'c [u8]])];
 
 /// Runs commands under the locks of all their keys. `first`: this part begins the reply, unless a watched key has changed
-/// before the locks were taken; then nothing is run and true is returned.
+/// before the locks were taken; then nothing is run and true is returned. A later part without room in the log is refused
+/// command by command.
 fn run_part(
     peer: &mut Peer,
     server: &Arc<Server>,
@@ -208,14 +208,19 @@ fn run_locked(
 ) -> Result<bool, Fail> {
     // Handlers of the server see the same database and time while the caller is lent to the transaction.
     (peer.caller.db, peer.caller.now_ms, peer.caller.no_touch) = (caller.db, caller.now_ms, caller.no_touch);
-    let mut transaction = server.db.transaction(caller, commands).map_err(|fail| {
+    let mut transaction = match server.db.transaction(caller, commands) {
+        Ok(transaction) => transaction,
         // A refusal for want of memory ends the transaction as one of EXEC itself.
-        if fail.0.starts_with("OOM ") {
-            Fail::text(format!("EXECABORT Transaction discarded because of: {}", fail.0))
-        } else {
-            fail
+        Err(fail) if first.is_some() && fail.0.starts_with("OOM ") => {
+            return Err(Fail::text(format!("EXECABORT Transaction discarded because of: {}", fail.0)));
         }
-    })?;
+        Err(fail) if first.is_some() => return Err(fail),
+        Err(fail) => {
+            // The reply has begun and says how long it is.
+            queued.iter().for_each(|_| out.error(&fail.0));
+            return Ok(false);
+        }
+    };
     if let Some(watching) = first {
         if watching.is_some_and(|watching| watching.watch.is_raised()) {
             out.null_array();

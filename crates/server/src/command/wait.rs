@@ -57,10 +57,9 @@ fn wait_aof(peer: &mut Peer, server: &Arc<Server>, args: &[&[u8]], out: &mut Rep
     if !(0..=1).contains(&local) {
         return Err(Fail::new("ERR value is out of range, value must between 0 and 1"));
     }
-    let replicas = ramekin_resp::parse_int(args[2]).ok_or(Fail::NOT_AN_INTEGER)?;
-    if replicas < 0 {
-        return Err(Fail::new("ERR value is out of range, must be positive"));
-    }
+    let replicas = ramekin_resp::parse_int(args[2])
+        .filter(|replicas| *replicas >= 0)
+        .ok_or(Fail::new("ERR value is out of range, must be positive"))?;
     let timeout_ms = timeout_ms(args[3])?;
     let is_logged = server.db.log_stats().is_some();
     if local > 0 && !is_logged {

@@ -24,6 +24,9 @@ const SHORT_CALL_BYTES_MAX: usize = 1024;
 /// With a slow log that begins below this, each call is timed by itself.
 const SLOW_US_MIN: i64 = 1000;
 
+/// What a queued argument takes beside its bytes: a pointer, a length and the allocator's share.
+const ARG_BYTES: usize = size_of::<Box<[u8]>>() + 16;
+
 const NO_AUTH: Fail = Fail::new("NOAUTH Authentication required.");
 
 impl Session {
@@ -261,7 +264,8 @@ impl Session {
     fn queue(&mut self, row: &'static Row, args: &[&[u8]]) {
         if let Some(transaction) = &mut self.peer.transaction {
             // Keys that cannot be found refuse the command now, as they would when it is run.
-            transaction.bytes += args.iter().map(|arg| arg.len()).sum::<usize>();
+            transaction.bytes +=
+                size_of::<Queued>() + args.iter().map(|arg| arg.len() + ARG_BYTES).sum::<usize>();
             transaction.queued.push(Queued { row, args: args.iter().map(|arg| Box::from(*arg)).collect() });
         }
         self.output.bytes.extend_from_slice(ramekin_resp::shared::QUEUED);

@@ -27,7 +27,8 @@ const BATCH_COMMANDS_MAX: usize = 64;
 const READ_BYTES: usize = 16 * 1024;
 /// Input buffers that a loop keeps to lend.
 const SPARE_INPUTS_MAX: usize = 32;
-/// A query buffer is not grown further for what was only announced.
+/// A query buffer is grown for what was announced by so many times what was received, and so much at once at most.
+const GROWTH_FACTOR: usize = 3;
 const GROWTH_BYTES_MAX: usize = 32 * 1024 * 1024;
 
 /// A client that leaves so much unread waits with its next command, where no limit says otherwise. What it sends
@@ -127,12 +128,12 @@ impl Session {
         if self.input.is_empty() {
             self.input = spare.pop().unwrap_or_default();
         }
-        let wanted = self.decoder.needs().clamp(READ_BYTES, GROWTH_BYTES_MAX);
-        if self.input.len() - self.filled < READ_BYTES / 4
-            || self.decoder.needs() > self.input.len() - self.filled
-        {
-            let doubled = self.input.len().min(GROWTH_BYTES_MAX);
-            self.input.resize(self.filled + wanted.max(doubled), 0);
+        let free = self.input.len() - self.filled;
+        // Memory follows what was received: who announces much and sends little is lent little.
+        let growth = (self.filled * GROWTH_FACTOR).clamp(READ_BYTES, GROWTH_BYTES_MAX);
+        let wanted = self.decoder.needs().clamp(READ_BYTES / 4, growth);
+        if free < wanted {
+            self.input.resize(self.filled + growth, 0);
         }
         &mut self.input[self.filled..]
     }

@@ -5,6 +5,7 @@ use crate::command::Row;
 use crate::server::Server;
 use ramekin::{Caller, Watch};
 use ramekin_resp::Protocol;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -60,7 +61,7 @@ pub struct Queued {
 pub struct Transaction {
     /// The commands so far.
     pub queued: Vec<Queued>,
-    /// Bytes of their arguments.
+    /// What they take in memory.
     pub bytes: usize,
     /// One of them was refused: EXEC refuses all.
     pub refused: bool,
@@ -70,8 +71,8 @@ pub struct Transaction {
 #[derive(Default)]
 pub struct Watching {
     pub(crate) watch: Arc<Watch>,
-    /// Database, key, and whether it existed.
-    pub(crate) keys: Vec<(u32, Box<[u8]>, bool)>,
+    /// By database and key: whether it existed.
+    pub(crate) keys: HashMap<(u32, Box<[u8]>), bool>,
 }
 
 /// The client's side of a session.
@@ -133,8 +134,9 @@ impl Peer {
     /// Ends the watch over keys.
     pub fn unwatch(&mut self, server: &Server) {
         if let Some(watching) = self.watching.take() {
-            let keys: Vec<_> = watching.keys.into_iter().map(|(db, key, _)| (db, key)).collect();
-            server.db.unwatch(&keys, &watching.watch);
+            for (db, key) in watching.keys.keys() {
+                server.db.unwatch(*db, key, &watching.watch);
+            }
         }
         self.client.watching.store(0, Relaxed);
     }

@@ -88,9 +88,17 @@ fn no_more_clients_than_maxclients_are_let_in() {
 #[test]
 fn a_silent_client_is_cut_after_the_timeout_and_a_blocked_one_is_not() {
     let server = Server::start(&["--timeout", "1"]);
-    let (mut idle, mut blocked) = (server.client(), server.client());
+    let mut blocked = server.client();
+    // Connected and blocked before the other one's time begins, however slow this machine is.
     blocked.send("BLPOP q 0");
-    assert!(idle.is_closed());
+    while field(
+        &server.client().ask("INFO clients").replace("\r\n", " ").replace(':', "="),
+        "blocked_clients",
+    ) != "1"
+    {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert!(server.client().is_closed());
     assert_eq!(server.client().ask("RPUSH q 1"), "1");
     assert_eq!(blocked.read(), "[q, 1]");
 }
@@ -132,4 +140,57 @@ fn buffers_of_an_idle_connection_are_given_back() {
     assert_eq!([field(&line, "qbuf"), field(&line, "qbuf-free")], ["19", "0"], "{line}");
     idle.stream.write_all(b"b\r\n").unwrap();
     assert_eq!(idle.read(), "ab");
+}
+
+#[test]
+fn who_announces_much_and_sends_little_is_lent_little() {
+    let server = Server::start(&[]);
+    let (mut client, mut loud) = (server.client(), server.client());
+    loud.stream.write_all(b"*2\r\n$4\r\nECHO\r\n$100000000\r\n").unwrap();
+    loud.stream.write_all(&[b'x'; 1000]).unwrap();
+    let mut line = String::new();
+    for _ in 0..100 {
+        line = client.ask("CLIENT LIST SKIPME yes");
+        if field(&line, "qbuf").parse::<u64>().unwrap_or(0) > 1000 {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let free: u64 = field(&line, "qbuf-free").parse().unwrap();
+    assert!(free <= 64 << 10, "{line}");
+    loud.stream.write_all(&vec![b'x'; 100_000_000 - 1000]).unwrap();
+    loud.stream.write_all(b"\r\n").unwrap();
+    assert_eq!(loud.read().len(), 100_000_000);
+}
+
+#[test]
+fn queued_commands_count_with_what_they_take_in_memory() {
+    let server = Server::start(&["--client-query-buffer-limit", "1mb"]);
+    let mut client = server.client();
+    assert_eq!(client.ask("MULTI"), "OK");
+    let mut queued = 0;
+    let request = b"PING\r\n".repeat(1000);
+    while client.stream.write_all(&request).is_ok()
+        && (0..1000).all(|_| client.frame().is_some_and(|frame| super::harness::show(&frame) == "QUEUED"))
+    {
+        queued += 1000;
+        assert!(queued < 100_000, "{queued} commands are queued in 1 MB");
+    }
+    assert_eq!(server.client().ask("PING"), "PONG");
+}
+
+#[test]
+fn many_keys_are_watched_again_in_no_time() {
+    let server = Server::start(&[]);
+    let mut client = server.client();
+    let keys: Vec<String> = (0..200_000).map(|n| format!("key:{n}")).collect();
+    let words: Vec<&[u8]> =
+        std::iter::once(&b"WATCH"[..]).chain(keys.iter().map(|key| key.as_bytes())).collect();
+    for _ in 0..2 {
+        client.send_words(&words);
+        assert_eq!(client.read(), "OK");
+    }
+    assert_eq!(field(&client.ask("CLIENT INFO"), "watch"), "200000");
+    assert_eq!(client.ask("UNWATCH"), "OK");
+    assert_eq!(field(&client.ask("CLIENT INFO"), "watch"), "0");
 }
