@@ -119,3 +119,8 @@ def test_a_rewritten_key_outlives_its_old_time(client):
     client("PERSIST", "m")
     time.sleep(0.1)
     assert client("MGET", "k", "m") == [b"2", b"1"]
+
+
+def test_time_passes_within_a_pipeline(client):
+    commands = [["SET", "k", 1, "PX", 20], ["GET", "k"], ["DEBUG", "SLEEP", 0.05], ["GET", "k"], ["EXISTS", "k"]]
+    assert client.pipeline(commands) == [b"OK", b"1", b"OK", NIL, 0]

@@ -113,6 +113,8 @@ def number_or_text(commands, reply):
     """The reply, where the sequence adds floats to strings and the encoding of a sum like "3" may be of either kind."""
     if reply == b"int" and any(token(command[0]).upper() == b"INCRBYFLOAT" for command in commands):
         return b"embstr"
+    if type(reply) is list:
+        return [number_or_text(commands, item) for item in reply]
     return reply
 
 

@@ -255,6 +255,14 @@ impl Database {
         now
     }
 
+    /// The latest time that anybody has seen, in Unix milliseconds: whoever took the time a while ago goes on with this one,
+    /// so that no key lives for one that was dead for another.
+    #[inline]
+    #[must_use]
+    pub fn latest_ms(&self) -> u64 {
+        self.inner.last_ms.load(Ordering::Relaxed)
+    }
+
     /// What was found when the folder was opened; none for a database in memory.
     #[must_use]
     pub fn recovery(&self) -> Option<&Recovery> {

@@ -543,19 +543,21 @@ impl Shards {
     pub(crate) fn sweep(&self, caller: &mut Caller, shard: usize, keys_max: usize) -> usize {
         self.keyspace.reclaim_values(shard);
         let mut swept = 0;
-        for db in 0..self.keyspace.databases() {
-            while swept < keys_max {
-                let part = self.keyspace.lock(shard);
-                let space = part.space(self.keyspace.space_of(db));
-                let Some(entry) = space.and_then(|space| space.first_due(caller.now_ms)) else { break };
-                let key: Box<[u8]> = crate::keyspace::table::Item::key(entry).into();
-                let bytes = space_to_remove(&key, entry);
-                caller.db = db;
-                if !self.claim_expired(caller, Held::One(shard, part), &key, bytes) {
-                    return swept;
-                }
-                swept += 1;
+        caller.db = 0;
+        while swept < keys_max {
+            let part = self.keyspace.lock(shard);
+            let first_due = |db| {
+                let entry = part.space(self.keyspace.space_of(db))?.first_due(caller.now_ms)?;
+                Some((db, entry))
+            };
+            let Some((db, entry)) = (caller.db..self.keyspace.databases()).find_map(first_due) else { break };
+            let key: Box<[u8]> = crate::keyspace::table::Item::key(entry).into();
+            let bytes = space_to_remove(&key, entry);
+            caller.db = db;
+            if !self.claim_expired(caller, Held::One(shard, part), &key, bytes) {
+                break;
             }
+            swept += 1;
         }
         swept
     }

@@ -209,14 +209,14 @@ fn watch_signals(server: &Arc<Server>) -> Result<signal_hook::iterator::Handle, 
         .spawn(move || {
             for signal in signals.forever() {
                 let name = if signal == SIGINT { "SIGINT" } else { "SIGTERM" };
-                if server.is_stopping() {
-                    say(&format!(
-                        "{name} again: ending at once; what was acknowledged is with the operating system"
-                    ));
+                if !server.is_stopping() {
+                    say(&format!("{name}: stopping"));
+                    server.request_stop(Stop { save: true });
+                } else if signal == SIGINT {
+                    // Only of somebody at a keyboard: supervisors may send SIGTERM twice.
+                    say("SIGINT again: ending at once; what was acknowledged is with the operating system");
                     std::process::exit(1);
                 }
-                say(&format!("{name}: stopping"));
-                server.request_stop(Stop { save: true });
             }
         })
         .map_err(failed)?;

@@ -230,12 +230,14 @@ fn unknown(args: &[&[u8]]) -> Fail {
     const SHOWN_MAX: usize = 128;
     let show =
         |bytes: &[u8], max: usize| String::from_utf8_lossy(&bytes[..bytes.len().min(max)]).into_owned();
-    let mut shown = String::new();
+    let (mut shown, mut left) = (String::new(), SHOWN_MAX);
     for arg in &args[1..] {
-        if shown.len() >= SHOWN_MAX {
+        if left == 0 {
             break;
         }
-        shown.push_str(&format!("'{}' ", show(arg, SHOWN_MAX - shown.len())));
+        shown.push_str(&format!("'{}' ", show(arg, left)));
+        // Counted as received: a byte that is not UTF-8 is shown as a character of three.
+        left = left.saturating_sub(arg.len() + "'' ".len());
     }
     let text =
         format!("ERR unknown command '{}', with args beginning with: {shown}", show(args[0], SHOWN_MAX));

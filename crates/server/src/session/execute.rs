@@ -24,6 +24,9 @@ const SHORT_CALL_BYTES_MAX: usize = 1024;
 /// With a slow log that begins below this, each call is timed by itself.
 const SLOW_US_MIN: i64 = 1000;
 
+/// The time that commands see is looked up again once they have taken so long.
+const BEHIND_NANOS_MAX: u64 = 1_000_000;
+
 /// What a queued argument takes beside its bytes: a pointer, a length and the allocator's share.
 const ARG_BYTES: usize = size_of::<Box<[u8]>>() + 16;
 
@@ -317,6 +320,11 @@ impl Session {
         let nanos = server.ticks.delta_as_nanos(self.begun_ticks, ended);
         self.begun_ticks = ended;
         self.tally.add(&server.stats, position, calls, nanos);
+        self.behind_nanos += nanos;
+        if self.behind_nanos > BEHIND_NANOS_MAX {
+            self.behind_nanos = 0;
+            self.peer.caller.now_ms = server.db.now_ms();
+        }
         nanos
     }
 

@@ -71,6 +71,8 @@ pub(crate) struct Session {
     untimed: (usize, u64),
     /// What the counter said then.
     begun_ticks: u64,
+    /// How long the commands have taken that were run since the time they see was looked up.
+    behind_nanos: u64,
     /// Since when the output is above its soft limit, in ms.
     over_soft_since_ms: Option<u64>,
     /// With so much output that is not sent no command is run.
@@ -112,6 +114,7 @@ impl Session {
             waits_for_disk: false,
             times_each_call: false,
             request_bytes: 0,
+            behind_nanos: 0,
             over_soft_since_ms: None,
             unread_bytes_max: usize::MAX,
             choked: false,
@@ -194,7 +197,9 @@ impl Session {
         }
         self.unread_bytes_max = self.unread_bytes_max(server);
         let limits = self.limits(server);
-        self.peer.caller.now_ms = now_ms;
+        // The turn may have lasted for a while.
+        self.peer.caller.now_ms = server.db.latest_ms().max(now_ms);
+        self.behind_nanos = 0;
         while self.may_run() {
             let mut failure = None;
             if self.ran == self.batch.len() {

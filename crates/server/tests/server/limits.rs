@@ -184,8 +184,7 @@ fn many_keys_are_watched_again_in_no_time() {
     let server = Server::start(&[]);
     let mut client = server.client();
     let keys: Vec<String> = (0..200_000).map(|n| format!("key:{n}")).collect();
-    let words: Vec<&[u8]> =
-        std::iter::once(&b"WATCH"[..]).chain(keys.iter().map(|key| key.as_bytes())).collect();
+    let words: Vec<&[u8]> = std::iter::once(&b"WATCH"[..]).chain(keys.iter().map(String::as_bytes)).collect();
     for _ in 0..2 {
         client.send_words(&words);
         assert_eq!(client.read(), "OK");

@@ -16,8 +16,7 @@ const POLICIES: Kind = Kind::Enum(&[
 const PERCENT: Kind = Kind::Int { min: 1, max: 99 };
 
 pub(super) const ROWS: &[Directive] = &[
-    Directive::used("databases", Kind::Int { min: 1, max: 0x7fff_ffff }, "16", "Numbered databases.")
-        .at_start(),
+    Directive::used("databases", Kind::Int { min: 1, max: 65_536 }, "16", "Numbered databases.").at_start(),
     Directive::used(
         "maxmemory",
         Kind::Memory { min: 0, max: u64::MAX },
