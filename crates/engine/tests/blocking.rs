@@ -179,6 +179,17 @@ fn moves_wake_each_other_in_a_chain_of_any_length() {
 }
 
 #[test]
+fn who_waits_for_a_key_is_served_before_those_whom_serving_it_has_woken() {
+    let w = Waiting::new();
+    w.wait("last", "BLPOP a 0");
+    w.wait("mover", "BLMOVE c a LEFT LEFT 0");
+    w.wait("either", "BLMPOP 0 2 a c RIGHT COUNT 1");
+    assert_eq!(w.run("RPUSH c 1 2"), "2");
+    assert_eq!(w.answers(), ["mover \"1\"", "either [\"a\", [\"1\"]]"]);
+    assert_eq!(w.run("LRANGE c 0 -1"), "[\"2\"]");
+}
+
+#[test]
 fn moves_that_wait_in_a_circle_pass_an_element_round_once() {
     let w = Waiting::new();
     for (name, line) in [("ab", "BRPOPLPUSH a b 0"), ("bc", "BRPOPLPUSH b c 0"), ("ca", "BRPOPLPUSH c a 0")] {
