@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::net::{EventLoop, Listener, listen};
 use crate::server::{Server, Stop};
 use ramekin::log::AppendFsync as LogSync;
-use ramekin::{Database, DiskState, Options, Policy};
+use ramekin::{CheckpointRules, Database, DiskState, Options, Policy};
 use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -60,6 +60,7 @@ fn open(config: &Config) -> Result<Database, Error> {
     let options = Options {
         databases: u32::try_from(config.databases()).unwrap_or(16),
         appendfsync: log_sync(config.appendfsync()),
+        checkpoints: checkpoint_rules(config),
         ..Options::default()
     };
     if !config.appendonly() {
@@ -70,6 +71,19 @@ fn open(config: &Config) -> Result<Database, Error> {
         Error(format!("cannot make the data folder {}: {error}: check `dir`", dir.display()))
     })?;
     Database::open_with(&dir, &options).map_err(|error| Error(format!("{}: {error}", dir.display())))
+}
+
+/// When checkpoints are taken, by the directives.
+pub(crate) fn checkpoint_rules(config: &Config) -> CheckpointRules {
+    CheckpointRules {
+        after: config
+            .save()
+            .iter()
+            .map(|point| (u64::from(point.seconds), u64::from(point.changes)))
+            .collect(),
+        log_bytes_min: config.auto_aof_rewrite_min_size(),
+        log_percent_min: config.auto_aof_rewrite_percentage(),
+    }
 }
 
 pub(crate) fn log_sync(fsync: AppendFsync) -> LogSync {
@@ -165,7 +179,10 @@ fn report_recovery(db: &Database) {
             cut.bytes, cut.file, cut.offset, cut.reason
         )
     });
-    say(&format!("{} records read from the log{cut}", recovery.records));
+    let saved = db.checkpoint_stats().loaded.map_or_else(String::new, |loaded| {
+        format!("{} keys read from the checkpoint {}, ", loaded.keys, loaded.file)
+    });
+    say(&format!("{saved}{} records read from the log{cut}", recovery.records));
 }
 
 fn start_loops(
@@ -181,11 +198,7 @@ fn start_loops(
     let made = made?;
     *server.loops.lock() = made.iter().map(EventLoop::mailbox).collect();
     let mailboxes: Vec<_> = made.iter().map(EventLoop::mailbox).collect();
-    let weak = Arc::downgrade(server);
     server.db.on_log_progress(Box::new(move || {
-        if let Some(server) = weak.upgrade() {
-            server.synced_ms.store(server.db.now_ms(), Relaxed);
-        }
         mailboxes.iter().for_each(|mailbox| mailbox.note_progress());
     }));
     made.into_iter()
@@ -211,7 +224,8 @@ fn watch_signals(server: &Arc<Server>) -> Result<signal_hook::iterator::Handle, 
                 let name = if signal == SIGINT { "SIGINT" } else { "SIGTERM" };
                 if !server.is_stopping() {
                     say(&format!("{name}: stopping"));
-                    server.request_stop(Stop { save: true });
+                    let checkpoint = !server.config.snapshot().save().is_empty();
+                    server.request_stop(Stop { save: true, checkpoint });
                 } else if signal == SIGINT {
                     // Only of somebody at a keyboard: supervisors may send SIGTERM twice.
                     say("SIGINT again: ending at once; what was acknowledged is with the operating system");
@@ -233,11 +247,22 @@ fn end_in_time(server: &Arc<Server>, threads: Vec<JoinHandle<()>>, stop: Stop) -
         let _ = sender.send(end(&mine, threads, stop));
     });
     spawned.map_err(|error| Error(format!("cannot start a thread: {error}")))?;
-    receiver.recv_timeout(Duration::from_secs(u64::from(patience_s))).unwrap_or_else(|_| {
-        Err(Error(format!(
+    let mut written = None;
+    loop {
+        if let Ok(ended) = receiver.recv_timeout(Duration::from_secs(u64::from(patience_s))) {
+            return ended;
+        }
+        // A checkpoint that comes on takes as long as it takes.
+        let saved = server.db.checkpoint_stats();
+        let progress = saved.running.map(|_| saved.keys_done);
+        if progress.is_some() && progress != written {
+            written = progress;
+            continue;
+        }
+        return Err(Error(format!(
             "stopped after waiting {patience_s} s in vain (`shutdown-timeout`): what was acknowledged is with the operating system, and may not be on disk yet"
-        )))
-    })
+        )));
+    }
 }
 
 fn end(server: &Arc<Server>, threads: Vec<JoinHandle<()>>, stop: Stop) -> Result<(), Error> {
@@ -245,6 +270,12 @@ fn end(server: &Arc<Server>, threads: Vec<JoinHandle<()>>, stop: Stop) -> Result
     let mut broken = false;
     for thread in threads {
         broken |= thread.join().is_err();
+    }
+    if stop.checkpoint
+        && let Err(error) = server.db.checkpoint()
+        && server.db.disk().is_some()
+    {
+        say(&format!("warning: no checkpoint was taken, the log holds the last changes: {error}"));
     }
     let closed = server.db.close();
     if let (true, Err(error)) = (stop.save, closed) {

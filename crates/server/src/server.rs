@@ -13,7 +13,7 @@ use crate::stats::Stats;
 use parking_lot::{Condvar, Mutex};
 use ramekin::Database;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A running server.
 pub struct Server {
@@ -41,8 +41,6 @@ pub struct Server {
     pub run_id: String,
     /// When the server started, in Unix milliseconds.
     pub started_ms: u64,
-    /// When changes last became durable, in Unix milliseconds.
-    pub synced_ms: AtomicU64,
     /// Counts time on behalf of whoever measures commands.
     pub ticks: quanta::Clock,
     stopping: AtomicBool,
@@ -54,6 +52,8 @@ pub struct Server {
 pub struct Stop {
     /// False: what is not on disk yet may be lost (`SHUTDOWN NOSAVE`).
     pub save: bool,
+    /// A checkpoint is taken first, if anything has changed.
+    pub checkpoint: bool,
 }
 
 impl Server {
@@ -75,7 +75,6 @@ impl Server {
             loops: Mutex::default(),
             run_id,
             started_ms,
-            synced_ms: AtomicU64::new(started_ms),
             ticks: quanta::Clock::new(),
             stopping: AtomicBool::new(false),
             stop: (Mutex::new(None), Condvar::new()),

@@ -86,6 +86,8 @@ pub mod flag {
     pub const PATTERNS: u32 = 1 << 20;
     /// May run on a node of a cluster that asked for it.
     pub const ASKING: u32 = 1 << 21;
+    /// Not while a replica loads what its primary has sent.
+    pub const NO_ASYNC_LOADING: u32 = 1 << 22;
 }
 
 /// Finds the indices of a command's keys; its error is what the command answers, so it is the first that the command checks.

@@ -31,7 +31,7 @@ const ALLOW_BUSY: &[&str] = &[
 ];
 
 /// Commands that a transaction refuses or cannot hold.
-const NO_MULTI: &[&str] = &["client|reply", "multi", "save", "shutdown", "watch"];
+const NO_MULTI: &[&str] = &["backup", "client|reply", "multi", "save", "shutdown", "watch"];
 
 /// Commands with `admin` or `dangerous` things about them that their flags do not say.
 const DANGEROUS: &[&str] = &[
@@ -209,6 +209,7 @@ pub(super) fn flags(spec: &Spec) -> Vec<&'static str> {
         (flag::STALE, "stale"),
         (flag::SKIP_MONITOR, "skip_monitor"),
         (flag::SKIP_SLOWLOG, "skip_commandlog"),
+        (flag::NO_ASYNC_LOADING, "no_async_loading"),
         (flag::ASKING, "asking"),
         (flag::FAST, "fast"),
         (flag::NO_AUTH, "no_auth"),

@@ -45,7 +45,7 @@ const HELP: &[(&str, &str)] = &[
     ("POPULATE <count> [<prefix>] [<size>]", "Set so many string keys that are not there."),
     ("PROTOCOL <type>", "Answer with an example of this type of reply."),
     ("QUICKLIST-PACKED-THRESHOLD <size>", "Taken, and changes nothing."),
-    ("RELOAD", "Bring all changes to the disk, forget the data and read it back."),
+    ("RELOAD", "Take a checkpoint (not with NOSAVE), forget the data and read it back."),
     ("REPLYBUFFER PEAK-RESET-TIME|RESIZING <value>", "Taken, and changes nothing."),
     ("SET-ACTIVE-EXPIRE <0|1>", "Whether expired keys are removed before they are met."),
     ("SLEEP <seconds>", "Stop this event loop for so long."),
@@ -61,7 +61,7 @@ fn debug(peer: &mut Peer, server: &Arc<Server>, args: &[&[u8]], out: &mut Replie
         (b"sleep", [seconds]) => sleep(seconds),
         (b"object", [key, ..]) => return object(peer, server, key, out),
         (b"reload", options) => reload(server, options)?,
-        (b"loadaof", []) => reload(server, &[])?,
+        (b"loadaof", []) => reload(server, &[b"nosave"])?,
         (b"set-active-expire", [on]) => {
             server.db.settings().active_expire.store(ramekin_resp::parse_int(on) != Some(0), Relaxed);
         }
@@ -128,7 +128,9 @@ fn reload(server: &Server, options: &[&[u8]]) -> Outcome {
     if !options.iter().all(known) {
         return Err(Fail::new("ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options."));
     }
-    server.db.reload().map_err(|error| Fail::text(format!("ERR DEBUG RELOAD: {error}")))
+    let saves = !options.iter().any(|option| option.eq_ignore_ascii_case(b"nosave"));
+    let read = if saves { server.db.reload() } else { server.db.read_back() };
+    read.map_err(|error| Fail::text(format!("ERR DEBUG RELOAD: {error}")))
 }
 
 /// The answer of a command of the engine, run for this client.

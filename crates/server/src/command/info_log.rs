@@ -1,14 +1,18 @@
-//! INFO about the log: in the words of the append-only file for tools, and in its own.
+//! INFO about log and checkpoints: in the words of snapshots and of the append-only file for tools, and in its own.
 
 use super::info::Fields;
 use crate::server::Server;
 use ramekin::DiskState;
-use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
-/// There are no snapshots and no rewrites; the log is what is kept.
+/// A checkpoint is what tools know as a snapshot, and since it trims the log, as a rewrite too.
 pub(super) fn persistence(server: &Server, fields: &mut Fields) {
-    let (log, recovery) = (server.db.log_stats(), server.db.recovery());
-    let unsynced = server.db.last_lsn() - server.db.durable_lsn().min(server.db.last_lsn());
+    let log = server.db.log_stats();
+    let saved = server.db.checkpoint_stats();
+    let (is_running, seconds) = (saved.running.is_some(), |time: Option<Duration>| {
+        time.map_or(-1, |time| i64::try_from(time.as_secs()).unwrap_or(i64::MAX))
+    });
+    let status = if saved.error.is_none() { "ok" } else { "err" };
     fields.add_zeros(&[
         "loading",
         "async_loading",
@@ -17,32 +21,32 @@ pub(super) fn persistence(server: &Server, fields: &mut Fields) {
         "current_cow_size_age",
     ]);
     fields.add("current_fork_perc", "0.00");
-    fields.add_zeros(&["current_save_keys_processed", "current_save_keys_total"]);
-    fields.add("rdb_changes_since_last_save", unsynced);
-    fields.add("rdb_bgsave_in_progress", 0);
-    fields.add("rdb_last_save_time", server.synced_ms.load(Relaxed) / 1000);
-    fields.add("rdb_last_bgsave_status", "ok");
-    fields.add("rdb_last_bgsave_time_sec", -1);
-    fields.add("rdb_current_bgsave_time_sec", -1);
-    fields.add_zeros(&[
-        "rdb_saves",
-        "rdb_last_cow_size",
-        "rdb_last_load_keys_expired",
-        "rdb_last_load_keys_loaded",
-    ]);
+    let keys = if is_running { (saved.keys_done, saved.keys_total) } else { (0, 0) };
+    fields.add("current_save_keys_processed", keys.0);
+    fields.add("current_save_keys_total", keys.1);
+    fields.add("rdb_changes_since_last_save", saved.changes);
+    fields.add("rdb_bgsave_in_progress", u8::from(is_running));
+    fields.add("rdb_last_save_time", saved.saved_ms / 1000);
+    fields.add("rdb_last_bgsave_status", status);
+    fields.add("rdb_last_bgsave_time_sec", seconds(saved.took));
+    fields.add("rdb_current_bgsave_time_sec", seconds(saved.running));
+    fields.add("rdb_saves", saved.saves);
+    fields.add_zeros(&["rdb_last_cow_size", "rdb_last_load_keys_expired"]);
+    fields.add("rdb_last_load_keys_loaded", saved.loaded.as_ref().map_or(0, |loaded| loaded.keys));
     fields.add("aof_enabled", u8::from(log.is_some()));
-    fields.add_zeros(&["aof_rewrite_in_progress", "aof_rewrite_scheduled"]);
-    fields.add("aof_last_rewrite_time_sec", -1);
-    fields.add("aof_current_rewrite_time_sec", -1);
-    fields.add("aof_last_bgrewrite_status", "ok");
-    fields.add_zeros(&["aof_rewrites", "aof_rewrites_consecutive_failures"]);
+    fields.add("aof_rewrite_in_progress", u8::from(is_running));
+    fields.add("aof_rewrite_scheduled", 0);
+    fields.add("aof_last_rewrite_time_sec", seconds(saved.took));
+    fields.add("aof_current_rewrite_time_sec", seconds(saved.running));
+    fields.add("aof_last_bgrewrite_status", status);
+    fields.add("aof_rewrites", saved.saves);
+    fields.add("aof_rewrites_consecutive_failures", saved.failures);
     let write_ok = log.as_ref().is_none_or(|log| log.is_write_ok);
     fields.add("aof_last_write_status", if write_ok { "ok" } else { "err" });
     fields.add_zeros(&["aof_last_cow_size", "module_fork_in_progress", "module_fork_last_cow_size"]);
     if let Some(log) = log {
-        let loaded = recovery.map_or(0, |recovery| recovery.bytes);
-        fields.add("aof_current_size", log.bytes);
-        fields.add("aof_base_size", loaded);
+        fields.add("aof_current_size", saved.bytes + saved.log_bytes);
+        fields.add("aof_base_size", saved.bytes);
         fields.add("aof_pending_rewrite", 0);
         fields.add("aof_buffer_length", log.pending_bytes);
         fields.add("aof_rewrite_buffer_length", 0);
@@ -83,6 +87,12 @@ pub(super) fn ramekin(server: &Server, fields: &mut Fields) {
         },
     );
     fields.add("log_failed", u8::from(server.db.log_failed().is_some()));
+    let saved = server.db.checkpoint_stats();
+    fields.add("checkpoint_bytes", saved.bytes);
+    fields.add("checkpoint_last_usec", saved.took.map_or(0, |took| took.as_micros()));
+    fields.add("checkpoint_failures", saved.failures);
+    fields.add("checkpoint_last_error", saved.error.as_deref().unwrap_or("").replace(['\r', '\n'], " "));
+    fields.add("log_bytes_since_checkpoint", saved.log_bytes);
     if let Some(recovery) = server.db.recovery() {
         fields.add("recovery_records", recovery.records);
         fields.add("recovery_bytes", recovery.bytes);

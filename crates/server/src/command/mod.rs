@@ -27,6 +27,7 @@ mod latency;
 mod lolwut;
 mod memory;
 mod monitor;
+mod save;
 mod shutdown;
 mod slowlog;
 mod status;
@@ -94,6 +95,7 @@ const FAMILIES: &[&[ServerCommand]] = &[
     config::COMMANDS,
     slowlog::COMMANDS,
     monitor::COMMANDS,
+    save::COMMANDS,
     shutdown::COMMANDS,
     wait::COMMANDS,
     status::COMMANDS,
@@ -125,6 +127,9 @@ pub(crate) fn register_hooks(server: &Arc<Server>) {
             format!("The operating system is not able to handle the specified number of clients, try with {possible}")
         })
     });
+    for name in ["save", "auto-aof-rewrite-min-size", "auto-aof-rewrite-percentage"] {
+        hook(name, |server, config| server.db.set_checkpoint_rules(crate::run::checkpoint_rules(config)));
+    }
     for name in crate::run::ENGINE_DIRECTIVES {
         hook(name, crate::run::apply_settings);
     }

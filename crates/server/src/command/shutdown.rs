@@ -42,7 +42,8 @@ fn shutdown(peer: &mut Peer, server: &Arc<Server>, args: &[&[u8]], _: &mut Repli
         return Err(Fail::new("ERR Errors trying to SHUTDOWN. Check logs."));
     }
     peer.closing = true;
-    server.request_stop(Stop { save: !asked.no_save && !asked.force });
+    let is_due = asked.save || !server.config.snapshot().save().is_empty();
+    server.request_stop(Stop { save: !asked.no_save && !asked.force, checkpoint: is_due && !asked.no_save });
     Ok(())
 }
 

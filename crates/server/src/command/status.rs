@@ -1,9 +1,8 @@
-//! Small questions about the server: TIME, ROLE, LASTSAVE, and the switches of replicas, which a server without any takes.
+//! Small questions about the server: TIME, ROLE, and the switches of replicas, which a server without any takes.
 
 use super::ServerCommand;
 use ramekin::Reply;
 use ramekin::command::{Keys, Spec, flag};
-use std::sync::atomic::Ordering::Relaxed;
 
 const COMMON: u32 = flag::LOADING | flag::STALE | flag::FAST;
 
@@ -36,19 +35,6 @@ pub(super) const COMMANDS: &[ServerCommand] = &[
             out.bulk(b"master");
             out.int(0);
             out.array(0);
-            Ok(())
-        },
-    },
-    ServerCommand {
-        spec: spec(
-            "lastsave",
-            COMMON,
-            "server",
-            "1.0.0",
-            "Returns the Unix timestamp of the last time that changes were brought to the disk.",
-        ),
-        run: |_, server, _, out| {
-            out.int(i64::try_from(server.synced_ms.load(Relaxed) / 1000).unwrap_or(i64::MAX));
             Ok(())
         },
     },

@@ -240,6 +240,18 @@ impl Config {
         }
     }
 
+    /// `auto-aof-rewrite-min-size`, in bytes.
+    #[must_use]
+    pub fn auto_aof_rewrite_min_size(&self) -> u64 {
+        self.bytes("auto-aof-rewrite-min-size")
+    }
+
+    /// `auto-aof-rewrite-percentage`.
+    #[must_use]
+    pub fn auto_aof_rewrite_percentage(&self) -> u64 {
+        self.unsigned("auto-aof-rewrite-percentage")
+    }
+
     /// `databases`.
     #[must_use]
     pub fn databases(&self) -> usize {

@@ -1,6 +1,6 @@
 //! Commands that wait: for a key, or for the disk.
 
-use super::peer::{Peer, Wait};
+use super::peer::{Peer, Wait, Work};
 use super::{Replier, Session};
 use crate::net::Message;
 use crate::server::Server;
@@ -15,12 +15,15 @@ pub(super) enum Blocked {
     Key { waiter: Arc<Waiter>, wait: u64, deadline_ms: Option<u64> },
     /// For its changes up to this LSN to be safe (WAIT, WAITAOF).
     Safe { wait: Wait, lsn: u64, deadline_ms: Option<u64> },
+    /// For the end of work that a thread does.
+    Work { wait: u64 },
 }
 
 impl Blocked {
     pub(super) fn deadline_ms(&self) -> Option<u64> {
         match self {
             Blocked::Key { deadline_ms, .. } | Blocked::Safe { deadline_ms, .. } => *deadline_ms,
+            Blocked::Work { .. } => None,
         }
     }
 }
@@ -56,7 +59,8 @@ impl Session {
 
     /// The engine has run the command that this client waited with.
     pub(crate) fn served(&mut self, server: &Arc<Server>, wait: u64, (response, lsn): &Served, now_ms: u64) {
-        if !matches!(self.blocked, Some(Blocked::Key { wait: mine, .. }) if mine == wait) {
+        if !matches!(self.blocked, Some(Blocked::Key { wait: mine, .. } | Blocked::Work { wait: mine }) if mine == wait)
+        {
             return;
         }
         let from = self.unblock(server);
@@ -73,6 +77,26 @@ impl Session {
         self.note_blocked(server, true);
         if wait.for_disk {
             server.db.request_sync();
+        }
+    }
+
+    /// Has a thread do what takes long, and waits for its answer.
+    pub(super) fn block_on_work(&mut self, server: &Arc<Server>, work: Work) {
+        self.waits += 1;
+        let (wait, client, mine) = (self.waits, Arc::clone(&self.peer.client), Arc::clone(server));
+        let spawned = std::thread::Builder::new().name("work".to_owned()).spawn(move || {
+            let served = (work(&mine), 0);
+            client.mailbox.send(Message::Served { token: client.token, id: client.id, wait, served });
+        });
+        match spawned {
+            Ok(_) => {
+                self.blocked = Some(Blocked::Work { wait });
+                self.note_blocked(server, true);
+            }
+            Err(error) => {
+                let mut out = Replier::new(&mut self.output.bytes, self.peer.protocol);
+                out.error(&format!("ERR cannot start a thread: {error}"));
+            }
         }
     }
 
@@ -100,6 +124,7 @@ impl Session {
                 let (wait, lsn) = (*wait, *lsn);
                 self.answer_safe(server, wait, lsn);
             }
+            Blocked::Work { .. } => return,
             Blocked::Key { waiter, .. } => {
                 // If it is just being served, the answer is on its way.
                 if !server.db.give_up(waiter) {
@@ -116,7 +141,8 @@ impl Session {
     /// `CLIENT UNBLOCK`: ends the wait as if its time had come, or with an error.
     pub(crate) fn unblock_by_request(&mut self, server: &Arc<Server>, with_error: bool, now_ms: u64) {
         match &self.blocked {
-            None => return,
+            // Work is done to its end.
+            None | Some(Blocked::Work { .. }) => return,
             Some(Blocked::Key { waiter, .. }) if !server.db.give_up(waiter) => return,
             Some(Blocked::Key { .. }) if !with_error => {
                 let from = self.unblock(server);

@@ -199,6 +199,9 @@ impl Session {
                 if let Some(wait) = self.peer.wait.take() {
                     self.block_until_safe(server, wait);
                 }
+                if let Some(work) = self.peer.work.take() {
+                    self.block_on_work(server, work);
+                }
                 self.follow_settings(server);
                 self.peer.reply_lsn
             }

@@ -3,7 +3,7 @@
 use crate::clients::Client;
 use crate::command::Row;
 use crate::server::Server;
-use ramekin::{Caller, Watch};
+use ramekin::{Caller, Response, Watch};
 use ramekin_resp::Protocol;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -47,6 +47,9 @@ pub struct Wait {
     /// The answer is of WAITAOF (disk and replicas) or of WAIT (replicas).
     pub answers_both: bool,
 }
+
+/// What takes long, and the answer that comes of it.
+pub(crate) type Work = Box<dyn FnOnce(&Server) -> Response + Send>;
 
 /// A command between MULTI and EXEC.
 pub struct Queued {
@@ -103,6 +106,8 @@ pub struct Peer {
     pub last_write_lsn: u64,
     /// A handler asks for a wait instead of an answer.
     pub wait: Option<Wait>,
+    /// A handler asks for work that a thread of its own does before it answers.
+    pub(crate) work: Option<Work>,
     /// A handler ran several commands: the reply depends on this LSN.
     pub reply_lsn: u64,
     /// Between MULTI and EXEC handlers run with locks held; they may not look into the database.
@@ -126,6 +131,7 @@ impl Peer {
             stalled: false,
             last_write_lsn: 0,
             wait: None,
+            work: None,
             reply_lsn: 0,
             in_exec: false,
         }

@@ -18,11 +18,11 @@ pub(super) const ROWS: &[Directive] = &[
         "everysec",
         "When the log is forced to the disk: before each reply, each second, or when the system likes.",
     ),
-    Directive::accepted(
+    Directive::used(
         "save",
         Kind::SavePoints,
         "3600 1 300 100 60 10000",
-        "When to take a checkpoint, as seconds and changes; until checkpoints exist the log holds everything.",
+        "When to take a checkpoint, as seconds and changes; with none, also a stop takes none. The log is kept all the same.",
     ),
     Directive::used(
         "min-free-disk",
@@ -49,20 +49,15 @@ pub(super) const ROWS: &[Directive] = &[
         "no-appendfsync-on-rewrite",
         Kind::Bool,
         "no",
-        "Skip forcing during a rewrite; the log is never rewritten.",
+        "Skip forcing during a rewrite; a checkpoint holds up no other writes.",
     ),
-    Directive::accepted(
+    Directive::used(
         "auto-aof-rewrite-percentage",
         Kind::COUNT,
         "100",
-        "Growth at which an append-only file is rewritten.",
+        "A checkpoint is taken once the log has grown by so many percent of the last one; 0: never for that.",
     ),
-    Directive::accepted(
-        "auto-aof-rewrite-min-size",
-        Kind::MEMORY,
-        "64mb",
-        "Size from which an append-only file is rewritten.",
-    ),
+    Directive::used("auto-aof-rewrite-min-size", Kind::MEMORY, "64mb", "And by at least so much."),
     Directive::accepted(
         "aof-load-truncated",
         Kind::Bool,
@@ -97,6 +92,6 @@ pub(super) const ROWS: &[Directive] = &[
         "stop-writes-on-bgsave-error",
         Kind::Bool,
         "yes",
-        "Refuse writes after a snapshot failed; a failure of the log always refuses them.",
+        "Refuse writes after a checkpoint failed; the log holds them, so it is not done. A failure of the log always refuses.",
     ),
 ];
