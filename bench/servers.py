@@ -39,9 +39,7 @@ class Contender:
 
     def command_line(self, port, folder, directives):
         words = [str(self.binary)] + (["serve"] if self.kind == "ramekin" else [])
-        common = {"port": port, "bind": "127.0.0.1", "dir": folder, "save": ""}
-        if self.kind == "valkey":
-            common["auto-aof-rewrite-percentage"] = 0
+        common = {"port": port, "bind": "127.0.0.1", "dir": folder, "save": "", "auto-aof-rewrite-percentage": 0}
         for directive, value in {**common, **directives}.items():
             words += [f"--{directive}", str(value)]
         return words

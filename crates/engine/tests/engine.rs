@@ -9,11 +9,13 @@
 //! - `sort`: SORT.
 //! - `walk`: SCAN and its kin.
 //! - `whole`: commands on whole databases.
+//! - `checkpoint`: what comes back from one, what is refused, what a failure leaves.
 //! - `embedded`: the example of the engine as a library.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
 mod blocking;
+mod checkpoint;
 mod common;
 mod embedded;
 mod eviction;

@@ -500,7 +500,10 @@ impl<'a> Walk<'a> {
         if !self.is_over && self.partial_place.is_some() {
             return Err(damage(&self.segments[self.segments.len() - 1].name, 0, "a record is not finished"));
         }
-        if self.expected <= self.needed.upto {
+        // A segment is always kept, so a log without any has lost what came after the checkpoint.
+        let is_missing =
+            self.needed.upto > 0 && !self.segments.iter().any(|segment| segment.valid().is_some());
+        if self.expected <= self.needed.upto || is_missing {
             let (last, upto) = (self.expected - 1, self.needed.upto);
             let text = format!(
                 "the log ends with record {last}, yet the checkpoint needs records up to {upto}: segments are missing, restore them from a copy"

@@ -333,6 +333,8 @@ fn short_of_what_a_checkpoint_needs_is_damage_though_nothing_else_proves_it() {
     assert!(error.to_string().contains("needs records up to 3"), "{error}");
     let error = open_needed(&MemDisk::default(), 1, 3).err().unwrap();
     assert!(error.to_string().contains("segments are missing"), "{error}");
+    let error = open_needed(&MemDisk::default(), 3, 3).err().unwrap();
+    assert!(error.to_string().contains("segments are missing"), "a segment is always kept: {error}");
     assert!(open_needed(&disk, 1, 2).is_ok());
 }
 
