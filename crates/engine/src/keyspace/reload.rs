@@ -2,7 +2,7 @@
 //!
 //! What must hold: those who watch or wait for keys are taken out first and put back at last, so that replaying the log
 //! tells nobody of changes that happened long ago. Databases that had changed places lie in their own spaces afterwards,
-//! and whoever watches or waits follows.
+//! and whoever waits follows; who watches knows a key by its database.
 
 use super::part::Place;
 use super::wait::{Waiter, Watch};
@@ -50,7 +50,7 @@ impl Keyspace {
         };
         for (shard, (watches, waiters)) in kept.watches.into_iter().zip(kept.waiters).enumerate() {
             let part = held.get(shard).expect("all shards are held");
-            part.watches = watches.into_iter().map(|(place, watches)| (moved(place), watches)).collect();
+            part.watches = watches;
             part.waiters = waiters.into_iter().map(|(place, waiters)| (moved(place), waiters)).collect();
         }
     }
