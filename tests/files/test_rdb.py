@@ -189,6 +189,17 @@ def test_what_cannot_be_reached_is_said_in_a_line(tmp_path, start_ramekin):
     assert not list(tmp_path.iterdir()), "an export that fails leaves nothing behind"
 
 
+def test_a_target_that_is_full_says_how_much_it_took(valkey, start_ramekin):
+    server = start_ramekin()
+    with server.client() as client:
+        assert client("SET", "filling", "x" * 2_500_000) == b"OK"
+        assert client("CONFIG", "SET", "maxmemory", "2mb") == b"OK"
+        assert client("SET", "more", 1).startswith(b"OOM")
+        done = ramekin("import", valkey.folder / "dump.rdb", "--to", f"redis://127.0.0.1:{server.port}", "--keep")
+    assert done.code == 1 and "OOM" in done.err
+    assert "Before that 0 keys were taken: the target holds only a part" in done.err
+
+
 def test_times_idle_times_and_frequencies_come_with_the_keys(tmp_path):
     now = int(time.time() * 1000)
     later, past = (struct.pack("<q", at) for at in (now + 1_000_000, now - 1000))

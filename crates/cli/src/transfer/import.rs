@@ -112,9 +112,16 @@ fn load(parts: &[Part], options: &Import) -> Result<Tally, String> {
     let mut target = open_target(options)?;
     let mut tally = Tally::default();
     let mut load = Load { target: &mut *target, existing: options.existing, tally: &mut tally };
-    rdb_file::read(parts, "Loading", &mut load)?;
-    target.settle(&mut tally)?;
+    let read = rdb_file::read(parts, "Loading", &mut load);
+    read.and_then(|_| target.settle(&mut tally)).map_err(|text| unfinished(&text, &tally))?;
     Ok(tally)
+}
+
+/// The line about a target that took only the beginning.
+fn unfinished(text: &str, tally: &Tally) -> String {
+    let commands =
+        if tally.commands > 0 { format!(" and {} commands", tally.commands) } else { String::new() };
+    format!("{text}. Before that {} keys{commands} were taken: the target holds only a part", tally.keys())
 }
 
 /// Puts the keys of RDB files into a target.
@@ -213,7 +220,7 @@ fn replay_into_folder(parts: &[Part], folder: &Path, options: &Import) -> Result
         ));
     }
     let mut replay = Replay::new(&db);
-    rdb_file::read(parts, "Loading", &mut replay)?;
+    rdb_file::read(parts, "Loading", &mut replay).map_err(|text| unfinished(&text, &replay.tally))?;
     let tally = replay.end(&db);
     db.close().map_err(|error| error.to_string())?;
     Ok(tally)
@@ -248,8 +255,7 @@ fn replay_into_server(parts: &[Part], options: &Import) -> Result<Tally, String>
         };
         sent = target.put(&key, options.existing, &mut tally);
     });
-    sent?;
-    target.settle(&mut tally)?;
+    sent.and_then(|()| target.settle(&mut tally)).map_err(|text| unfinished(&text, &tally))?;
     Ok(tally)
 }
 

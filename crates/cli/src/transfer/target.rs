@@ -131,7 +131,9 @@ impl Target for Folder {
         let mut out = Collector::new();
         self.db.run(&mut self.caller, self.restore, &words, &mut out);
         match out.into_response() {
-            Some(Response::Error(text)) if text.starts_with("MISCONF") => return Err(text),
+            Some(Response::Error(text)) if text.starts_with("MISCONF") || text.starts_with("OOM") => {
+                return Err(text);
+            }
             Some(Response::Error(text)) => count_refusal(key.key, &text, tally),
             _ => tally.take(key.db),
         }
