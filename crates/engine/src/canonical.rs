@@ -73,6 +73,10 @@ fn translate(db: u32, effect: &Effect<'_>, out: &mut Vec<Words>) -> Result<(), M
                 out.push(words(&[b"PEXPIREAT", key, &number(expire_at_ms)]));
             }
         }
+        Effect::Extend { key, kind, part } => {
+            let part = codec::decode(kind, part, &Packing::default()).map_err(|_| Malformed)?;
+            extend(key, &part, out);
+        }
         Effect::Delete { key } => out.push(words(&[b"DEL", key])),
         Effect::Expire { key, at_ms: 0 } => out.push(words(&[b"PERSIST", key])),
         Effect::Expire { key, at_ms } => out.push(words(&[b"PEXPIREAT", key, &number(at_ms)])),
@@ -175,6 +179,19 @@ fn put(key: &[u8], value: &Value, out: &mut Vec<Words>) {
             for field in hash.stored().filter(|field| field.expire_at_ms != 0) {
                 expire_fields(key, field.expire_at_ms, &[field.name], out);
             }
+        }
+    }
+}
+
+/// Adds a further part of a value.
+fn extend(key: &[u8], part: &Value, out: &mut Vec<Words>) {
+    match part {
+        Value::Str(text) => out.push(words(&[b"APPEND", key, text])),
+        Value::List(_) | Value::Hash(_) => {
+            let begun = out.len();
+            put(key, part, out);
+            // All but the removal of what was there before.
+            out.remove(begun);
         }
     }
 }

@@ -426,6 +426,19 @@ impl Database {
         }
     }
 
+    /// As [`Database::write_log`], unless that takes long because a large value has gone to another key: then it is left to a
+    /// thread of the log, which tells of its progress ([`Database::on_log_progress`]).
+    ///
+    /// # Errors
+    /// As [`Database::write_log`].
+    #[inline]
+    pub fn write_log_or_leave(&self) -> Result<(), Error> {
+        match &self.inner.shards.log {
+            Some(log) if log.written() < log.appended() => log.write_or_leave().map(|_| ()),
+            _ => Ok(()),
+        }
+    }
+
     /// Makes every change durable.
     ///
     /// # Errors

@@ -15,6 +15,8 @@ pub(crate) enum Effect<'a> {
     SetString { key: &'a [u8], value: &'a [u8], expire_at_ms: u64 },
     /// The key holds this value, in the codec of `value::codec`.
     Put { key: &'a [u8], kind: u8, value: &'a [u8], expire_at_ms: u64 },
+    /// A further part of the value that a `Put` in the same record began.
+    Extend { key: &'a [u8], kind: u8, part: &'a [u8] },
     /// The key is gone.
     Delete { key: &'a [u8] },
     /// The key expires then (0: never).
@@ -69,6 +71,7 @@ mod tag {
     pub(super) const SET_RANGE: u8 = 6;
     pub(super) const FLUSH: u8 = 7;
     pub(super) const SWAP: u8 = 8;
+    pub(super) const EXTEND: u8 = 9;
     pub(super) const LIST_PUSH: u8 = 16;
     pub(super) const LIST_POP: u8 = 17;
     pub(super) const LIST_SET: u8 = 18;
@@ -86,6 +89,7 @@ impl<'a> Effect<'a> {
         match *self {
             Effect::SetString { key, .. }
             | Effect::Put { key, .. }
+            | Effect::Extend { key, .. }
             | Effect::Delete { key }
             | Effect::Expire { key, .. }
             | Effect::Append { key, .. }
@@ -118,6 +122,11 @@ impl<'a> Effect<'a> {
                 out.push(kind);
                 put_bytes(out, value);
                 put_uint(out, expire_at_ms);
+            }
+            Effect::Extend { key, kind, part } => {
+                head(out, tag::EXTEND, db, key);
+                out.push(kind);
+                put_bytes(out, part);
             }
             Effect::Delete { key } => head(out, tag::DELETE, db, key),
             Effect::Expire { key, at_ms } => {
@@ -231,6 +240,7 @@ where
         tag::PUT => {
             Effect::Put { key, kind: take_byte(at)?, value: take_bytes(at)?, expire_at_ms: take_uint(at)? }
         }
+        tag::EXTEND => Effect::Extend { key, kind: take_byte(at)?, part: take_bytes(at)? },
         tag::DELETE => Effect::Delete { key },
         tag::EXPIRE => Effect::Expire { key, at_ms: take_uint(at)? },
         tag::APPEND => Effect::Append { key, tail: take_bytes(at)? },
@@ -361,6 +371,7 @@ mod tests {
         let effects = [
             Effect::SetString { key, value: b"v", expire_at_ms: u64::MAX },
             Effect::Put { key: b"", kind: 2, value: b"xyz", expire_at_ms: 0 },
+            Effect::Extend { key, kind: 1, part: b"more" },
             Effect::Delete { key },
             Effect::Expire { key, at_ms: 1 << 40 },
             Effect::Append { key, tail: b"" },

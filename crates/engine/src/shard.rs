@@ -9,6 +9,7 @@
 //! shards that it changes; no lock is held over I/O.
 
 mod disk_space;
+mod large;
 mod room;
 
 pub use disk_space::DiskState;
@@ -49,6 +50,9 @@ pub struct Caller {
     pub no_touch: bool,
     /// [`Database::hash`](crate::Database::hash) of the first argument of the command to be run, if that is known already.
     pub hash_hint: Option<u64>,
+    /// True for whoever must not wait: a command that needs much room in the log before it begins is left to be run again
+    /// by somebody who may.
+    pub leaves_large: bool,
     scratch: Scratch,
     /// The key that is evicted.
     victim: Vec<u8>,
@@ -68,6 +72,8 @@ pub struct Ran {
     pub lsn: Lsn,
     /// The command waits: its keys and time-out in milliseconds (0: none). Nothing was replied.
     pub blocked: Option<(Vec<Box<[u8]>>, u64)>,
+    /// The command takes long and was left, see [`Caller::leaves_large`]. Nothing was replied.
+    pub left: bool,
 }
 
 impl Shards {
@@ -120,21 +126,11 @@ impl Shards {
             run_in(&mut ctx, command, args, out);
             if ctx.has_only_read() {
                 self.release(ctx.reserved);
-                return Ran { lsn: ctx.seen_lsn, blocked: None };
+                return Ran { lsn: ctx.seen_lsn, blocked: None, left: false };
             }
             return self.commit(ctx);
         }
         self.run_many(caller, command, args, out)
-    }
-
-    fn run_many(&self, caller: &mut Caller, command: &Command, args: &[&[u8]], out: &mut dyn Reply) -> Ran {
-        match self.begin(caller, command, args) {
-            Ok(mut ctx) => {
-                run_in(&mut ctx, command, args, out);
-                self.commit(ctx)
-            }
-            Err(fail) => refuse(&fail, out),
-        }
     }
 
     /// Runs a blocked command's first attempt, and queues it if it has to wait. `make` builds the waiter of the keys.
@@ -146,11 +142,11 @@ impl Shards {
         out: &mut dyn Reply,
         make: impl FnOnce(Vec<Box<[u8]>>) -> Arc<Waiter>,
     ) -> (Ran, Option<Arc<Waiter>>) {
-        let mut ctx = match self.begin(caller, command, args) {
+        let mut ctx = match self.begin(caller, command, args, 0) {
             Ok(ctx) => ctx,
             Err(fail) => {
                 out.error(&fail.0);
-                return (Ran { lsn: 0, blocked: None }, None);
+                return (Ran { lsn: 0, blocked: None, left: false }, None);
             }
         };
         ctx.may_block = true;
@@ -197,7 +193,7 @@ impl Shards {
     pub(crate) fn commit(&self, mut ctx: Ctx<'_>) -> Ran {
         if ctx.scratch.ready.is_empty() && ctx.block.is_none() && !ctx.reclaims {
             // Nobody waits and nothing is left to be done: the common case.
-            return Ran { lsn: self.record(&mut ctx), blocked: None };
+            return Ran { lsn: self.record(&mut ctx), blocked: None, left: false };
         }
         self.commit_and_serve(ctx)
     }
@@ -233,7 +229,7 @@ impl Shards {
         for (waiter, response) in served {
             (waiter.deliver)((response, lsn));
         }
-        Ran { lsn, blocked }
+        Ran { lsn, blocked, left: false }
     }
 
     /// Appends the effects of a command to the log as one record, with the shards still locked. Returns the LSN that the
@@ -242,16 +238,21 @@ impl Shards {
     fn record(&self, ctx: &mut Ctx<'_>) -> Lsn {
         let mut lsn = ctx.seen_lsn;
         if let Some(log) = &self.log {
-            if ctx.scratch.record.is_empty() {
+            if ctx.scratch.record.is_empty() && ctx.scratch.large.is_empty() {
                 if ctx.reserved != 0 {
                     log.release(ctx.reserved);
                 }
             } else {
-                lsn = log.append(&ctx.scratch.record, ctx.reserved);
+                lsn = if ctx.scratch.large.is_empty() {
+                    log.append(&ctx.scratch.record, ctx.reserved)
+                } else {
+                    Self::append_large(log, ctx)
+                };
                 self.note(ctx, lsn);
             }
         }
         ctx.scratch.record.clear();
+        ctx.scratch.large.clear();
         ctx.scratch.touched.clear();
         lsn
     }
@@ -286,6 +287,7 @@ impl Shards {
         caller: &'a mut Caller,
         command: &Command,
         args: &[&'a [u8]],
+        ahead: u64,
     ) -> Result<Ctx<'a>, Fail> {
         if !command.spec.takes(args.len()) {
             return Err(Fail::arity(command.spec.name));
@@ -293,7 +295,7 @@ impl Shards {
         self.room_for(caller, command.spec.is(flag::DENYOOM))?;
         let mut bytes = 0;
         if command.spec.is(flag::WRITE) {
-            bytes = space_for(args);
+            bytes = space_for(args) + ahead;
             self.reserve_for_command(bytes)?;
         }
         if let Keys::At(index) = command.spec.keys
@@ -345,6 +347,9 @@ impl Shards {
             settings: &self.settings,
             reserve: self,
             reserved,
+            ahead: 0,
+            wanted: 0,
+            may_ask: false,
             db: caller.db,
             now_ms: caller.now_ms,
             touches: !caller.no_touch,
@@ -599,7 +604,7 @@ impl Reserve for Shards {
 #[cold]
 fn refuse(fail: &Fail, out: &mut dyn Reply) -> Ran {
     out.error(&fail.0);
-    Ran { lsn: 0, blocked: None }
+    Ran { lsn: 0, blocked: None, left: false }
 }
 
 /// Runs a handler; its refusal becomes the reply.

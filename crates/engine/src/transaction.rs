@@ -45,7 +45,7 @@ impl<'a> Transaction<'a> {
     pub fn commit(mut self) -> Ran {
         match self.ctx.take() {
             Some(ctx) => self.shards.commit(ctx),
-            None => Ran { lsn: 0, blocked: None },
+            None => Ran { lsn: 0, blocked: None, left: false },
         }
     }
 }

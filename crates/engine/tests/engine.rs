@@ -4,6 +4,7 @@
 //! - `string`, `list`: the commands on those; `blocking`: lists that are waited for.
 //! - `hash`: the commands on hashes; `hash_expiry`: what expires in them.
 //! - `key`: the commands on keys as such: their end, names, times, encodings.
+//! - `large`: values of megabytes that are copied and renamed.
 //! - `eviction`: which key goes when memory is short.
 //! - `limits`: a disk that fills up.
 //! - `sort`: SORT.
@@ -22,6 +23,7 @@ mod eviction;
 mod hash;
 mod hash_expiry;
 mod key;
+mod large;
 mod limits;
 mod list;
 mod sort;

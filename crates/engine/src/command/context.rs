@@ -20,10 +20,21 @@ use crate::value::{Kind, Value};
 pub struct Scratch {
     /// The effects of the command, encoded.
     pub(crate) record: Vec<u8>,
+    /// Large values among those effects, which are encoded later.
+    pub(crate) large: Vec<LargePut>,
     /// Shard and hash of each key that changed.
     pub(crate) touched: Vec<(usize, u64)>,
     /// Keys that somebody waits for and that may be ready now, by database.
     pub(crate) ready: Vec<(u32, Box<[u8]>)>,
+}
+
+/// A large value that a key gets, and where its effect stands in the record.
+pub(crate) struct LargePut {
+    pub(crate) at: usize,
+    pub(crate) db: u32,
+    pub(crate) key: Box<[u8]>,
+    pub(crate) value: Value,
+    pub(crate) expire_at_ms: u64,
 }
 
 /// The view of one command, or of one transaction, on the database.
@@ -34,6 +45,12 @@ pub struct Ctx<'a> {
     /// Where more space in the log can be reserved, and what was reserved so far.
     pub(crate) reserve: &'a dyn Reserve,
     pub(crate) reserved: u64,
+    /// How much of that is meant for large values, and not in use yet.
+    pub(crate) ahead: u64,
+    /// Set by a handler that needs so much for them; it has answered nothing then and will be run again.
+    pub(crate) wanted: u64,
+    /// Whether it may ask so.
+    pub(crate) may_ask: bool,
     /// Settings that commands follow.
     pub settings: &'a Settings,
     /// The selected database.
@@ -321,12 +338,19 @@ impl<'a> Ctx<'a> {
     /// Writes an effect that has been applied into this command's record, and tells those who watch or wait for the key.
     #[inline]
     fn log(&mut self, effect: &Effect<'_>, key: &[u8], hash: u64, shard: usize) {
-        let index = self.keyspace.space_of(self.db);
         effect.encode(self.db, &mut self.scratch.record);
+        let may_make_ready = matches!(effect, Effect::ListPush { .. } | Effect::Put { .. });
+        self.note(key, hash, shard, may_make_ready);
+    }
+
+    /// Notes that a key has changed, and tells those who watch it, or wait for it if there may be a list now.
+    #[inline]
+    fn note(&mut self, key: &[u8], hash: u64, shard: usize, may_make_ready: bool) {
+        let index = self.keyspace.space_of(self.db);
         self.scratch.touched.push((shard, recent_key(index, hash)));
         let part = self.held.get(shard).expect("the shard of a key that was changed is held");
         part.raise_watches(self.db, key);
-        if let Effect::ListPush { .. } | Effect::Put { .. } = effect
+        if may_make_ready
             && !part.waiters.is_empty()
             && part.waiters.contains_key(&crate::keyspace::place(index, key))
             && part
@@ -347,6 +371,11 @@ impl<'a> Ctx<'a> {
         encoded: &[u8],
         expire_at_ms: u64,
     ) {
+        let (hash, shard) = self.put(key, value, expire_at_ms);
+        self.log(&Effect::Put { key, kind, value: encoded, expire_at_ms }, key, hash, shard);
+    }
+
+    fn put(&mut self, key: &[u8], value: Value, expire_at_ms: u64) -> (u64, usize) {
         let clock = self.settings.access_clock(self.now_ms);
         let (keyspace, db) = (self.keyspace, self.db);
         let Reached { hash, shard, part, .. } = self.reach(key);
@@ -355,7 +384,7 @@ impl<'a> Ctx<'a> {
         if let Some(entry) = space.touch(hash, key) {
             clock.mark_new(entry);
         }
-        self.log(&Effect::Put { key, kind, value: encoded, expire_at_ms }, key, hash, shard);
+        (hash, shard)
     }
 
     /// Sets the access clock of an entry that has just been put there.
@@ -384,6 +413,32 @@ impl<'a> Ctx<'a> {
         self.reserve.reserve_more(self.reserved, bytes as u64)?;
         self.reserved += bytes as u64;
         Ok(())
+    }
+
+    /// As [`Ctx::reserve`], for a large value that a key gets. A refusal may mean that the command is run again.
+    pub(crate) fn reserve_large(&mut self, value_bytes_max: u64) -> Result<(), Fail> {
+        if self.ahead >= value_bytes_max {
+            self.ahead -= value_bytes_max;
+            return Ok(());
+        }
+        if !self.may_ask {
+            return self.reserve(usize::try_from(value_bytes_max).unwrap_or(usize::MAX));
+        }
+        self.wanted = value_bytes_max;
+        Err(Fail::new("ERR the command needs more room in the log"))
+    }
+
+    /// Puts a large value at a key, whatever was there. It is encoded for the log when the record is written.
+    pub(crate) fn put_large(&mut self, key: &[u8], value: Value, expire_at_ms: u64) {
+        self.scratch.large.push(LargePut {
+            at: self.scratch.record.len(),
+            db: self.db,
+            key: key.into(),
+            value: value.share(),
+            expire_at_ms,
+        });
+        let (hash, shard) = self.put(key, value, expire_at_ms);
+        self.note(key, hash, shard, true);
     }
 
     /// Changes a whole database; all shards must be held.

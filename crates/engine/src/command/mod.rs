@@ -33,8 +33,8 @@ mod string_number;
 mod string_options;
 mod string_range;
 
-pub(crate) use context::Reserve;
 pub use context::{Ctx, Scratch};
+pub(crate) use context::{LargePut, Reserve};
 pub(crate) use dump::object_of;
 pub use fail::{Fail, Outcome};
 pub use index::NameIndex;

@@ -1,10 +1,10 @@
 //! Values that go from one key to another: RENAME, MOVE, COPY.
 //!
 //! What must hold: the log gets the value itself, so that replaying reads no other key; the room for it is reserved before
-//! anything changes. A value brings its own expiry and takes the place of whatever the other key held.
+//! anything changes. A large value is shared, and encoded for the log after the locks are gone. A value brings its own expiry and takes the place of whatever the other key held.
 
 use super::parse::{database, is};
-use super::{Command, Ctx, Fail, Keys, Outcome, Spec, flag};
+use super::{Command, Ctx, Fail, Keys, LargePut, Outcome, Spec, flag};
 use crate::effect::Effect;
 use crate::keyspace::entry::{Entry, View};
 use crate::reply::Reply;
@@ -79,6 +79,9 @@ pub(super) const COMMANDS: &[Command] = &[
     },
 ];
 
+/// Values larger than this are encoded for the log when their record is written.
+const LARGE_BYTES_MIN: usize = 256 << 10;
+
 const SAME_OBJECT: Fail = Fail::new("ERR source and destination objects are the same");
 
 /// A value for another key, with the bytes by which the log will know it (none for a string, which is its own bytes).
@@ -87,6 +90,8 @@ struct Parcel {
     kind: u8,
     encoded: Vec<u8>,
     expire_at_ms: u64,
+    /// It is encoded later.
+    large: bool,
     /// A string that was changed in place, and stays `raw`.
     raw: bool,
 }
@@ -96,6 +101,15 @@ struct Parcel {
 fn pack(ctx: &mut Ctx<'_>, from: &[u8], to: &[u8], copy: bool) -> Result<Option<Parcel>, Fail> {
     let Some(entry) = ctx.claim(from) else { return Ok(None) };
     let (expire_at_ms, raw) = (entry.expire_at(), entry.is_raw());
+    if let View::Value(value) = entry.view()
+        && value.heap_bytes() > LARGE_BYTES_MIN
+    {
+        let bytes_max = LargePut::record_bytes_max(value, to);
+        let value = if copy { value.share() } else { Value::Str(Vec::new()) };
+        ctx.reserve_large(bytes_max + (from.len() + to.len() + 96) as u64)?;
+        let (kind, encoded) = (codec::tag::STRING, Vec::new());
+        return Ok(Some(Parcel { value, kind, encoded, expire_at_ms, large: true, raw }));
+    }
     let mut encoded = Vec::new();
     let (kind, bytes) = match entry.view() {
         View::Str(text) => (codec::tag::STRING, text.len()),
@@ -104,7 +118,7 @@ fn pack(ctx: &mut Ctx<'_>, from: &[u8], to: &[u8], copy: bool) -> Result<Option<
     };
     let value = if copy { clone_of(entry) } else { Value::Str(Vec::new()) };
     ctx.reserve(bytes + from.len() + 3 * to.len() + 96)?;
-    Ok(Some(Parcel { value, kind, encoded, expire_at_ms, raw }))
+    Ok(Some(Parcel { value, kind, encoded, expire_at_ms, large: false, raw }))
 }
 
 fn clone_of(entry: &Entry) -> Value {
@@ -117,8 +131,9 @@ fn clone_of(entry: &Entry) -> Value {
 impl Parcel {
     /// Puts the value at a key.
     fn unpack(self, ctx: &mut Ctx<'_>, key: &[u8]) {
-        let Self { value, kind, encoded, expire_at_ms, raw } = self;
+        let Self { value, kind, encoded, expire_at_ms, large, raw } = self;
         match &value {
+            _ if large => ctx.put_large(key, value, expire_at_ms),
             Value::Str(text) if raw => {
                 ctx.apply(Effect::SetString { key, value: b"", expire_at_ms });
                 ctx.apply(Effect::Append { key, tail: text });

@@ -5,7 +5,7 @@
 //! what a command of that kind would begin with (a new collection) or nothing; it can only come from a damaged log.
 
 use super::entry::{Entry, View};
-use super::space::Space;
+use super::space::{Space, held_while_cut};
 use crate::effect::{Effect, Malformed, Side};
 use crate::value::hash::Hash;
 use crate::value::list::{End, List};
@@ -34,6 +34,9 @@ impl Space {
                 self.put(hash, key, value, expire_at_ms);
                 Ok(1)
             }
+            Effect::Extend { key, kind, part } => {
+                self.change(hash, key, |entry| extend(entry, kind, part)).unwrap_or(Err(Malformed))
+            }
             Effect::Append { key, .. } | Effect::SetRange { key, .. } => {
                 if self.get(hash, key).is_none() {
                     self.insert(hash, Entry::string(key, b"", 0));
@@ -53,6 +56,9 @@ impl Space {
             && self.get(hash, key).is_none()
         {
             self.insert(hash, Entry::boxed(key, Value::List(Box::new(List::with_fill(packing.list))), 0));
+        }
+        if let Some(whole) = self.get(hash, key).and_then(|entry| held_while_cut(entry, effect)) {
+            self.put_aside(whole);
         }
         let changed = self.change(hash, key, |entry| match entry.value_mut() {
             Some(Value::List(list)) => change_list(list, effect).map(|changed| (changed, list.is_empty())),
@@ -119,6 +125,16 @@ pub(super) fn is_hollow(entry: &Entry) -> bool {
         View::Value(Value::Hash(fields)) => fields.is_empty(),
         _ => false,
     }
+}
+
+/// Adds a further part to a value that was put.
+fn extend(entry: &mut Entry, kind: u8, part: &[u8]) -> Result<usize, Malformed> {
+    if kind == codec::tag::STRING {
+        entry.string_mut().ok_or(Malformed)?.extend_from_slice(part);
+    } else {
+        codec::extend(entry.value_mut().ok_or(Malformed)?, kind, part).map_err(|_| Malformed)?;
+    }
+    Ok(1)
 }
 
 /// Writes bytes into a string, at its end or at an offset. Returns its length.

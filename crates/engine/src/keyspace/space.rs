@@ -32,8 +32,12 @@ pub(crate) struct Space {
     walk: Option<Box<Walk>>,
 }
 
-/// Collections up to this size are dropped where they are removed.
+/// Collections up to this size are dropped where they are removed; strings too, which are one piece of memory, up to another.
 const DROPPED_AT_ONCE_BYTES_MAX: usize = 64 << 10;
+const STRING_DROPPED_AT_ONCE_BYTES_MAX: usize = 8 << 20;
+/// A list that is cut by more than this share of itself, and is larger than this, loses its elements outside of the lock.
+const CUT_SHARE: usize = 8;
+const CUT_AT_ONCE_BYTES_MAX: usize = 4 << 20;
 
 /// What is known of an entry's expiry before and after a change.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
@@ -61,6 +65,26 @@ impl Times {
             (key, fields) => key.min(fields),
         }
     }
+}
+
+/// Whether an entry is better dropped without the lock.
+#[inline]
+fn takes_long_to_drop(entry: &Entry) -> bool {
+    match entry.view() {
+        View::Str(_) => false,
+        View::Value(Value::Str(text)) => text.capacity() > STRING_DROPPED_AT_ONCE_BYTES_MAX,
+        View::Value(value) => value.heap_bytes() > DROPPED_AT_ONCE_BYTES_MAX,
+    }
+}
+
+/// A further holder of a list that is about to lose much of itself, so that what it loses is not dropped yet.
+pub(super) fn held_while_cut(entry: &Entry, effect: &Effect<'_>) -> Option<Entry> {
+    let (Effect::ListTrim { count, .. } | Effect::ListPop { count, .. }) = *effect else { return None };
+    let View::Value(value @ Value::List(list)) = entry.view() else { return None };
+    let count = usize::try_from(count).unwrap_or(usize::MAX).min(list.len());
+    let lost = if let Effect::ListTrim { .. } = effect { list.len() - count } else { count };
+    let is_much = lost > list.len() / CUT_SHARE && value.heap_bytes() > CUT_AT_ONCE_BYTES_MAX;
+    is_much.then(|| Entry::boxed(b"", value.share(), 0))
 }
 
 impl Space {
@@ -167,6 +191,10 @@ impl Space {
         self.before_change(hash);
         if let Some(entry) = self.table.get_mut(hash, key) {
             let before = Times::of(entry);
+            if takes_long_to_drop(entry) {
+                let bytes = entry.heap_bytes();
+                self.discarded.put(Entry::boxed(b"", entry.take_value(), 0), bytes);
+            }
             entry.set_string(value, expire_at_ms);
             mark(entry, false);
             let after = Times { key_ms: expire_at_ms, fields_ms: 0 };
@@ -180,7 +208,7 @@ impl Space {
 
     /// Puts a value, whatever was there.
     pub(crate) fn put(&mut self, hash: u64, key: &[u8], value: Value, expire_at_ms: u64) {
-        self.remove(hash, key);
+        self.discard(hash, key);
         self.insert(hash, Entry::of(key, value, expire_at_ms));
     }
 
@@ -229,6 +257,9 @@ impl Space {
         let mut changed = 0;
         if let Some(effect) = &effect {
             let before = Times::of(entry);
+            if let Some(whole) = held_while_cut(entry, effect) {
+                self.discarded.put(whole, 0);
+            }
             changed = change(entry, effect).expect("whoever decides has seen the entry's type");
             let (after, hollow) = (Times::of(entry), is_hollow(entry));
             self.moved(hash, before, after);
@@ -298,13 +329,16 @@ impl Space {
     #[inline]
     pub(crate) fn discard(&mut self, hash: u64, key: &[u8]) -> bool {
         let Some(entry) = self.remove(hash, key) else { return false };
-        if let View::Value(Value::List(_) | Value::Hash(_)) = entry.view() {
+        if takes_long_to_drop(&entry) {
             let bytes = entry.heap_bytes();
-            if bytes > DROPPED_AT_ONCE_BYTES_MAX {
-                self.discarded.put(entry, bytes);
-            }
+            self.discarded.put(entry, bytes);
         }
         true
+    }
+
+    /// Puts something aside to be dropped without the lock.
+    pub(super) fn put_aside(&mut self, entry: Entry) {
+        self.discarded.put(entry, 0);
     }
 
     /// The large values that were removed and are still to be dropped.

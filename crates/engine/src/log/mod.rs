@@ -12,6 +12,7 @@
 //! checkpoint has made dispensable. Left out on purpose: what records mean, checkpoints, replication.
 
 mod credit;
+pub(crate) mod later;
 mod options;
 mod pending;
 mod reader;
@@ -153,6 +154,30 @@ impl Log {
         // Within the lock, so that it never goes back.
         shared.appended.store(lsn, Ordering::Release);
         lsn
+    }
+
+    /// As [`Log::append`], for a record that is made when it is written, for which enough was reserved.
+    pub(crate) fn append_later(&self, source: Box<dyn later::Source>, reserved: u64) -> Lsn {
+        let shared = &*self.shared;
+        let mut pending = shared.pending.lock();
+        shared.later.fetch_add(1, Ordering::AcqRel);
+        let lsn = pending.push_later(source, shared.cost_bytes(reserved));
+        shared.appended.store(lsn, Ordering::Release);
+        drop(pending);
+        shared.signals.want_write();
+        lsn
+    }
+
+    /// As [`Log::write`], unless that takes long because of a record that is made meanwhile: then it is left to the log's own
+    /// thread, and those who asked for it are told of its progress. False if it was left.
+    ///
+    /// # Errors
+    /// `Failed`: the log takes nothing more.
+    pub fn write_or_leave(&self) -> Result<bool, Error> {
+        if self.shared.options.threads && self.shared.later.load(Ordering::Acquire) > 0 {
+            return self.shared.check_failed().map(|()| false);
+        }
+        self.shared.write().map(|_| true)
     }
 
     /// The last record that was appended.

@@ -4,12 +4,18 @@
 //! bytes; a frame is never longer than its bound; and nothing here does I/O, for appenders hold shard locks.
 
 use super::Lsn;
+use super::later::{Later, Source};
 use super::record::{
     FLAG_CONTINUES, FLAG_UNFINISHED, FRAME_ALIGN, FRAME_HEADER_BYTES, FrameHeader, PIECE_HEADER_BYTES,
 };
+use std::collections::VecDeque;
 
 /// A buffer that grew larger than this for one burst is given back after it.
 const KEPT_BUFFER_BYTES: usize = 8 << 20;
+
+/// Stands in place of a frame: here belongs the next of the records that are made when they are written. It is no flag of the
+/// format.
+pub(crate) const FLAG_LATER: u32 = 1 << 31;
 
 /// A frame in the buffer; `header.bytes` is filled in as the frame ends.
 pub(crate) struct PendingFrame {
@@ -42,6 +48,8 @@ impl PendingFrame {
 pub(crate) struct Pending {
     pub(crate) bytes: Vec<u8>,
     pub(crate) frames: Vec<PendingFrame>,
+    /// Records that are not in the buffer, in the order of their marks among the frames.
+    pub(crate) later: VecDeque<Later>,
     /// The number of the next record.
     pub(crate) next_lsn: Lsn,
     /// The credit that was taken for these records.
@@ -51,7 +59,14 @@ pub(crate) struct Pending {
 
 impl Pending {
     pub(crate) fn new(next_lsn: Lsn, frame_bytes_max: usize) -> Self {
-        Self { bytes: Vec::new(), frames: Vec::new(), next_lsn, charged_bytes: 0, frame_bytes_max }
+        Self {
+            bytes: Vec::new(),
+            frames: Vec::new(),
+            later: VecDeque::new(),
+            next_lsn,
+            charged_bytes: 0,
+            frame_bytes_max,
+        }
     }
 
     /// Takes a record in, for which `charged_bytes` of credit were taken.
@@ -72,6 +87,24 @@ impl Pending {
             self.begin_frame(lsn, 0, 0);
         }
         self.push_piece(record);
+        lsn
+    }
+
+    /// Takes in a record that is made when it is written.
+    pub(crate) fn push_later(&mut self, source: Box<dyn Source>, charged_bytes: u64) -> Lsn {
+        let lsn = self.next_lsn;
+        self.next_lsn += 1;
+        self.charged_bytes += charged_bytes;
+        let at = self.bytes.len();
+        self.frames.push(PendingFrame {
+            start: at,
+            end: at,
+            first_lsn: lsn,
+            pieces: 0,
+            flags: FLAG_LATER,
+            bytes_before: 0,
+        });
+        self.later.push_back(Later { lsn, source });
         lsn
     }
 

@@ -17,7 +17,7 @@ use crate::io::{Clock, Disk, File};
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// No record is larger.
@@ -59,6 +59,8 @@ pub(super) struct Shared {
     pub(super) sync_asked: AtomicBool,
     /// Windows were asked for and none has been looked for since.
     pub(super) windows_asked: AtomicBool,
+    /// Records that are pending or being written and are made meanwhile: writing takes long.
+    pub(super) later: AtomicUsize,
     /// How many writes there have been; counted by the one who holds `writer`.
     pub(super) writes: AtomicU64,
     /// Bytes of frames written; added to by the one who holds `writer`.
@@ -109,6 +111,7 @@ impl Shared {
             is_failed: AtomicBool::new(false),
             sync_asked: AtomicBool::new(false),
             windows_asked: AtomicBool::new(false),
+            later: AtomicUsize::new(0),
             writes: AtomicU64::new(0),
             written_bytes: AtomicU64::new(0),
             signals: Signals::default(),
@@ -252,6 +255,17 @@ impl Shared {
             Err(error) => {
                 self.tell_progress();
                 Err(error)
+            }
+        }
+    }
+
+    /// Writes everything, until no record is left that takes long; then tells those who left it to this thread.
+    pub(super) fn write_later_records(&self) {
+        loop {
+            let is_last = self.later.load(Ordering::Acquire) == 0;
+            // A failure is latched, and told to those who wait.
+            if self.write().is_err() || is_last {
+                return self.tell_progress();
             }
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! - `cases`: the table of recovery, row by row
 //! - `service`: appending, reserving, syncing, failing, from one thread and from many
+//! - `later`: records that are made when they are written
 //! - `windows`: mapped segments
 //! - `bytes`: arbitrary and damaged bytes, and the folders of earlier versions
 //!
@@ -9,6 +10,7 @@
 
 mod bytes;
 mod cases;
+mod later;
 mod service;
 mod windows;
 

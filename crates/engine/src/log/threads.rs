@@ -1,7 +1,7 @@
-//! The log's own two threads: one syncs, one prepares segments and windows ahead.
+//! The log's own threads: one syncs, one prepares segments and windows ahead, one writes records that take long.
 //!
-//! They are two because preparing may be slow and must not hold up a group of waiting commits. What must hold: both end
-//! when told, and neither works on after the log has failed.
+//! They are several because preparing and long writes must not hold up a group of waiting commits. What must hold: all end
+//! when told, and none works on after the log has failed.
 
 use super::AppendFsync;
 use super::shared::Shared;
@@ -24,6 +24,7 @@ pub(crate) struct Signals {
     wanted: Mutex<Wanted>,
     sync: Condvar,
     prepare: Condvar,
+    write: Condvar,
 }
 
 #[derive(Default)]
@@ -31,6 +32,7 @@ struct Wanted {
     sync: bool,
     segment: bool,
     windows: bool,
+    write: bool,
     stop: bool,
 }
 
@@ -53,14 +55,20 @@ impl Signals {
         self.prepare.notify_one();
     }
 
+    pub(crate) fn want_write(&self) {
+        self.wanted.lock().write = true;
+        self.write.notify_one();
+    }
+
     pub(crate) fn stop(&self) {
         self.wanted.lock().stop = true;
         self.sync.notify_all();
         self.prepare.notify_all();
+        self.write.notify_all();
     }
 }
 
-/// Starts both.
+/// Starts them.
 pub(crate) fn start(shared: &Arc<Shared>) -> Result<Vec<JoinHandle<()>>, Error> {
     let spawn = |name: &str, run: fn(&Shared)| {
         let shared = shared.clone();
@@ -71,7 +79,22 @@ pub(crate) fn start(shared: &Arc<Shared>) -> Result<Vec<JoinHandle<()>>, Error> 
     };
     let sync = spawn("log-sync", sync_loop)?;
     let prepare = spawn("log-prepare", prepare_loop).inspect_err(|_| shared.signals.stop())?;
-    Ok(vec![sync, prepare])
+    let write = spawn("log-write", write_loop).inspect_err(|_| shared.signals.stop())?;
+    Ok(vec![sync, prepare, write])
+}
+
+fn write_loop(shared: &Shared) {
+    loop {
+        let mut wanted = shared.signals.wanted.lock();
+        while !wanted.write && !wanted.stop {
+            shared.signals.write.wait(&mut wanted);
+        }
+        if !std::mem::take(&mut wanted.write) {
+            return;
+        }
+        drop(wanted);
+        shared.write_later_records();
+    }
 }
 
 fn sync_loop(shared: &Shared) {

@@ -4,7 +4,8 @@
 //! may hold any part of it; a segment is known to the syncer before its first byte. It runs under one mutex and outside
 //! of every shard lock. Preparing segments and syncing them is not done here.
 
-use super::pending::{Pending, PendingFrame};
+use super::later::Later;
+use super::pending::{FLAG_LATER, Pending, PendingFrame};
 use super::record::{FRAME_HEADER_BYTES, SEGMENT_HEADER_BYTES, Seal, SegmentHeader, padded};
 use super::segment::{self, Prepared};
 use super::shared::Shared;
@@ -12,6 +13,7 @@ use super::window::Window;
 use super::{AppendFsync, Lsn};
 use crate::error::{Error, ErrorKind};
 use crate::io::File;
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -20,7 +22,7 @@ use std::sync::atomic::Ordering;
 pub(crate) struct Current {
     pub(crate) file: Arc<dyn File>,
     pub(crate) index: u32,
-    seal: Seal,
+    pub(crate) seal: Seal,
     /// The mapped part in which `offset` is, or was.
     pub(crate) window: Option<Window>,
     /// The next segment has been asked for.
@@ -57,8 +59,9 @@ impl Writer {
         };
         let mut bytes = std::mem::take(&mut self.spare.bytes);
         let frames = std::mem::take(&mut self.spare.frames);
+        let later = std::mem::take(&mut self.spare.later);
         bytes.resize(usize::try_from(padded(bytes.len() as u64)).unwrap_or(usize::MAX), 0);
-        let used_bytes = self.write_frames(shared, &mut bytes, &frames)?;
+        let used_bytes = self.write_frames(shared, &mut bytes, &frames, &later)?;
         self.spare.bytes = bytes;
         self.spare.frames = frames;
         let charged_bytes = self.spare.charged_bytes;
@@ -70,6 +73,9 @@ impl Writer {
         // In one step: between two, somebody could reserve what is not there.
         assert!(charged_bytes >= used_bytes, "no record takes more than it was charged");
         shared.credit.give(charged_bytes - used_bytes);
+        if !later.is_empty() {
+            shared.later.fetch_sub(later.len(), Ordering::AcqRel);
+        }
         Ok(())
     }
 
@@ -79,12 +85,25 @@ impl Writer {
         shared: &Shared,
         bytes: &mut [u8],
         frames: &[PendingFrame],
+        later: &VecDeque<Later>,
     ) -> Result<u64, Error> {
+        let mut later = later.iter();
         let synced_lsn = shared.durable.load(Ordering::Acquire);
         let time_ms = shared.time_ms.load(Ordering::Relaxed);
         let mut used_bytes = 0;
         let mut run: Range<usize> = 0..0;
         for frame in frames {
+            if frame.flags == FLAG_LATER {
+                self.write_run(shared, &bytes[run])?;
+                run = frame.end..frame.end;
+                let record = later.next().expect("each mark stands for a record");
+                used_bytes += self.write_later(shared, record)?;
+                continue;
+            }
+            if run.is_empty() {
+                // Behind such a record the next frame begins where its own bytes do.
+                run = frame.start..frame.start;
+            }
             let frame_bytes = padded((frame.end - frame.start) as u64);
             if self.current.as_ref().is_none_or(|current| frame_bytes > current.room(run.len())) {
                 self.write_run(shared, &bytes[run.clone()])?;
@@ -104,7 +123,7 @@ impl Writer {
     }
 
     /// Writes frames at the offset: as far as there are windows by copying, from there on by a write to the file.
-    fn write_run(&mut self, shared: &Shared, run: &[u8]) -> Result<(), Error> {
+    pub(super) fn write_run(&mut self, shared: &Shared, run: &[u8]) -> Result<(), Error> {
         let Some(current) = &mut self.current else { return Ok(()) };
         let mut rest = run;
         while !rest.is_empty() {
@@ -119,7 +138,7 @@ impl Writer {
     }
 
     /// Goes on in the next segment, whose first record is `first_lsn`.
-    fn switch(&mut self, shared: &Shared, first_lsn: Lsn) -> Result<(), Error> {
+    pub(super) fn switch(&mut self, shared: &Shared, first_lsn: Lsn) -> Result<(), Error> {
         let next = shared.next_segment()?;
         let Some(full) = &self.current else {
             // The epoch could not begin at opening, for want of space. Its header has to be durable before its frames.
@@ -190,7 +209,7 @@ impl Writer {
 
 impl Current {
     /// The room that is left after `pending_bytes` more; 0 if there is none.
-    fn room(&self, pending_bytes: usize) -> u64 {
+    pub(super) fn room(&self, pending_bytes: usize) -> u64 {
         self.capacity_bytes.saturating_sub(self.offset + pending_bytes as u64)
     }
 

@@ -95,6 +95,18 @@ pub fn encode(value: &Value, out: &mut Vec<u8>) -> u8 {
     }
 }
 
+/// The bytes of a value are no more than this, however many parts it is encoded in; constant time.
+pub(crate) fn encoded_bytes_max(value: &Value) -> usize {
+    // What stands beside an element or field here and not in memory: lengths, and an expiry.
+    const ELEMENT_BYTES: usize = 5;
+    const FIELD_BYTES: usize = 20;
+    match value {
+        Value::Str(text) => text.len(),
+        Value::List(list) => list.heap_bytes() + list.len() * ELEMENT_BYTES + ELEMENT_BYTES,
+        Value::Hash(hash) => hash.heap_bytes() + hash.stored_len() * FIELD_BYTES + FIELD_BYTES,
+    }
+}
+
 /// The value of this kind that `bytes` encode, laid out by `packing`.
 ///
 /// # Errors
@@ -328,6 +340,13 @@ mod tests {
                 Ok::<(), DecodeError>(())
             }).unwrap();
             prop_assert_eq!(whole, Some(value));
+        }
+
+        #[test]
+        fn a_value_takes_no_more_bytes_than_was_said(value in value()) {
+            let mut bytes = Vec::new();
+            encode(&value, &mut bytes);
+            prop_assert!(bytes.len() <= encoded_bytes_max(&value));
         }
 
         #[test]

@@ -228,7 +228,7 @@ impl EventLoop {
             db.request_sync();
         }
         if db.appendfsync() != ramekin::log::AppendFsync::Always
-            && let Err(error) = db.write_log()
+            && let Err(error) = db.write_log_or_leave()
         {
             let reason = db.log_failed().unwrap_or_else(|| error.to_string());
             for connection in self.connections.iter_mut().flatten() {

@@ -5,7 +5,7 @@ use super::{Replier, Session};
 use crate::net::Message;
 use crate::server::Server;
 use ramekin::command::Command;
-use ramekin::{Reply, Served, Waiter};
+use ramekin::{Caller, Collector, Reply, Response, Served, Waiter};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -57,6 +57,21 @@ impl Session {
         ran.lsn
     }
 
+    /// Has a thread run a command that takes long.
+    #[cold]
+    pub(super) fn run_elsewhere(&mut self, server: &Arc<Server>, command: &'static Command, args: &[&[u8]]) {
+        let args: Vec<Box<[u8]>> = args.iter().map(|arg| Box::from(*arg)).collect();
+        let (selected, no_touch) = (self.peer.caller.db, self.peer.caller.no_touch);
+        let mut out = Collector::for_protocol(self.peer.protocol == ramekin_resp::Protocol::Resp3);
+        self.block_on(server, move |server| {
+            let mut caller = Caller::at(server.db.now_ms());
+            (caller.db, caller.no_touch) = (selected, no_touch);
+            let args: Vec<&[u8]> = args.iter().map(|arg| &**arg).collect();
+            let ran = server.db.run(&mut caller, command, &args, &mut out);
+            (out.into_response().unwrap_or(Response::Null), ran.lsn)
+        });
+    }
+
     /// The engine has run the command that this client waited with.
     pub(crate) fn served(&mut self, server: &Arc<Server>, wait: u64, (response, lsn): &Served, now_ms: u64) {
         if !matches!(self.blocked, Some(Blocked::Key { wait: mine, .. } | Blocked::Work { wait: mine }) if mine == wait)
@@ -82,10 +97,14 @@ impl Session {
 
     /// Has a thread do what takes long, and waits for its answer.
     pub(super) fn block_on_work(&mut self, server: &Arc<Server>, work: Work) {
+        self.block_on(server, move |server| (work(server), 0));
+    }
+
+    fn block_on(&mut self, server: &Arc<Server>, work: impl FnOnce(&Server) -> Served + Send + 'static) {
         self.waits += 1;
         let (wait, client, mine) = (self.waits, Arc::clone(&self.peer.client), Arc::clone(server));
         let spawned = std::thread::Builder::new().name("work".to_owned()).spawn(move || {
-            let served = (work(&mine), 0);
+            let served = work(&mine);
             client.mailbox.send(Message::Served { token: client.token, id: client.id, wait, served });
         });
         match spawned {

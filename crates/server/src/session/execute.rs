@@ -182,6 +182,9 @@ impl Session {
             Runner::Engine(command) => {
                 let mut out = Replier::new(&mut self.output.bytes, self.peer.protocol);
                 let ran = server.db.run(&mut self.peer.caller, command, args, &mut out);
+                if ran.left {
+                    self.run_elsewhere(server, command, args);
+                }
                 if row.spec.is(flag::WRITE) {
                     self.peer.last_write_lsn = self.peer.last_write_lsn.max(ran.lsn);
                 }

@@ -117,9 +117,11 @@ pub struct Peer {
 impl Peer {
     pub(super) fn new(server: &Server, client: Arc<Client>) -> Self {
         let authenticated = server.config.snapshot().requirepass().is_none();
+        let mut caller = Caller::default();
+        caller.leaves_large = true;
         Self {
             client,
-            caller: Caller::default(),
+            caller,
             protocol: Protocol::Resp2,
             authenticated,
             transaction: None,
