@@ -222,6 +222,8 @@ fn replay_into_folder(parts: &[Part], folder: &Path, options: &Import) -> Result
     let mut replay = Replay::new(&db);
     rdb_file::read(parts, "Loading", &mut replay).map_err(|text| unfinished(&text, &replay.tally))?;
     let tally = replay.end(&db);
+    // So that the first start reads the data and not how it came here.
+    db.checkpoint().map_err(|error| error.to_string())?;
     db.close().map_err(|error| error.to_string())?;
     Ok(tally)
 }

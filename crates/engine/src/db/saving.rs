@@ -25,10 +25,14 @@ const RETRY_PERIOD: Duration = Duration::from_secs(5);
 /// How often the thread itself holds the database while it takes a checkpoint.
 const HELD_BY_THREAD: usize = 2;
 
+/// Between two checkpoints by time there is at least so many times as long as the last one took.
+const PAUSE_FACTOR: u64 = 10;
+
 /// When checkpoints are taken by themselves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckpointRules {
-    /// After so many seconds, if there have been so many changes. Any rule that holds is enough; none: never by time.
+    /// After so many seconds, if there have been so many changes. Any rule that holds is enough; none: never by time. A
+    /// checkpoint that took long is not taken again before ten times as long, so that they cost a tenth of the time at most.
     pub after: Vec<(u64, u64)>,
     /// Once the log has grown by so many bytes since the last one,
     pub log_bytes_min: u64,
@@ -37,13 +41,9 @@ pub struct CheckpointRules {
 }
 
 impl Default for CheckpointRules {
-    /// Those of the server: `save 3600 1 300 100 60 10000`, and 64 MiB of log that are as much as the last checkpoint.
+    /// Those of the server: `save 30 1`, and 64 MiB of log that are as much as the last checkpoint.
     fn default() -> Self {
-        Self {
-            after: vec![(3600, 1), (300, 100), (60, 10_000)],
-            log_bytes_min: 64 << 20,
-            log_percent_min: 100,
-        }
+        Self { after: vec![(30, 1)], log_bytes_min: 64 << 20, log_percent_min: 100 }
     }
 }
 
@@ -431,7 +431,11 @@ impl Database {
         }
         let since_s = now.saturating_sub(state.saved_at).as_secs();
         let rules = &state.rules;
-        rules.after.iter().any(|&(seconds, changes)| since_s >= seconds && stats.changes >= changes)
+        let pause_s = stats.took.map_or(0, |took| took.as_secs() * PAUSE_FACTOR);
+        rules
+            .after
+            .iter()
+            .any(|&(seconds, changes)| since_s >= seconds.max(pause_s) && stats.changes >= changes)
             || (rules.log_percent_min > 0
                 && stats.log_bytes >= rules.log_bytes_min
                 && stats.log_bytes.saturating_mul(100) >= stats.bytes.saturating_mul(rules.log_percent_min))

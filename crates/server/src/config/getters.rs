@@ -447,7 +447,7 @@ mod tests {
         assert_eq!((config.enable_debug_command(), config.enable_protected_configs()), (Gate::No, Gate::No));
         assert_eq!(
             (config.appendfsync(), config.save().len(), config.maxmemory()),
-            (AppendFsync::EverySec, 3, 0)
+            (AppendFsync::EverySec, 1, 0)
         );
         assert_eq!((config.maxmemory_policy(), config.loglevel()), ("noeviction".into(), "notice".into()));
         assert_eq!((config.list_max_listpack_size(), config.hash_max_listpack_entries()), (-2, 512));

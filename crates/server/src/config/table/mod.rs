@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn defaults_are_those_of_valkey_where_nothing_speaks_against_it() {
-        let chosen = ["appendonly", "bind", "io-threads"];
+        let chosen = ["appendonly", "bind", "io-threads", "save"];
         for line in VALKEY.lines() {
             let (name, theirs) = line.split_once('\t').unwrap();
             let row = find(name).unwrap();

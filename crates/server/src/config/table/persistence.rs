@@ -21,8 +21,8 @@ pub(super) const ROWS: &[Directive] = &[
     Directive::used(
         "save",
         Kind::SavePoints,
-        "3600 1 300 100 60 10000",
-        "When to take a checkpoint, as seconds and changes; with none, also a stop takes none. The log is kept all the same.",
+        "30 1",
+        "When to take a checkpoint, as seconds and changes, but not before ten times as long has passed as the last one took; with none, also a stop takes none. The log is kept all the same.",
     ),
     Directive::used(
         "min-free-disk",
