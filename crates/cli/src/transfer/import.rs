@@ -113,7 +113,7 @@ fn load(parts: &[Part], options: &Import) -> Result<Tally, String> {
     let mut tally = Tally::default();
     let mut load = Load { target: &mut *target, existing: options.existing, tally: &mut tally };
     let read = rdb_file::read(parts, "Loading", &mut load);
-    read.and_then(|_| target.settle(&mut tally)).map_err(|text| unfinished(&text, &tally))?;
+    read.and_then(|_| target.finish(&mut tally)).map_err(|text| unfinished(&text, &tally))?;
     Ok(tally)
 }
 
@@ -313,7 +313,7 @@ fn from_server(url: &Url, options: &Import) -> Result<Tally, String> {
     for _ in 0..source.functions()? {
         tally.leave("library of functions, which Ramekin does not have yet");
     }
-    target.settle(&mut tally)?;
+    target.finish(&mut tally)?;
     if options.state.exists() {
         std::fs::remove_file(&options.state)
             .map_err(|error| format!("cannot remove {}: {error}", options.state.display()))?;
