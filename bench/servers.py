@@ -91,12 +91,13 @@ def compile_slow_fsync(folder):
 
 
 def child(core):
-    """What a child does before its program starts: takes its core, and dies with this process."""
+    """What a child does before its program starts: takes its core, if it has one, and dies with this process."""
     libc = ctypes.CDLL(None)
     parent = os.getpid()
 
     def prepare():
-        os.sched_setaffinity(0, {core})
+        if core is not None:
+            os.sched_setaffinity(0, {core})
         libc.prctl(1, signal.SIGKILL)
         if os.getppid() != parent:
             os._exit(1)

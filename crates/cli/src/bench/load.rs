@@ -152,7 +152,10 @@ fn open_workers(
         let numbers = numbers.for_thread(index, start, requests.unwrap_or(0));
         start += requests.unwrap_or(0);
         let template = Template::new(&workload.request, options.pipeline);
-        let mut worker = Worker::new(template, numbers, requests)?;
+        // Each connection sends a pipeline every so often.
+        let pipelines = (options.connections * options.pipeline) as f64;
+        let interval = options.rate.map(|rate| Duration::from_secs_f64(pipelines / rate as f64));
+        let mut worker = Worker::new(template, numbers, requests, interval)?;
         for _ in 0..share(options.connections as u64, index) {
             let socket = connection::open(options)?;
             connection::nonblocking(&socket)?;

@@ -23,6 +23,8 @@ argument becomes a random number of 12 digits below the keyspace, __data__ the v
   --seconds S      measure for this long instead of for -n requests
   --warmup S       send load for this long before measuring (0)
   -P N             requests a pipeline (1)
+  --rate N         send so many requests a second by a schedule, and count latencies from it; without it each
+                   connection sends as soon as it is answered
   -d N             bytes a value (3)
   -r N             keyspace: random keys, fields and members below N; without it always the same one
   -t LIST          tests, with commas between (a typical set): ping_inline ping set get incr lpush rpush lpop rpop
@@ -61,6 +63,8 @@ pub(super) struct Options {
     pub(super) measure: Option<Duration>,
     pub(super) warmup: Duration,
     pub(super) pipeline: usize,
+    /// Requests a second on all connections together.
+    pub(super) rate: Option<u64>,
     pub(super) data_bytes: usize,
     /// Numbers are drawn below this; 0 for no draw at all.
     pub(super) keyspace: u64,
@@ -86,6 +90,7 @@ impl Default for Options {
             measure: None,
             warmup: Duration::ZERO,
             pipeline: 1,
+            rate: None,
             data_bytes: 3,
             keyspace: 0,
             tests: Vec::new(),
@@ -125,6 +130,7 @@ pub(super) fn parse(args: &[String]) -> Result<Option<Options>, String> {
             "--seconds" => options.measure = Some(seconds(arg, value()?)?),
             "--warmup" => options.warmup = seconds(arg, value()?)?,
             "-P" => options.pipeline = number(arg, value()?)?,
+            "--rate" => options.rate = Some(number(arg, value()?)?),
             "-d" => options.data_bytes = number(arg, value()?)?,
             "-r" => options.keyspace = number(arg, value()?)?,
             "-t" => options.tests.extend(value()?.split(',').map(str::to_ascii_lowercase)),
@@ -159,6 +165,9 @@ fn check(options: &Options) -> Result<(), String> {
     }
     if options.requests == 0 {
         return Err("-n must be at least 1".to_owned());
+    }
+    if options.rate == Some(0) {
+        return Err("--rate must be at least 1".to_owned());
     }
     if options.threads > options.connections {
         return Err(format!("--threads {} needs at least as many connections (-c)", options.threads));
@@ -232,6 +241,7 @@ mod tests {
             ("-P 0", "-P must be at least 1"),
             ("-n 0", "-n must be at least 1"),
             ("-c 2 --threads 3", "--threads 3 needs at least as many connections (-c)"),
+            ("--rate 0", "--rate must be at least 1"),
             ("-n many", "-n takes a whole number, not 'many'"),
             ("--seconds -1", "--seconds takes seconds, such as 2 or 0.5, not '-1'"),
             ("--fill", "--fill needs a keyspace: -r N"),

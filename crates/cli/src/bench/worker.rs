@@ -1,7 +1,8 @@
 //! One thread's connections: an epoll loop that reads replies and sends the next pipeline.
 //!
 //! What must hold: a connection has at most one pipeline under way; its requests count as sent when they are built,
-//! so that a run of N requests sends exactly N. One clock reading, one receive and one send a pipeline.
+//! so that a run of N requests sends exactly N. One clock reading, one receive and one send a pipeline. With a rate, a
+//! pipeline counts from when it was due, so that one which had to wait for the answer before it counts as late.
 
 use super::connection;
 use super::load::{Phase, Tally, now};
@@ -10,8 +11,10 @@ use super::template::{Numbers, Template};
 use rustix::buffer::spare_capacity;
 use rustix::event::epoll::{self, Event, EventData, EventFlags};
 use rustix::fs::Timespec;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::os::fd::OwnedFd;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// How long a server may leave every connection without an answer.
 const SILENCE_SECONDS: u64 = 60;
@@ -24,6 +27,8 @@ struct Client {
     /// Requests sent and not yet answered.
     waiting: u64,
     sent: Instant,
+    /// When the next pipeline is due, with a rate.
+    due: Instant,
     /// The end of a pipeline that the socket did not take.
     unsent: Vec<u8>,
 }
@@ -41,10 +46,19 @@ pub(super) struct Worker {
     phase: u8,
     tally: Tally,
     buffer: Vec<u8>,
+    /// Between two pipelines of a connection; none: as soon as it is answered.
+    interval: Option<Duration>,
+    /// Connections that wait until their next pipeline is due; the earliest is on top.
+    resting: BinaryHeap<Reverse<(Instant, usize)>>,
 }
 
 impl Worker {
-    pub(super) fn new(template: Template, numbers: Numbers, requests: Option<u64>) -> Result<Worker, String> {
+    pub(super) fn new(
+        template: Template,
+        numbers: Numbers,
+        requests: Option<u64>,
+        interval: Option<Duration>,
+    ) -> Result<Worker, String> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).map_err(|error| format!("epoll: {error}"))?;
         Ok(Worker {
             epoll,
@@ -56,6 +70,8 @@ impl Worker {
             phase: Phase::WARMUP,
             tally: Tally::new(),
             buffer: vec![0; RECEIVE_BYTES],
+            interval,
+            resting: BinaryHeap::new(),
         })
     }
 
@@ -64,7 +80,15 @@ impl Worker {
         let data = EventData::new_u64(self.clients.len() as u64);
         epoll::add(&self.epoll, &socket, data, EventFlags::IN).map_err(|error| format!("epoll: {error}"))?;
         let replies = ReplyCounter::new();
-        self.clients.push(Client { socket, replies, waiting: 0, sent: now(), unsent: Vec::new() });
+        let begin = now();
+        self.clients.push(Client {
+            socket,
+            replies,
+            waiting: 0,
+            sent: begin,
+            due: begin,
+            unsent: Vec::new(),
+        });
         Ok(())
     }
 
@@ -75,14 +99,12 @@ impl Worker {
     /// A lost connection, a stream that is not RESP, a server that is silent for a minute.
     pub(super) fn run(mut self, phase: &Phase) -> Result<Tally, String> {
         self.phase = phase.now();
-        for index in 0..self.clients.len() {
-            self.send_next(index, now())?;
-        }
+        self.begin()?;
         let mut events: Vec<Event> = Vec::with_capacity(EVENTS);
         let mut heard = now();
-        let turn = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
-        while self.waiting > 0 {
+        while self.waiting > 0 || !self.resting.is_empty() {
             events.clear();
+            let turn = self.until_due();
             match epoll::wait(&self.epoll, spare_capacity(&mut events), Some(&turn)) {
                 Ok(_) | Err(rustix::io::Errno::INTR) => {}
                 Err(error) => return Err(format!("epoll: {error}")),
@@ -92,6 +114,7 @@ impl Worker {
                 let index = usize::try_from(event.data.u64()).expect("an index that add() gave");
                 heard = self.turn(index, event.flags)?;
             }
+            self.send_due()?;
             if events.is_empty() && heard.elapsed().as_secs() >= SILENCE_SECONDS {
                 return Err(format!("the server has not answered for {SILENCE_SECONDS} s"));
             }
@@ -139,9 +162,51 @@ impl Worker {
             self.tally.nulls += counted.nulls;
         }
         if client.waiting == 0 {
-            self.send_next(index, at)?;
+            match self.interval {
+                None => self.send_next(index, at)?,
+                Some(_) => self.resting.push(Reverse((client.due, index))),
+            }
         }
         Ok(at)
+    }
+
+    /// Sends the first pipelines: at once, or spread over an interval.
+    fn begin(&mut self) -> Result<(), String> {
+        let (begin, clients) = (now(), self.clients.len());
+        for index in 0..clients {
+            match self.interval {
+                None => self.send_next(index, now())?,
+                Some(interval) => {
+                    let part = interval.mul_f64(index as f64 / clients as f64);
+                    self.resting.push(Reverse((begin + part, index)));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// How long to wait for events: until the next pipeline is due.
+    fn until_due(&self) -> Timespec {
+        const TURN: Duration = Duration::from_millis(100);
+        let wait = match self.resting.peek() {
+            Some(Reverse((due, _))) => due.saturating_duration_since(now()).min(TURN),
+            None => TURN,
+        };
+        Timespec { tv_sec: 0, tv_nsec: i64::from(wait.subsec_nanos()) }
+    }
+
+    /// Sends what is due.
+    fn send_due(&mut self) -> Result<(), String> {
+        let Some(interval) = self.interval else { return Ok(()) };
+        while let Some(&Reverse((due, index))) = self.resting.peek() {
+            if self.phase != Phase::END && now() < due {
+                break;
+            }
+            self.resting.pop();
+            self.clients[index].due = due + interval;
+            self.send_next(index, due)?;
+        }
+        Ok(())
     }
 
     /// Sends the next pipeline, or nothing where the run is at its end.

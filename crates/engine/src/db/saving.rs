@@ -22,6 +22,9 @@ const LOOK_PERIOD: Duration = Duration::from_millis(200);
 /// After a failure nothing is tried for so long.
 const RETRY_PERIOD: Duration = Duration::from_secs(5);
 
+/// In the background, work of this length is followed by a rest of the same length, so that it takes less than half of a
+/// core and nobody who shares the core waits for longer.
+const WORK_MAX: Duration = Duration::from_micros(100);
 /// How often the thread itself holds the database while it takes a checkpoint.
 const HELD_BY_THREAD: usize = 2;
 
@@ -298,9 +301,16 @@ impl Database {
         Ok(())
     }
 
-    /// The same, until nobody else has the database open any more.
+    /// The same with rests between the steps, until nobody else has the database open any more.
     fn finish_unless_abandoned(&self, mut checkpoint: Checkpoint) -> Result<(), Error> {
+        let clock = &self.inner.clock;
+        let mut begun = clock.monotonic();
         while checkpoint.step()? {
+            let worked = clock.monotonic().saturating_sub(begun);
+            if worked >= WORK_MAX {
+                std::thread::sleep(worked.min(WORK_MAX * 10));
+                begun = clock.monotonic();
+            }
             let is_abandoned = Arc::strong_count(&self.inner) <= HELD_BY_THREAD;
             if is_abandoned || self.inner.saving.is_cancelled.load(Relaxed) {
                 return Err(Error::new(ErrorKind::Failed, "the checkpoint was cancelled"));
