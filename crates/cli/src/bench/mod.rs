@@ -19,6 +19,7 @@ mod server_cpu;
 mod template;
 mod worker;
 mod workload;
+mod zipf;
 
 use options::{Format, Options};
 use template::Numbers;
@@ -42,7 +43,10 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
     let mut report = report::Report::new(options.format);
     for workload in &workloads {
         workload::prepare(workload, &options)?;
-        let numbers = Numbers::random(options.keyspace);
+        let numbers = match options.zipf {
+            Some(exponent) => Numbers::zipf(options.keyspace, exponent),
+            None => Numbers::random(options.keyspace),
+        };
         let outcome = load::run(&options, workload, &numbers, &options.limits())?;
         report.add(&workload.name, &outcome);
     }

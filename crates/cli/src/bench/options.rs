@@ -27,6 +27,7 @@ argument becomes a random number of 12 digits below the keyspace, __data__ the v
                    connection sends as soon as it is answered
   -d N             bytes a value (3)
   -r N             keyspace: random keys, fields and members below N; without it always the same one
+  --zipf S         draw them by Zipf's law with this exponent, such as 0.99, instead of evenly
   -t LIST          tests, with commas between (a typical set): ping_inline ping set get incr lpush rpush lpop rpop
                    sadd hset spop zadd zpopmin lrange_100 lrange_300 lrange_500 lrange_600 mset xadd
   --fill           write the whole keyspace (-r) once before the tests: keys, or what hset, incr and sadd write
@@ -68,6 +69,8 @@ pub(super) struct Options {
     pub(super) data_bytes: usize,
     /// Numbers are drawn below this; 0 for no draw at all.
     pub(super) keyspace: u64,
+    /// The exponent of Zipf's law, if numbers are drawn by it.
+    pub(super) zipf: Option<f64>,
     pub(super) tests: Vec<String>,
     pub(super) command: Vec<String>,
     pub(super) fill: bool,
@@ -93,6 +96,7 @@ impl Default for Options {
             rate: None,
             data_bytes: 3,
             keyspace: 0,
+            zipf: None,
             tests: Vec::new(),
             command: Vec::new(),
             fill: false,
@@ -134,6 +138,7 @@ pub(super) fn parse(args: &[String]) -> Result<Option<Options>, String> {
             "-d" => options.data_bytes = number(arg, value()?)?,
             "-r" => options.keyspace = number(arg, value()?)?,
             "-t" => options.tests.extend(value()?.split(',').map(str::to_ascii_lowercase)),
+            "--zipf" => options.zipf = Some(number(arg, value()?)?),
             "--fill" => options.fill = true,
             "--threads" => options.threads = number(arg, value()?)?,
             "--server-pid" => options.server_pid = Some(number(arg, value()?)?),
@@ -174,6 +179,12 @@ fn check(options: &Options) -> Result<(), String> {
     }
     if options.keyspace > 1_000_000_000_000 {
         return Err("-r must be at most 1000000000000: keys have 12 digits".to_owned());
+    }
+    if options.zipf.is_some_and(|exponent| !(0.01..=10.0).contains(&exponent)) {
+        return Err("--zipf takes an exponent from 0.01 to 10".to_owned());
+    }
+    if options.zipf.is_some() && options.keyspace == 0 {
+        return Err("--zipf needs a keyspace: -r N".to_owned());
     }
     if options.fill && options.keyspace == 0 {
         return Err("--fill needs a keyspace: -r N".to_owned());
@@ -245,6 +256,8 @@ mod tests {
             ("-n many", "-n takes a whole number, not 'many'"),
             ("--seconds -1", "--seconds takes seconds, such as 2 or 0.5, not '-1'"),
             ("--fill", "--fill needs a keyspace: -r N"),
+            ("--zipf 0.9", "--zipf needs a keyspace: -r N"),
+            ("--zipf 0 -r 9", "--zipf takes an exponent from 0.01 to 10"),
             ("--frobnicate", "unknown option --frobnicate; see ramekin bench --help"),
             ("-r 1000000000001", "-r must be at most 1000000000000: keys have 12 digits"),
         ] {

@@ -2,6 +2,8 @@
 //!
 //! What must hold: every number has exactly twelve digits, so that no length in the encoded form ever changes.
 
+use super::zipf::Zipf;
+
 /// What an argument is searched for; a random number of as many digits takes its place.
 const RANDOM: &[u8; DIGITS] = b"__rand_int__";
 const DIGITS: usize = 12;
@@ -32,6 +34,8 @@ pub(super) enum Numbers {
     Zero,
     /// Uniform below `below`; `state` is a splitmix64 generator's.
     Random { state: u64, below: u64 },
+    /// By Zipf's law below a bound.
+    Zipf { state: u64, law: Zipf },
     /// `next`, `next + 1` and so on.
     Ascending { next: u64, end: u64 },
 }
@@ -40,6 +44,11 @@ impl Numbers {
     /// Random numbers below `keyspace`, or zeros without one.
     pub(super) fn random(keyspace: u64) -> Numbers {
         if keyspace == 0 { Numbers::Zero } else { Numbers::Random { state: 0x5eed, below: keyspace } }
+    }
+
+    /// Numbers below `keyspace` by Zipf's law with this exponent.
+    pub(super) fn zipf(keyspace: u64, exponent: f64) -> Numbers {
+        Numbers::Zipf { state: 0x5eed, law: Zipf::new(keyspace, exponent) }
     }
 
     /// Each number below `keyspace`, once.
@@ -52,9 +61,8 @@ impl Numbers {
     pub(super) fn for_thread(&self, index: u64, start: u64, share: u64) -> Numbers {
         match *self {
             Numbers::Zero => Numbers::Zero,
-            Numbers::Random { state, below } => {
-                Numbers::Random { state: state ^ (index + 1).wrapping_mul(0xa076_1d64_78bd_642f), below }
-            }
+            Numbers::Random { state, below } => Numbers::Random { state: stream(state, index), below },
+            Numbers::Zipf { state, law } => Numbers::Zipf { state: stream(state, index), law },
             Numbers::Ascending { next, end } => {
                 Numbers::Ascending { next: next + start, end: end.min(next + start + share) }
             }
@@ -65,14 +73,8 @@ impl Numbers {
     fn next(&mut self) -> u64 {
         match self {
             Numbers::Zero => 0,
-            Numbers::Random { state, below } => {
-                *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-                let mut mixed = *state;
-                mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-                mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-                mixed ^= mixed >> 31;
-                scale(mixed, *below)
-            }
+            Numbers::Random { state, below } => scale(word(state), *below),
+            Numbers::Zipf { state, law } => law.draw(|| word(state)),
             Numbers::Ascending { next, end } => {
                 let number = *next;
                 assert!(number < *end, "a thread sends no more numbers than its share");
@@ -81,6 +83,20 @@ impl Numbers {
             }
         }
     }
+}
+
+/// The state of another thread's generator.
+fn stream(state: u64, index: u64) -> u64 {
+    state ^ (index + 1).wrapping_mul(0xa076_1d64_78bd_642f)
+}
+
+/// The next random word of splitmix64.
+fn word(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut mixed = *state;
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
 }
 
 /// Scales a random word to `0..below` by the high half of the product.
