@@ -44,7 +44,6 @@ def arguments():
     parser.add_argument("--limit-mb", type=int, default=100, help="maxmemory (100)")
     parser.add_argument("--keyspace", type=int, default=10_000_000, help="keys that the load at maxmemory draws from (10000000)")
     parser.add_argument("--rounds", type=int, default=3, help="measurements of each server at maxmemory (3)")
-    parser.add_argument("--seconds", type=float, default=3.0, help="length of each (3)")
     parser.add_argument("--ramekin", help="the binary to measure")
     parser.add_argument("--valkey", help="valkey-server (VALKEY_SERVER, target/venv, PATH)")
     return parser.parse_args()
@@ -113,12 +112,12 @@ class Bench:
             for _ in range(self.options.rounds):
                 for contender in (ours, theirs):
                     with self.running(contender, maxmemory=limit, maxmemory_policy=policy) as server:
-                        self.load(server, "-t", "set", "-n", 6_000_000, *words)
-                        rates[contender].append(self.load(server, "-t", "set", "--seconds", self.options.seconds, *words))
+                        self.load(server, "-t", "set", "-n", 6_000_000, "--seed", 1, *words)
+                        rates[contender].append(self.load(server, "-t", "set", "-n", 2_000_000, "--seed", 2, *words))
                         before = self.info(server)
                         assert int(before["evicted_keys"]) > 0, "nothing was evicted: the limit is too high"
                         assert int(before["used_memory"]) < limit * 1.02, "the limit was not kept"
-                        self.load(server, "-t", "get", "-n", 1_000_000, *words)
+                        self.load(server, "-t", "get", "-n", 1_000_000, "--seed", 3, *words)
                         after = self.info(server)
                         hit, miss = (int(after[name]) - int(before[name]) for name in ("keyspace_hits", "keyspace_misses"))
                         hits[contender] = hit / (hit + miss)

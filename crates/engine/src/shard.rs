@@ -22,7 +22,7 @@ use crate::log::{Log, Lsn};
 use crate::reply::{Collector, Reply, Response};
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
 /// What a record needs in the log besides its keys and values: headers, lengths, small effects of expiry.
 const RECORD_OVERHEAD: u64 = 64;
@@ -36,6 +36,8 @@ pub(crate) struct Shards {
     /// Whether replies may wait for the disk, so that it is known for each key what is not durable yet.
     pub(crate) tracks: AtomicBool,
     pub(crate) exceeded: room::Exceeded,
+    /// Whose turn it is to evict.
+    turns: AtomicUsize,
     pub(crate) disk: disk_space::DiskGuard,
 }
 
@@ -85,6 +87,7 @@ impl Shards {
             settings: Settings::default(),
             tracks: AtomicBool::new(false),
             exceeded: room::Exceeded::default(),
+            turns: AtomicUsize::new(0),
             disk: disk_space::DiskGuard::default(),
         }
     }
@@ -105,8 +108,7 @@ impl Shards {
         {
             if command.spec.is(flag::DENYOOM)
                 && self.exceeds_memory()
-                && let Err(fail) =
-                    self.make_room(caller, self.keyspace.shard_of(self.keyspace.hash(args[index])))
+                && let Err(fail) = self.make_room(caller)
             {
                 return refuse(&fail, out);
             }

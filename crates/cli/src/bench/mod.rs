@@ -44,8 +44,8 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
     for workload in &workloads {
         workload::prepare(workload, &options)?;
         let numbers = match options.zipf {
-            Some(exponent) => Numbers::zipf(options.keyspace, exponent),
-            None => Numbers::random(options.keyspace),
+            Some(exponent) => Numbers::zipf(options.keyspace, exponent, options.seed),
+            None => Numbers::random(options.keyspace, options.seed),
         };
         let outcome = load::run(&options, workload, &numbers, &options.limits())?;
         report.add(&workload.name, &outcome);

@@ -28,6 +28,7 @@ argument becomes a random number of 12 digits below the keyspace, __data__ the v
   -d N             bytes a value (3)
   -r N             keyspace: random keys, fields and members below N; without it always the same one
   --zipf S         draw them by Zipf's law with this exponent, such as 0.99, instead of evenly
+  --seed N         draw others than in a run with another seed (0)
   -t LIST          tests, with commas between (a typical set): ping_inline ping set get incr lpush rpush lpop rpop
                    sadd hset spop zadd zpopmin lrange_100 lrange_300 lrange_500 lrange_600 mset xadd
   --fill           write the whole keyspace (-r) once before the tests: keys, or what hset, incr and sadd write
@@ -71,6 +72,8 @@ pub(super) struct Options {
     pub(super) keyspace: u64,
     /// The exponent of Zipf's law, if numbers are drawn by it.
     pub(super) zipf: Option<f64>,
+    /// Runs with the same one send the same numbers.
+    pub(super) seed: u64,
     pub(super) tests: Vec<String>,
     pub(super) command: Vec<String>,
     pub(super) fill: bool,
@@ -97,6 +100,7 @@ impl Default for Options {
             data_bytes: 3,
             keyspace: 0,
             zipf: None,
+            seed: 0,
             tests: Vec::new(),
             command: Vec::new(),
             fill: false,
@@ -139,6 +143,7 @@ pub(super) fn parse(args: &[String]) -> Result<Option<Options>, String> {
             "-r" => options.keyspace = number(arg, value()?)?,
             "-t" => options.tests.extend(value()?.split(',').map(str::to_ascii_lowercase)),
             "--zipf" => options.zipf = Some(number(arg, value()?)?),
+            "--seed" => options.seed = number(arg, value()?)?,
             "--fill" => options.fill = true,
             "--threads" => options.threads = number(arg, value()?)?,
             "--server-pid" => options.server_pid = Some(number(arg, value()?)?),

@@ -42,13 +42,17 @@ pub(super) enum Numbers {
 
 impl Numbers {
     /// Random numbers below `keyspace`, or zeros without one.
-    pub(super) fn random(keyspace: u64) -> Numbers {
-        if keyspace == 0 { Numbers::Zero } else { Numbers::Random { state: 0x5eed, below: keyspace } }
+    pub(super) fn random(keyspace: u64, seed: u64) -> Numbers {
+        if keyspace == 0 {
+            Numbers::Zero
+        } else {
+            Numbers::Random { state: stream(0x5eed, seed), below: keyspace }
+        }
     }
 
     /// Numbers below `keyspace` by Zipf's law with this exponent.
-    pub(super) fn zipf(keyspace: u64, exponent: f64) -> Numbers {
-        Numbers::Zipf { state: 0x5eed, law: Zipf::new(keyspace, exponent) }
+    pub(super) fn zipf(keyspace: u64, exponent: f64, seed: u64) -> Numbers {
+        Numbers::Zipf { state: stream(0x5eed, seed), law: Zipf::new(keyspace, exponent) }
     }
 
     /// Each number below `keyspace`, once.
@@ -85,9 +89,9 @@ impl Numbers {
     }
 }
 
-/// The state of another thread's generator.
+/// The state of another generator.
 fn stream(state: u64, index: u64) -> u64 {
-    state ^ (index + 1).wrapping_mul(0xa076_1d64_78bd_642f)
+    (state ^ index.wrapping_add(1).wrapping_mul(0xa076_1d64_78bd_642f)).rotate_left(17)
 }
 
 /// The next random word of splitmix64.
@@ -176,7 +180,7 @@ mod tests {
     #[test]
     fn without_a_keyspace_all_numbers_are_zero() {
         let mut template = Template::new(b"key:__rand_int__;", 2);
-        assert_eq!(template.next_batch(1, &mut Numbers::random(0)), b"key:000000000000;");
+        assert_eq!(template.next_batch(1, &mut Numbers::random(0, 0)), b"key:000000000000;");
     }
 
     #[test]
@@ -189,14 +193,14 @@ mod tests {
 
     #[test]
     fn random_numbers_stay_below_the_keyspace_and_reach_all_of_it() {
-        let mut numbers = Numbers::random(10);
+        let mut numbers = Numbers::random(10, 0);
         let drawn: HashSet<u64> = (0..1000).map(|_| numbers.next()).collect();
         assert_eq!(drawn, (0..10).collect());
     }
 
     #[test]
     fn threads_draw_different_numbers_and_share_counted_ones() {
-        let random = Numbers::random(1 << 40);
+        let random = Numbers::random(1 << 40, 0);
         assert_ne!(random.for_thread(0, 0, 0).next(), random.for_thread(1, 0, 0).next());
         let counted = Numbers::each_once(10);
         assert_eq!((counted.for_thread(0, 0, 5).next(), counted.for_thread(1, 5, 5).next()), (0, 5));

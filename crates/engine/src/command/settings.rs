@@ -1,7 +1,7 @@
 //! Settings that commands follow, changeable while the database runs.
 
 use crate::keyspace::entry::Entry;
-use crate::keyspace::eviction::{Policy, Present};
+use crate::keyspace::eviction::{Policy, Present, elapsed};
 use crate::rdb::Dialect;
 use crate::value::Packing;
 use crate::value::hash::Limits as HashLimits;
@@ -198,14 +198,14 @@ impl AccessClock {
         if entry.access() == 0 {
             return (self.now_ms.saturating_sub(self.opened_ms) / 1000) as u32;
         }
-        self.seconds().wrapping_sub(entry.access()) & ((1 << CLOCK_BITS) - 1)
+        elapsed(self.now_ms / 1000, entry.access(), CLOCK_BITS) as u32
     }
 
     /// The LFU counter, decayed to now.
     pub(crate) fn frequency(self, entry: &Entry) -> u32 {
         let Mode::Frequency { decay_minutes, .. } = self.mode else { return 0 };
         let (since, counter) = (entry.access() >> 8, entry.access() & 0xFF);
-        let elapsed = self.minutes().wrapping_sub(since) & 0xFFFF;
+        let elapsed = elapsed(self.now_ms / 60_000, since, 16) as u32;
         counter.saturating_sub(elapsed.checked_div(decay_minutes).unwrap_or(0))
     }
 

@@ -111,6 +111,11 @@ impl Part {
         }
     }
 
+    /// Number of entries in all spaces.
+    pub(crate) fn len(&self) -> usize {
+        self.spaces.iter().flatten().map(|space| space.len()).sum()
+    }
+
     #[inline]
     pub(crate) fn space(&self, index: u32) -> Option<&Space> {
         self.spaces.get(index as usize)?.as_deref()

@@ -1,9 +1,11 @@
 //! Keeping to the limit of memory.
 //!
 //! A command that may need memory is let in once the process is below `maxmemory`, or once enough was evicted: a bounded
-//! number of keys, from the shard in hand first, one shard at a time and a few keys under one lock. An eviction is a deletion
-//! like others: in a record of the log, with space reserved before. So it is not undone by a restart, and readers that wait
-//! for the disk wait for it too.
+//! number of keys, one shard at a time and a few keys under one lock. An eviction is a deletion like others: in a record of
+//! the log, with space reserved before. So it is not undone by a restart, and readers that wait for the disk wait for it too.
+//!
+//! What must hold: shards take their turns. Were it the shard in hand that gives, those of often written keys would be
+//! emptied, hot keys and all.
 //!
 //! What was deleted and waits to be freed counts as free; otherwise all else would be evicted until it is.
 
@@ -26,6 +28,8 @@ const SLACK_BYTES_MAX: u64 = 64 << 10;
 /// What a key takes in the log besides its bytes, and what is reserved for one.
 const KEY_OVERHEAD: u64 = 24;
 const KEY_BYTES: u64 = 64;
+/// Of a small shard no more than such a part goes at once.
+const PART_AT_ONCE: usize = 64;
 
 const OUT_OF_MEMORY: Fail = Fail::new("OOM command not allowed when used memory > 'maxmemory'.");
 
@@ -69,11 +73,10 @@ impl Shards {
         memory::used() > self.settings.maxmemory.load(Relaxed)
     }
 
-    /// Evicts what the policy says until memory is below its limit, within bounds; from shard `first` and those behind it.
-    /// Refuses if there is nothing to evict.
+    /// Evicts what the policy says until memory is below its limit, within bounds. Refuses if there is nothing to evict.
     #[cold]
-    pub(crate) fn make_room(&self, caller: &mut Caller, first: usize) -> Result<(), Fail> {
-        let evicted = self.evict_to_limit(caller, first, KEYS_MAX)?;
+    pub(crate) fn make_room(&self, caller: &mut Caller) -> Result<(), Fail> {
+        let evicted = self.evict_to_limit(caller, KEYS_MAX)?;
         let exceeds = used() > self.settings.maxmemory.load(Relaxed);
         self.exceeded.note(exceeds, caller.now_ms);
         // Of what was flushed nobody knows the size: it will be enough.
@@ -84,11 +87,7 @@ impl Shards {
     /// The same for a command of any keys, if it may need memory.
     #[inline]
     pub(crate) fn room_for(&self, caller: &mut Caller, may_need_memory: bool) -> Result<(), Fail> {
-        if may_need_memory && self.exceeds_memory() {
-            self.make_room(caller, self.any_shard())
-        } else {
-            Ok(())
-        }
+        if may_need_memory && self.exceeds_memory() { self.make_room(caller) } else { Ok(()) }
     }
 
     /// The same where locks are held, so that nothing can be evicted: refuses if nothing ever is.
@@ -97,33 +96,28 @@ impl Shards {
         if refused { Err(OUT_OF_MEMORY) } else { Ok(()) }
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "any bits will do")]
-    fn any_shard(&self) -> usize {
-        self.keyspace.random() as usize & (self.keyspace.shards() - 1)
-    }
-
     /// The same without a command that waits for it: what could not be evicted is left for the next time.
     pub(crate) fn keep_to_limit(&self, caller: &mut Caller) {
         if self.exceeds_memory() {
             // Without space in the log nothing can be evicted now, and nothing can be written either.
-            let _ = self.evict_to_limit(caller, self.any_shard(), ROUND_KEYS_MAX);
+            let _ = self.evict_to_limit(caller, ROUND_KEYS_MAX);
         }
         self.exceeded.note(used() > self.settings.maxmemory.load(Relaxed), caller.now_ms);
     }
 
-    fn evict_to_limit(&self, caller: &mut Caller, first: usize, keys_max: usize) -> Result<usize, Fail> {
+    fn evict_to_limit(&self, caller: &mut Caller, keys_max: usize) -> Result<usize, Fail> {
         let limit = self.settings.maxmemory.load(Relaxed);
         let goal = limit - (limit >> 10).min(SLACK_BYTES_MAX);
-        let (mut evicted, mut in_vain, mut shard) = (0, 0, first);
+        let (mut evicted, mut in_vain) = (0, 0);
         while in_vain < self.keyspace.shards() && evicted < keys_max {
             let used = used();
             if used <= goal || used <= limit && evicted >= BATCH_KEYS {
                 break;
             }
+            let shard = self.turns.fetch_add(1, Relaxed) & (self.keyspace.shards() - 1);
             let here = self.evict_from(caller, shard, BATCH_KEYS.min(keys_max - evicted), Some(goal))?;
             evicted += here;
             in_vain = if here == 0 { in_vain + 1 } else { 0 };
-            shard = (shard + 1) & (self.keyspace.shards() - 1);
         }
         Ok(evicted)
     }
@@ -145,7 +139,9 @@ impl Shards {
         let mut key = std::mem::take(&mut caller.victim);
         let present = self.settings.present(caller.now_ms);
         let samples = self.settings.maxmemory_samples.load(Relaxed);
-        let held = Held::One(shard, self.keyspace.lock(shard));
+        let part = self.keyspace.lock(shard);
+        let keys_max = keys_max.min(1 + part.len() / PART_AT_ONCE);
+        let held = Held::One(shard, part);
         let mut ctx = self.context(caller, held, None, bytes);
         let mut evicted = 0;
         while evicted < keys_max && goal.is_none_or(|goal| used() > goal) {

@@ -1,12 +1,11 @@
 //! Least frequently used: by the logarithmic counter of uses, which shrinks with time (as in Redis since 4.0).
 
-use super::Present;
+use super::{Present, elapsed};
 
 /// How far the counter, decayed to now, is from its highest; of equals, minutes since it was last touched.
 pub(super) fn rank(access: u32, present: Present) -> u64 {
-    const MINUTES_MASK: u64 = 0xFFFF;
-    let (since, counter) = (u64::from(access >> 8), u64::from(access & 0xFF));
-    let minutes = (present.now_ms / 60_000).wrapping_sub(since) & MINUTES_MASK;
+    let (since, counter) = (access >> 8, u64::from(access & 0xFF));
+    let minutes = elapsed(present.now_ms / 60_000, since, 16);
     let lost = minutes.checked_div(u64::from(present.decay_minutes)).unwrap_or(0);
     (255 - counter.saturating_sub(lost)) << 16 | minutes
 }

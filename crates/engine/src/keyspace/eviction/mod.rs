@@ -103,6 +103,16 @@ pub(crate) struct Present {
     pub(crate) decay_minutes: u32,
 }
 
+/// Time since `then` on a clock that is kept in so many bits. Who marks a key may be a little ahead of who looks at it, as each
+/// takes the time once for many commands: such a key is used now, and not a whole turn of the clock ago.
+#[inline]
+pub(crate) fn elapsed(now: u64, then: u32, bits: u32) -> u64 {
+    const AHEAD_MAX: u64 = 60;
+    let turn = 1 << bits;
+    let elapsed = now.wrapping_sub(u64::from(then)) & (turn - 1);
+    if elapsed < turn - AHEAD_MAX { elapsed } else { 0 }
+}
+
 /// What is remembered of a candidate.
 #[derive(Clone, Copy)]
 struct Candidate {
