@@ -9,7 +9,7 @@ mod saving;
 
 pub use saving::{Checkpoint, CheckpointRules, CheckpointStats};
 
-use crate::checkpoint::{self, Loaded, Reader};
+use crate::checkpoint::{self, Loaded, Progress, Reader};
 use crate::command::{self, Command, Keys, Settings};
 use crate::effect::Malformed;
 use crate::error::{Error, ErrorKind};
@@ -52,6 +52,8 @@ pub struct Options {
     pub threads: bool,
     /// When checkpoints are taken by themselves.
     pub checkpoints: CheckpointRules,
+    /// Where it is told, while the folder is opened, how far that has come.
+    pub progress: Arc<Progress>,
 }
 
 impl Default for Options {
@@ -63,6 +65,7 @@ impl Default for Options {
             segment_bytes: 64 << 20,
             threads: true,
             checkpoints: CheckpointRules::default(),
+            progress: Arc::default(),
         }
     }
 }
@@ -147,7 +150,12 @@ impl Database {
             .transpose()?;
         if let Some(reader) = &reader {
             let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-            reader.load(&shards.keyspace, &packing, if options.threads { cores } else { 1 })?;
+            reader.load(
+                &shards.keyspace,
+                &packing,
+                if options.threads { cores } else { 1 },
+                &options.progress,
+            )?;
         }
         let cuts = reader.as_ref().map_or_else(|| vec![0; manifest.shards as usize], Reader::cuts);
         let log_options = LogOptions {

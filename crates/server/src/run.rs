@@ -2,8 +2,11 @@
 
 use crate::config::{AppendFsync, Config, Loaded, SharedConfig};
 use crate::error::Error;
-use crate::net::{EventLoop, Listener, listen};
+use crate::net::{Accepted, EventLoop, Listener, listen, serve_while};
 use crate::server::{Server, Stop};
+use ramekin::checkpoint::Progress;
+use ramekin::io::Clock as _;
+use ramekin::io::os::OsClock;
 use ramekin::log::AppendFsync as LogSync;
 use ramekin::{CheckpointRules, Database, DiskState, Options, Policy};
 use std::io::Write as _;
@@ -25,7 +28,10 @@ pub fn serve(loaded: Loaded) -> Result<(), Error> {
     }
     let listeners = listen(config)?;
     crate::command::info_process::note_start();
-    let db = open(config)?;
+    let (begun_s, progress) = (OsClock::default().now_ms() / 1000, Arc::default());
+    let info = || crate::command::info_log::loading(&progress, begun_s);
+    let (opened, early) = serve_while(&listeners, config, &info, || open(config, &progress));
+    let db = opened?;
     report_recovery(&db);
     let addresses: Vec<String> = listeners.iter().map(Listener::describe).collect();
     let sockets: Vec<_> =
@@ -37,7 +43,7 @@ pub fn serve(loaded: Loaded) -> Result<(), Error> {
     warn_of_limits(&server);
     lower_maxclients(&server);
     crate::command::register_hooks(&server);
-    let threads = start_loops(&server, listeners, loops)?;
+    let threads = start_loops(&server, listeners, loops, early)?;
     let signals = watch_signals(&server)?;
     if let Some(path) = &pidfile {
         write_pidfile(path);
@@ -56,11 +62,12 @@ pub fn serve(loaded: Loaded) -> Result<(), Error> {
     ended
 }
 
-fn open(config: &Config) -> Result<Database, Error> {
+fn open(config: &Config, progress: &Arc<Progress>) -> Result<Database, Error> {
     let options = Options {
         databases: u32::try_from(config.databases()).unwrap_or(16),
         appendfsync: log_sync(config.appendfsync()),
         checkpoints: checkpoint_rules(config),
+        progress: Arc::clone(progress),
         ..Options::default()
     };
     if !config.appendonly() {
@@ -189,18 +196,22 @@ fn start_loops(
     server: &Arc<Server>,
     listeners: Vec<Listener>,
     loops: usize,
+    early: Vec<Accepted>,
 ) -> Result<Vec<JoinHandle<()>>, Error> {
     let failed = |error: std::io::Error| Error(format!("cannot start an event loop: {error}"));
     let mut listeners = Some(listeners);
     let made: Result<Vec<EventLoop>, _> = (0..loops)
         .map(|_| EventLoop::new(Arc::clone(server), listeners.take().unwrap_or_default()).map_err(failed))
         .collect();
-    let made = made?;
+    let mut made = made?;
     *server.loops.lock() = made.iter().map(EventLoop::mailbox).collect();
     let mailboxes: Vec<_> = made.iter().map(EventLoop::mailbox).collect();
     server.db.on_log_progress(Box::new(move || {
         mailboxes.iter().for_each(|mailbox| mailbox.note_progress());
     }));
+    if let Some(first) = made.first_mut() {
+        first.deal_all(early);
+    }
     made.into_iter()
         .enumerate()
         .map(|(at, event_loop)| {

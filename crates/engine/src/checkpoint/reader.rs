@@ -14,7 +14,7 @@ use crate::log::{Lsn, Needed};
 use crate::value::Packing;
 use parking_lot::Mutex;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 const WINDOW_BYTES: usize = 1 << 20;
 
@@ -33,6 +33,15 @@ pub struct Loaded {
     pub highest_cut: Lsn,
     /// The largest time seen when it was taken, in milliseconds since 1970.
     pub time_ms: u64,
+}
+
+/// How far the reading of a checkpoint has come.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// The size of its file in bytes; 0 as long as none is read.
+    pub total_bytes: AtomicU64,
+    /// How much of that has been read.
+    pub done_bytes: AtomicU64,
 }
 
 /// A checkpoint to read.
@@ -112,7 +121,14 @@ impl Reader {
     }
 
     /// Loads all shards into an empty keyspace, by as many threads.
-    pub(crate) fn load(&self, keyspace: &Keyspace, packing: &Packing, threads: usize) -> Result<(), Error> {
+    pub(crate) fn load(
+        &self,
+        keyspace: &Keyspace,
+        packing: &Packing,
+        threads: usize,
+        progress: &Progress,
+    ) -> Result<(), Error> {
+        progress.total_bytes.store(self.bytes, Relaxed);
         let (next, failed) = (AtomicUsize::new(0), Mutex::new(None));
         let work = || {
             loop {
@@ -123,6 +139,7 @@ impl Reader {
                 if let Err(error) = self.load_shard(keyspace, shard, &mut keyspace.lock(shard), packing) {
                     failed.lock().get_or_insert(error);
                 }
+                progress.done_bytes.fetch_add(self.table.shards[shard].bytes, Relaxed);
             }
         };
         std::thread::scope(|scope| {

@@ -30,6 +30,16 @@ pub(super) const COMMANDS: &[ServerCommand] = &[ServerCommand {
 pub(super) struct Fields(String);
 
 impl Fields {
+    /// A section of this heading without fields yet.
+    pub(super) fn titled(heading: &str) -> Self {
+        Self(format!("# {heading}\r\n"))
+    }
+
+    /// The lines.
+    pub(super) fn into_text(self) -> String {
+        self.0
+    }
+
     /// Adds a field.
     pub(super) fn add(&mut self, name: &str, value: impl Display) {
         // A string takes everything.

@@ -3,7 +3,23 @@
 use super::info::Fields;
 use crate::server::Server;
 use ramekin::DiskState;
+use ramekin::checkpoint::Progress;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
+
+/// What INFO says while the data is read.
+pub(crate) fn loading(progress: &Progress, begun_s: u64) -> String {
+    let (total, done) = (progress.total_bytes.load(Relaxed), progress.done_bytes.load(Relaxed));
+    let percent = if total == 0 { 0.0 } else { 100.0 * done as f64 / total as f64 };
+    let mut fields = Fields::titled("Persistence");
+    fields.add("loading", 1);
+    fields.add("async_loading", 0);
+    fields.add("loading_start_time", begun_s);
+    fields.add("loading_total_bytes", total);
+    fields.add("loading_loaded_bytes", done);
+    fields.add("loading_loaded_perc", format_args!("{percent:.2}"));
+    fields.into_text()
+}
 
 /// A checkpoint is what tools know as a snapshot, and since it trims the log, as a rewrite too.
 pub(super) fn persistence(server: &Server, fields: &mut Fields) {

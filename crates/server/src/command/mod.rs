@@ -18,7 +18,7 @@ mod debug_digest;
 mod debug_protocol;
 mod help;
 mod info;
-mod info_log;
+pub(crate) mod info_log;
 mod info_memory;
 pub(crate) mod info_process;
 mod info_server;

@@ -4,6 +4,7 @@ use crate::clients::Client;
 use crate::server::Server;
 use crate::session::{Next, Session};
 use mio::net::{TcpStream, UnixStream};
+use rustix::net::RecvFlags;
 use std::io::{ErrorKind, Read, Write};
 use std::os::fd::AsRawFd as _;
 use std::sync::Arc;
@@ -53,6 +54,15 @@ impl Stream {
             Stream::Tcp(stream) => stream.read(into),
             Stream::Unix(stream) => stream.read(into),
         }
+    }
+
+    /// Receives what is there, in the way that `flags` say.
+    pub(super) fn receive(&self, into: &mut [u8], flags: RecvFlags) -> rustix::io::Result<usize> {
+        let received = match self {
+            Stream::Tcp(stream) => rustix::net::recv(stream, into, flags),
+            Stream::Unix(stream) => rustix::net::recv(stream, into, flags),
+        };
+        received.map(|(_, count)| count)
     }
 
     pub(super) fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {

@@ -109,6 +109,11 @@ impl EventLoop {
         self.finish();
     }
 
+    /// Deals connections that were accepted before there were loops.
+    pub(crate) fn deal_all(&mut self, accepted: Vec<Accepted>) {
+        accepted.into_iter().for_each(|accepted| self.deal(accepted));
+    }
+
     /// How long to sleep at most.
     fn patience(&self) -> Duration {
         let now_ms = self.server.db.now_ms();

@@ -7,8 +7,11 @@
 mod connection;
 mod event_loop;
 mod listen;
+mod loading;
 mod mailbox;
 
+pub(crate) use connection::Accepted;
 pub(crate) use event_loop::EventLoop;
 pub(crate) use listen::{Listener, listen};
+pub(crate) use loading::serve_while;
 pub(crate) use mailbox::{Mailbox, Message};
