@@ -167,6 +167,7 @@ fn expire_fields(key: &[u8], at_ms: u64, fields: &[&[u8]], out: &mut Vec<Words>)
 fn put(key: &[u8], value: &Value, out: &mut Vec<Words>) {
     match value {
         Value::Str(text) => out.push(words(&[b"SET", key, text])),
+        Value::Long(long) => out.push(words(&[b"SET", key, &long.whole()])),
         Value::List(list) => {
             out.push(words(&[b"DEL", key]));
             let elements: Vec<&[u8]> = list.iter().collect();
@@ -187,6 +188,7 @@ fn put(key: &[u8], value: &Value, out: &mut Vec<Words>) {
 fn extend(key: &[u8], part: &Value, out: &mut Vec<Words>) {
     match part {
         Value::Str(text) => out.push(words(&[b"APPEND", key, text])),
+        Value::Long(long) => out.push(words(&[b"APPEND", key, &long.whole()])),
         Value::List(_) | Value::Hash(_) => {
             let begun = out.len();
             put(key, part, out);

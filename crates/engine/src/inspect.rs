@@ -16,6 +16,7 @@ use crate::rdb::Encoder;
 use crate::value::hash::Hash;
 use crate::value::list::List;
 use crate::value::{Value, codec};
+use std::borrow::Cow;
 
 /// A key and what it holds, seen under the lock of its shard.
 pub struct Seen<'a> {
@@ -25,7 +26,7 @@ pub struct Seen<'a> {
 /// The value of a key, to read.
 pub enum Content<'a> {
     /// Bytes.
-    Str(&'a [u8]),
+    Str(Cow<'a, [u8]>),
     /// A sequence of byte strings.
     List(&'a List),
     /// Fields with values; they may have expired.
@@ -43,8 +44,9 @@ impl Seen<'_> {
     #[must_use]
     pub fn content(&self) -> Content<'_> {
         match self.entry.view() {
-            View::Str(text) => Content::Str(text),
-            View::Value(Value::Str(text)) => Content::Str(text),
+            View::Str(text) => Content::Str(Cow::Borrowed(text)),
+            View::Value(Value::Str(text)) => Content::Str(Cow::Borrowed(text)),
+            View::Value(Value::Long(long)) => Content::Str(long.whole()),
             View::Value(Value::List(list)) => Content::List(list),
             View::Value(Value::Hash(hash)) => Content::Hash(hash),
         }

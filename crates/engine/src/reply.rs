@@ -16,6 +16,12 @@ pub trait Reply {
     fn int(&mut self, value: i64);
     /// A byte string.
     fn bulk(&mut self, bytes: &[u8]);
+    /// A byte string of this length, in pieces.
+    fn bulk_pieces(&mut self, len: usize, pieces: &mut dyn Iterator<Item = &[u8]>) {
+        let mut bytes = Vec::with_capacity(len);
+        pieces.for_each(|piece| bytes.extend_from_slice(piece));
+        self.bulk(&bytes);
+    }
     /// The absence of a value.
     fn null(&mut self);
     /// The absence of an array (differs from `null` in RESP2 only).

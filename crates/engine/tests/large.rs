@@ -156,3 +156,35 @@ fn long_records_are_written_by_the_logs_own_thread_in_their_order() {
     }
     assert_eq!(db.execute(&[b"GET", b"last"]).unwrap(), Response::Bulk(29_u32.to_be_bytes().to_vec()));
 }
+
+#[test]
+fn a_long_string_is_written_and_read_in_parts_and_outlives_a_restart() {
+    let mut session = Session::new();
+    let mut model = vec![b'a'; 3 << 20];
+    let get = |session: &Session| match session.db.execute(&[b"GET", b"s"]).unwrap() {
+        Response::Bulk(bytes) => bytes,
+        other => panic!("{other:?}"),
+    };
+    session.db.execute(&[b"SET", b"s", &model, b"PX", b"5000"]).unwrap();
+    session.db.execute(&[b"APPEND", b"s", &[b'b'; 700_000]]).unwrap();
+    model.extend_from_slice(&[b'b'; 700_000]);
+    session.expect("SETRANGE s 262140 changed => 3845728\nSETRANGE s 4000000 far => 4000003");
+    model[262_140..262_147].copy_from_slice(b"changed");
+    model.resize(4_000_003, 0);
+    model[4_000_000..].copy_from_slice(b"far");
+    for _ in 0..2 {
+        assert!(get(&session) == model);
+        session.expect(
+            "STRLEN s => 4000003\nGETRANGE s 262138 262149 => \"aachangedaaa\"\nGETRANGE s -3 -1 => \"far\"",
+        );
+        session.expect("PTTL s => 5000\nOBJECT ENCODING s => \"raw\"\nINCR s => ERR value is not an integer or out of range");
+        session = session.reopen();
+    }
+    session.db.execute(&[b"SET", b"other", &model]).unwrap();
+    assert!(session.db.execute(&[b"GETSET", b"other", b"short"]).unwrap() == Response::Bulk(model));
+    session.expect("GET other => \"short\"\nLPUSH s x => WRONGTYPE Operation against a key holding the wrong kind of value");
+    session.expect(
+        "APPEND other er => 7\nSETRANGE other 2000000 x => 2000001\nGETRANGE other 0 6 => \"shorter\"",
+    );
+    session.reopen().expect("STRLEN other => 2000001\nGETRANGE other 0 6 => \"shorter\"");
+}

@@ -85,6 +85,14 @@ impl<'a> Encoder<'a> {
         self.out.extend_from_slice(shared::CRLF);
     }
 
+    /// A string of any `len` bytes, in pieces.
+    pub fn bulk_pieces(&mut self, len: usize, pieces: &mut dyn Iterator<Item = &[u8]>) {
+        self.out.reserve(len + BULK_FRAMING_BYTES_MAX);
+        write_header(self.out, b'$', len);
+        pieces.for_each(|piece| self.out.extend_from_slice(piece));
+        self.out.extend_from_slice(shared::CRLF);
+    }
+
     /// No value.
     #[inline]
     pub fn null(&mut self) {

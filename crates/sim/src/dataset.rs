@@ -38,7 +38,7 @@ impl DataSet {
         let mut keys = BTreeMap::new();
         db.visit_all(now_ms, &mut |number, seen| {
             let value = match seen.content() {
-                Content::Str(text) => Value::Str(brief(text)),
+                Content::Str(text) => Value::Str(brief(&text)),
                 Content::List(list) => Value::List(list.iter().map(brief).collect()),
                 Content::Hash(hash) => Value::Hash(
                     hash.stored()

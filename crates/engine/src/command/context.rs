@@ -13,7 +13,7 @@ use crate::keyspace::space::Space;
 use crate::keyspace::{Held, Keyspace, Part};
 use crate::value::hash::Hash;
 use crate::value::list::List;
-use crate::value::{Kind, Value};
+use crate::value::{Kind, LONG_BYTES_MIN, Text, Value};
 
 /// Buffers that a caller keeps from command to command.
 #[derive(Default)]
@@ -94,6 +94,7 @@ impl<'a> Ctx<'a> {
     #[inline]
     pub(crate) fn has_only_read(&self) -> bool {
         self.scratch.record.is_empty()
+            && self.scratch.large.is_empty()
             && self.block.is_none()
             && !self.reclaims
             && self.scratch.ready.is_empty()
@@ -213,13 +214,13 @@ impl<'a> Ctx<'a> {
 
     /// The string of a key, for a reader.
     #[inline]
-    pub(crate) fn read_str(&mut self, key: &[u8]) -> Result<Option<&[u8]>, Fail> {
+    pub(crate) fn read_str(&mut self, key: &[u8]) -> Result<Option<Text<'_>>, Fail> {
         self.read(key).map(|entry| entry.str().ok_or(Fail::WRONG_TYPE)).transpose()
     }
 
     /// The string of a key that is about to be changed.
     #[inline]
-    pub(crate) fn claim_str(&mut self, key: &[u8]) -> Result<Option<&[u8]>, Fail> {
+    pub(crate) fn claim_str(&mut self, key: &[u8]) -> Result<Option<Text<'_>>, Fail> {
         self.claim(key).map(|entry| entry.str().ok_or(Fail::WRONG_TYPE)).transpose()
     }
 
@@ -257,6 +258,10 @@ impl<'a> Ctx<'a> {
         let Reached { hash, shard, part, .. } = self.reach(key);
         let space = keyspace.space_in(shard, part, db);
         let changed = if let Effect::SetString { value, expire_at_ms, .. } = effect {
+            if value.len() >= LONG_BYTES_MIN && key.len() <= LargePut::KEY_BYTES_MAX {
+                self.put_large(key, Value::string(value), expire_at_ms);
+                return 1;
+            }
             let mark =
                 |entry: &mut Entry, new: bool| if new { clock.mark_new(entry) } else { clock.mark(entry) };
             space.set_string(hash, key, value, expire_at_ms, mark);

@@ -77,6 +77,7 @@ pub(crate) fn object_of(entry: &Entry, encoder: Encoder, now_ms: u64, out: &mut 
     match entry.view() {
         View::Str(text) => encoder.string(text, out),
         View::Value(Value::Str(text)) => encoder.string(text, out),
+        View::Value(Value::Long(long)) => encoder.string(&long.whole(), out),
         View::Value(Value::List(list)) => encoder.list(list, out),
         View::Value(Value::Hash(hash)) => encoder.hash(hash, now_ms, out),
     }
@@ -156,9 +157,9 @@ fn restore(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
 /// Puts a value at a key, with room for it in the log.
 fn put(ctx: &mut Ctx<'_>, key: &[u8], value: Value, expire_at_ms: u64) -> Outcome {
     let mut encoded = Vec::new();
-    if let Value::Str(text) = &value {
+    if let Some(text) = value.text() {
         ctx.reserve(text.len())?;
-        ctx.apply(Effect::SetString { key, value: text, expire_at_ms });
+        ctx.apply(Effect::SetString { key, value: &text.whole(), expire_at_ms });
         return Ok(());
     }
     let kind = codec::encode(&value, &mut encoded);

@@ -64,7 +64,9 @@ fn lcs(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
     for (text, key) in texts.iter_mut().zip(&args[1..]) {
         let found =
             ctx.read_str(key).map_err(|_| Fail::new("ERR The specified keys must contain string values"))?;
-        text.extend_from_slice(found.unwrap_or_default());
+        if let Some(found) = found {
+            text.extend_from_slice(&found.whole());
+        }
     }
     let [a, b] = texts;
     let options = options(&args[3..])?;

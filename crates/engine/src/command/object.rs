@@ -109,6 +109,7 @@ fn encoding_of(entry: &Entry) -> &'static str {
     match entry.view() {
         View::Str(text) => string_encoding(entry, text),
         View::Value(Value::Str(text)) => string_encoding(entry, text),
+        View::Value(Value::Long(_)) => "raw",
         View::Value(Value::List(list)) => list.encoding(),
         View::Value(Value::Hash(hash)) => hash.encoding(),
     }

@@ -103,6 +103,7 @@ fn pack(ctx: &mut Ctx<'_>, from: &[u8], to: &[u8], copy: bool) -> Result<Option<
     let (expire_at_ms, raw) = (entry.expire_at(), entry.is_raw());
     if let View::Value(value) = entry.view()
         && value.heap_bytes() > LARGE_BYTES_MIN
+        && to.len() <= LargePut::KEY_BYTES_MAX
     {
         let bytes_max = LargePut::record_bytes_max(value, to);
         let value = if copy { value.share() } else { Value::Str(Vec::new()) };

@@ -203,7 +203,7 @@ fn look_up(ctx: &mut Ctx<'_>, pattern: &[u8], element: &[u8]) -> Option<Vec<u8>>
     let (key, now_ms) = ([prefix, element, suffix].concat(), ctx.now_ms);
     let entry = ctx.read(&key)?;
     match (field, entry.view()) {
-        (None, _) => entry.str().map(<[u8]>::to_vec),
+        (None, _) => entry.str().map(|text| text.whole().into_owned()),
         (Some(field), View::Value(Value::Hash(hash))) => hash.get(field, now_ms).map(<[u8]>::to_vec),
         (Some(_), _) => None,
     }

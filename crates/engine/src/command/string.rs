@@ -5,6 +5,7 @@ use super::string_options::{Condition, Lifetime, Options, allow};
 use super::{Command, Ctx, Fail, Keys, Outcome, Spec, flag, parse};
 use crate::effect::Effect;
 use crate::reply::Reply;
+use crate::value::Text;
 
 /// The rows of this family.
 pub(super) const COMMANDS: &[Command] = &[
@@ -136,8 +137,18 @@ pub(super) const COMMANDS: &[Command] = &[
     },
 ];
 
+/// Answers a string.
+#[inline]
+pub(super) fn reply_text(out: &mut dyn Reply, text: Option<Text<'_>>) {
+    match text {
+        Some(Text::Flat(text)) => out.bulk(text),
+        Some(Text::Long(long)) => out.bulk_pieces(long.len(), &mut long.pieces(0..long.len())),
+        None => out.null(),
+    }
+}
+
 fn get(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
-    out.bulk_or_null(ctx.read_str(args[1])?);
+    reply_text(out, ctx.read_str(args[1])?);
     Ok(())
 }
 
@@ -169,10 +180,10 @@ fn set(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
         Condition::Always => true,
         Condition::Absent => old.is_none(),
         Condition::Present => old.is_some(),
-        Condition::Equal(wanted) => old.is_some_and(|(text, _)| text == Some(wanted)),
+        Condition::Equal(wanted) => old.is_some_and(|(text, _)| text.is_some_and(|text| text.is(wanted))),
     };
     match (options.get, allowed) {
-        (true, _) => out.bulk_or_null(old.and_then(|(text, _)| text)),
+        (true, _) => reply_text(out, old.and_then(|(text, _)| text)),
         (false, true) => out.ok(),
         (false, false) => out.null(),
     }
@@ -214,7 +225,7 @@ fn set_for(ctx: &mut Ctx<'_>, args: &[&[u8]], unit: Unit, name: &str, out: &mut 
 
 fn getset(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
     let (key, value) = (args[1], args[2]);
-    out.bulk_or_null(ctx.read_str(key)?);
+    reply_text(out, ctx.read_str(key)?);
     ctx.apply(Effect::SetString { key, value, expire_at_ms: 0 });
     Ok(())
 }
@@ -224,7 +235,7 @@ fn getdel(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
         out.null();
         return Ok(());
     };
-    out.bulk(text);
+    reply_text(out, Some(text));
     ctx.apply(Effect::Delete { key: args[1] });
     Ok(())
 }
@@ -238,7 +249,7 @@ fn getex(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
         return Ok(());
     };
     let expires = entry.expire_at() != 0;
-    out.bulk(entry.str().ok_or(Fail::WRONG_TYPE)?);
+    reply_text(out, Some(entry.str().ok_or(Fail::WRONG_TYPE)?));
     match options.lifetime {
         Lifetime::At { .. } if at_ms <= ctx.now_ms => ctx.apply(Effect::Delete { key }),
         Lifetime::At { .. } => ctx.apply(Effect::Expire { key, at_ms }),
@@ -250,7 +261,7 @@ fn getex(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
 
 fn delifeq(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
     let (key, wanted) = (args[1], args[2]);
-    let equal = ctx.claim_str(key)?.is_some_and(|text| text == wanted);
+    let equal = ctx.claim_str(key)?.is_some_and(|text| text.is(wanted));
     if equal {
         ctx.apply(Effect::Delete { key });
     }

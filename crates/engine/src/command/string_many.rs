@@ -1,7 +1,7 @@
 //! Several strings in one command.
 
 use super::parse::int;
-use super::string::store;
+use super::string::{reply_text, store};
 use super::string_options::{Condition, Lifetime, Options, allow};
 use super::{Command, Ctx, Fail, Keys, Outcome, Spec, flag};
 use crate::effect::Effect;
@@ -71,7 +71,7 @@ pub(super) const COMMANDS: &[Command] = &[
 fn mget(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
     out.array(args.len() - 1);
     for key in &args[1..] {
-        out.bulk_or_null(ctx.read(key).and_then(|entry| entry.str()));
+        reply_text(out, ctx.read(key).and_then(Entry::str));
     }
     Ok(())
 }

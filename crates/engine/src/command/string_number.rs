@@ -90,7 +90,7 @@ fn add(ctx: &mut Ctx<'_>, key: &[u8], by: i64, out: &mut dyn Reply) -> Outcome {
     let mut buffer = itoa::Buffer::new();
     let text = &mut buffer;
     let sum = ctx.amend(key, move |entry| {
-        let old = int(entry.str().ok_or(Fail::WRONG_TYPE)?)?;
+        let old = int(&entry.str().ok_or(Fail::WRONG_TYPE)?.whole())?;
         let sum = old.checked_add(by).ok_or(Fail::new("ERR increment or decrement would overflow"))?;
         let expire_at_ms = entry.expire_at();
         Ok((sum, Some(Effect::SetString { key, value: text.format(sum).as_bytes(), expire_at_ms })))
@@ -110,7 +110,7 @@ fn incrbyfloat(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcom
         None => (None, 0),
         Some(entry) => {
             let text = entry.str().ok_or(Fail::WRONG_TYPE)?;
-            (Some(Extended::parse(text).ok_or(Fail::NOT_A_FLOAT)?), entry.expire_at())
+            (Some(Extended::parse(&text.whole()).ok_or(Fail::NOT_A_FLOAT)?), entry.expire_at())
         }
     };
     let by = Extended::parse(args[2]).ok_or(Fail::NOT_A_FLOAT)?;

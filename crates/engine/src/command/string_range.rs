@@ -4,6 +4,8 @@ use super::parse::int;
 use super::{Command, Ctx, Fail, Keys, Outcome, Spec, flag};
 use crate::effect::Effect;
 use crate::reply::Reply;
+use crate::value::Text;
+use std::ops::Range;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// The rows of this family.
@@ -107,7 +109,7 @@ fn append(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
 }
 
 fn strlen(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
-    out.count(ctx.read_str(args[1])?.map_or(0, <[u8]>::len));
+    out.count(ctx.read_str(args[1])?.map_or(0, Text::len));
     Ok(())
 }
 
@@ -115,7 +117,7 @@ fn setrange(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
     let (key, bytes) = (args[1], args[3]);
     let offset = int(args[2])?;
     let Ok(offset) = u64::try_from(offset) else { return Err(Fail::new("ERR offset is out of range")) };
-    let old_len = ctx.claim_str(key)?.map_or(0, <[u8]>::len);
+    let old_len = ctx.claim_str(key)?.map_or(0, Text::len);
     if bytes.is_empty() {
         out.count(old_len);
         return Ok(());
@@ -128,23 +130,27 @@ fn setrange(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
 
 fn getrange(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
     let (start, end) = (int(args[2])?, int(args[3])?);
-    let text = ctx.read_str(args[1])?.unwrap_or_default();
-    out.bulk(part(text, start, end));
+    let text = ctx.read_str(args[1])?.unwrap_or(Text::Flat(b""));
+    let range = part(text.len(), start, end);
+    match text {
+        Text::Flat(text) => out.bulk(&text[range]),
+        Text::Long(long) => out.bulk_pieces(range.len(), &mut long.pieces(range)),
+    }
     Ok(())
 }
 
 /// The bytes from one index to another, both included; negative ones count from the end. Unlike in a list, an end before
 /// the first byte means the first byte.
-fn part(text: &[u8], start: i64, end: i64) -> &[u8] {
+fn part(len: usize, start: i64, end: i64) -> Range<usize> {
     if start < 0 && end < 0 && start > end {
-        return b"";
+        return 0..0;
     }
-    let len = i64::try_from(text.len()).unwrap_or(i64::MAX);
+    let len = i64::try_from(len).unwrap_or(i64::MAX);
     let absolute = |index: i64| if index < 0 { (len + index.max(-len)).max(0) } else { index };
     let (start, end) = (absolute(start), absolute(end).min(len - 1));
     match (usize::try_from(start), usize::try_from(end)) {
-        (Ok(start), Ok(end)) if start <= end => &text[start..=end],
-        _ => b"",
+        (Ok(start), Ok(end)) if start <= end => start..end + 1,
+        _ => 0..0,
     }
 }
 
@@ -169,8 +175,8 @@ mod tests {
             (10, 10, "d"),
             (11, 11, ""),
         ] {
-            assert_eq!(part(text, start, end), expected.as_bytes(), "{start} {end}");
-            assert_eq!(part(b"", start, end), b"", "{start} {end} of nothing");
+            assert_eq!(&text[part(text.len(), start, end)], expected.as_bytes(), "{start} {end}");
+            assert!(part(0, start, end).is_empty(), "{start} {end} of nothing");
         }
     }
 }

@@ -9,7 +9,7 @@ use super::space::{Space, held_while_cut};
 use crate::effect::{Effect, Malformed, Side};
 use crate::value::hash::Hash;
 use crate::value::list::{End, List};
-use crate::value::{Packing, Value, codec};
+use crate::value::{Packing, Text, Value, codec};
 
 impl Space {
     /// Applies an effect on the key with this hash. Returns how many elements or fields came or went.
@@ -129,30 +129,35 @@ pub(super) fn is_hollow(entry: &Entry) -> bool {
 
 /// Adds a further part to a value that was put.
 fn extend(entry: &mut Entry, kind: u8, part: &[u8]) -> Result<usize, Malformed> {
-    if kind == codec::tag::STRING {
-        entry.string_mut().ok_or(Malformed)?.extend_from_slice(part);
-    } else {
-        codec::extend(entry.value_mut().ok_or(Malformed)?, kind, part).map_err(|_| Malformed)?;
-    }
+    let value = if kind == codec::tag::STRING { entry.string_mut() } else { entry.value_mut() };
+    codec::extend(value.ok_or(Malformed)?, kind, part).map_err(|_| Malformed)?;
     Ok(1)
 }
 
+/// A gap larger than this is asked for as a whole before it is filled.
+const GAP_BYTES_TRIED_MIN: usize = 1 << 30;
+
 /// Writes bytes into a string, at its end or at an offset. Returns its length.
 fn splice(entry: &mut Entry, effect: &Effect<'_>) -> Result<usize, Malformed> {
-    let Some(text) = entry.string_mut() else { return Ok(0) };
+    let Some(value) = entry.string_mut() else { return Ok(0) };
+    let len = value.text().map_or(0, Text::len);
     let (offset, bytes) = match *effect {
-        Effect::Append { tail, .. } => (text.len(), tail),
+        Effect::Append { tail, .. } => (len, tail),
         Effect::SetRange { offset, bytes, .. } => (usize::try_from(offset).map_err(|_| Malformed)?, bytes),
         _ => return Err(Malformed),
     };
     let end = offset.checked_add(bytes.len()).ok_or(Malformed)?;
-    if text.len() < end {
+    if offset.saturating_sub(len) > GAP_BYTES_TRIED_MIN {
         // An offset that no memory can hold comes from a log, not from a command.
-        text.try_reserve(end - text.len()).map_err(|_| Malformed)?;
-        text.resize(end, 0);
+        Vec::<u8>::new().try_reserve_exact(end - len).map_err(|_| Malformed)?;
     }
-    text[offset..end].copy_from_slice(bytes);
-    let len = text.len();
+    let len = len.max(end);
+    if let Some(long) = value.long_mut(len) {
+        long.write_at(offset, bytes);
+    } else if let Value::Str(text) = value {
+        text.resize(len, 0);
+        text[offset..end].copy_from_slice(bytes);
+    }
     entry.set_raw();
     Ok(len)
 }
@@ -210,7 +215,7 @@ mod tests {
             let mut entry = Entry::string(b"k", b"text", 0);
             let effect = Effect::SetRange { key: b"k", offset, bytes: b"xy" };
             assert_eq!(change(&mut entry, &effect), Err(Malformed), "{offset}");
-            assert_eq!(entry.str(), Some(&b"text"[..]));
+            assert!(entry.str().is_some_and(|text| text.is(b"text")));
         }
     }
 }

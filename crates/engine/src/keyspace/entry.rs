@@ -15,7 +15,7 @@
 //! allocation, so that it can be freed and be compared with the size that a new value needs.
 
 use super::table::Item;
-use crate::value::{Kind, Value};
+use crate::value::{Kind, Text, Value};
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
@@ -75,7 +75,7 @@ impl Entry {
     /// An entry that holds a string. `expire_at_ms` 0: it does not expire.
     pub(crate) fn string(key: &[u8], value: &[u8], expire_at_ms: u64) -> Self {
         if value.len() > EMBEDDED_BYTES_MAX {
-            return Self::boxed(key, Value::Str(value.to_vec()), expire_at_ms);
+            return Self::boxed(key, Value::string(value), expire_at_ms);
         }
         let entry = Self::allocate(key, value.len(), 0, expire_at_ms);
         entry.write(entry.value_offset(), value);
@@ -122,11 +122,10 @@ impl Entry {
 
     /// The bytes of a string; none for other types.
     #[inline]
-    pub(crate) fn str(&self) -> Option<&[u8]> {
+    pub(crate) fn str(&self) -> Option<Text<'_>> {
         match self.view() {
-            View::Str(text) => Some(text),
-            View::Value(Value::Str(text)) => Some(text),
-            View::Value(_) => None,
+            View::Str(text) => Some(Text::Flat(text)),
+            View::Value(value) => value.text(),
         }
     }
 
@@ -230,22 +229,19 @@ impl Entry {
     pub(crate) fn take_value(&mut self) -> Value {
         match self.value_mut() {
             Some(value) => std::mem::replace(value, Value::Str(Vec::new())),
-            None => Value::Str(self.str().unwrap_or_default().to_vec()),
+            None => Value::Str(self.str().map(|text| text.whole().into_owned()).unwrap_or_default()),
         }
     }
 
     /// Turns an embedded string into a boxed one that can be changed in place, and returns it; none for other types.
-    pub(crate) fn string_mut(&mut self) -> Option<&mut Vec<u8>> {
+    pub(crate) fn string_mut(&mut self) -> Option<&mut Value> {
         if let View::Str(text) = self.view() {
             let access = self.access();
             let new = Self::boxed(self.key(), Value::Str(text.to_vec()), self.expire_at());
             *self = new;
             self.set_access(access);
         }
-        match self.value_mut() {
-            Some(Value::Str(text)) => Some(text),
-            _ => None,
-        }
+        self.value_mut().filter(|value| value.kind() == Kind::Str)
     }
 
     /// True for a string that was changed in place: `OBJECT ENCODING` says `raw`.
@@ -407,30 +403,36 @@ const fn rounded(size: usize) -> usize {
 mod tests {
     use super::*;
 
+    fn string(entry: &Entry) -> Vec<u8> {
+        entry.str().unwrap().whole().into_owned()
+    }
+
     #[test]
     fn a_short_string_costs_its_bytes_and_eight() {
         let entry = Entry::string(&[b'k'; 16], &[b'v'; 32], 0);
         assert_eq!(entry.heap_bytes(), 56);
-        assert_eq!((entry.key(), entry.str()), (&[b'k'; 16][..], Some(&[b'v'; 32][..])));
+        assert_eq!((entry.key(), string(&entry)), (&[b'k'; 16][..], vec![b'v'; 32]));
     }
 
     #[test]
     fn every_combination_of_key_value_and_expiry_reads_back() {
         for key_len in [0, 1, 16, 255, 65_535, 65_536, 100_000] {
-            for value_len in [0, 1, 64, 1_024, 1_025, 100_000] {
+            for value_len in [0, 1, 64, 1_024, 1_025, 100_000, 1 << 20] {
                 let (key, value) = (vec![b'k'; key_len], vec![b'v'; value_len]);
                 let mut entry = Entry::string(&key, &value, 0);
                 entry.set_access(0x0012_3456);
                 for expire_at in [0, 77, 99, 0, 1] {
                     entry.set_expire_at(expire_at);
                     assert_eq!(entry.expire_at(), expire_at);
-                    assert!(entry.key() == key && entry.str() == Some(&value[..]));
+                    assert!(entry.key() == key && string(&entry) == value);
                     assert_eq!(entry.access(), 0x0012_3456);
                 }
                 entry.set_string(b"other", 0);
-                assert_eq!((entry.str(), entry.expire_at()), (Some(&b"other"[..]), 0));
-                entry.string_mut().unwrap().extend_from_slice(b" words");
-                assert!(entry.str() == Some(b"other words") && entry.key() == key);
+                assert_eq!((&string(&entry)[..], entry.expire_at()), (&b"other"[..], 0));
+                if let Some(Value::Str(text)) = entry.string_mut() {
+                    text.extend_from_slice(b" words");
+                }
+                assert!(string(&entry) == b"other words" && entry.key() == key);
             }
         }
     }
@@ -440,6 +442,6 @@ mod tests {
         let mut entry = Entry::boxed(b"key", Value::Str(vec![1; 2_000]), 5);
         entry.set_expire_at(0);
         assert!(matches!(entry.take_value(), Value::Str(text) if text == [1; 2_000]));
-        assert_eq!(entry.str(), Some(&b""[..]));
+        assert_eq!(string(&entry), b"");
     }
 }

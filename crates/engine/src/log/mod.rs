@@ -156,12 +156,18 @@ impl Log {
         lsn
     }
 
-    /// As [`Log::append`], for a record that is made when it is written, for which enough was reserved.
-    pub(crate) fn append_later(&self, source: Box<dyn later::Source>, reserved: u64) -> Lsn {
+    /// As [`Log::append`], for a record of at most `bytes_max` that is made when it is written.
+    pub(crate) fn append_later(&self, source: Box<dyn later::Source>, bytes_max: u64, reserved: u64) -> Lsn {
         let shared = &*self.shared;
+        let mut charged = shared.cost_bytes(reserved);
+        let needed = shared.cost_bytes(bytes_max);
+        if needed > charged {
+            shared.credit.take_anyway(needed - charged);
+            charged = needed;
+        }
         let mut pending = shared.pending.lock();
         shared.later.fetch_add(1, Ordering::AcqRel);
-        let lsn = pending.push_later(source, shared.cost_bytes(reserved));
+        let lsn = pending.push_later(source, charged);
         shared.appended.store(lsn, Ordering::Release);
         drop(pending);
         shared.signals.want_write();

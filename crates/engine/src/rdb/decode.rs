@@ -32,7 +32,7 @@ pub fn decode(
         kind::STRING => {
             let mut scratch = Vec::new();
             let text = at.string(&mut scratch)?;
-            Value::Str(text.to_vec())
+            Value::string(text)
         }
         kind::LIST | kind::LIST_ZIPLIST | kind::LIST_QUICKLIST | kind::LIST_QUICKLIST_2 => {
             let mut list = List::with_fill(packing.list);

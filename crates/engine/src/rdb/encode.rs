@@ -43,6 +43,7 @@ impl Encoder {
     pub fn value(self, value: &Value, now_ms: u64, out: &mut Vec<u8>) -> u8 {
         match value {
             Value::Str(text) => self.string(text, out),
+            Value::Long(long) => self.string(&long.whole(), out),
             Value::List(list) => self.list(list, out),
             Value::Hash(hash) => self.hash(hash, now_ms, out),
         }

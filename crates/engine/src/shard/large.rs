@@ -47,6 +47,9 @@ impl Source for LargeRecord {
 }
 
 impl LargePut {
+    /// Keys longer than this are seldom, and not worth being repeated in each part of a value.
+    pub(crate) const KEY_BYTES_MAX: usize = 1 << 10;
+
     /// No more is needed in the log for a value that `key` gets.
     pub(crate) fn record_bytes_max(value: &crate::value::Value, key: &[u8]) -> u64 {
         const EFFECT_BYTES: usize = 64;
@@ -63,7 +66,9 @@ impl Shards {
             bytes: std::mem::take(&mut ctx.scratch.record),
             puts: std::mem::take(&mut ctx.scratch.large),
         };
-        log.append_later(Box::new(record), ctx.reserved)
+        let puts = record.puts.iter().map(|put| LargePut::record_bytes_max(&put.value, &put.key));
+        let bytes_max = record.bytes.len() as u64 + puts.sum::<u64>();
+        log.append_later(Box::new(record), bytes_max, ctx.reserved)
     }
 
     /// Runs a command of several keys; one that asks for much room gets it between two attempts.

@@ -15,7 +15,7 @@
 
 use super::hash::{Field, Hash};
 use super::list::{ELEMENT_BYTES_MAX, List};
-use super::{Packing, Value, varint};
+use super::{Packing, Text, Value, varint};
 
 /// Tags of kinds on disk.
 pub mod tag {
@@ -78,6 +78,10 @@ pub fn encode(value: &Value, out: &mut Vec<u8>) -> u8 {
             out.extend_from_slice(text);
             tag::STRING
         }
+        Value::Long(long) => {
+            long.pieces(0..long.len()).for_each(|piece| out.extend_from_slice(piece));
+            tag::STRING
+        }
         Value::List(list) => {
             out.push(VERSION);
             varint::put(out, list.len() as u64);
@@ -102,6 +106,7 @@ pub(crate) fn encoded_bytes_max(value: &Value) -> usize {
     const FIELD_BYTES: usize = 20;
     match value {
         Value::Str(text) => text.len(),
+        Value::Long(long) => long.len(),
         Value::List(list) => list.heap_bytes() + list.len() * ELEMENT_BYTES + ELEMENT_BYTES,
         Value::Hash(hash) => hash.heap_bytes() + hash.stored_len() * FIELD_BYTES + FIELD_BYTES,
     }
@@ -113,7 +118,7 @@ pub(crate) fn encoded_bytes_max(value: &Value) -> usize {
 /// When they encode none; see [`DecodeError`].
 pub fn decode(kind: u8, mut bytes: &[u8], packing: &Packing) -> Result<Value, DecodeError> {
     match kind {
-        tag::STRING => return Ok(Value::Str(bytes.to_vec())),
+        tag::STRING => return Ok(Value::string(bytes)),
         tag::LIST | tag::HASH => {}
         unknown => return Err(DecodeError::UnknownKind(unknown)),
     }
@@ -136,14 +141,13 @@ pub(crate) fn encode_parts<E>(
     part_bytes: usize,
     mut each: impl FnMut(u8, &[u8], bool) -> Result<(), E>,
 ) -> Result<(), E> {
-    if let Value::Str(text) = value {
-        let mut rest = text.as_slice();
-        while rest.len() > part_bytes {
-            let (part, after) = rest.split_at(part_bytes);
-            each(tag::STRING, part, true)?;
-            rest = after;
+    if let Some(text) = value.text() {
+        let (mut at, len) = (0, text.len());
+        while len - at > part_bytes {
+            each(tag::STRING, &text.part(at..at + part_bytes), true)?;
+            at += part_bytes;
         }
-        return each(tag::STRING, rest, false);
+        return each(tag::STRING, &text.part(at..len), false);
     }
     let (kind, mut parts) = match value {
         Value::Hash(_) => (tag::HASH, Parts::new(part_bytes)),
@@ -160,7 +164,7 @@ pub(crate) fn encode_parts<E>(
                 parts.item(|out| put_bytes(out, element), |part| each(kind, part, true))?;
             }
         }
-        Value::Str(_) => {}
+        Value::Str(_) | Value::Long(_) => {}
     }
     each(kind, parts.take(), false)
 }
@@ -209,8 +213,13 @@ impl Parts {
 /// When the part is of another kind or encodes nothing; see [`DecodeError`].
 pub(crate) fn extend(value: &mut Value, kind: u8, mut bytes: &[u8]) -> Result<(), DecodeError> {
     match (value, kind) {
-        (Value::Str(text), tag::STRING) => {
-            text.extend_from_slice(bytes);
+        (value @ (Value::Str(_) | Value::Long(_)), tag::STRING) => {
+            let len = value.text().map_or(0, Text::len) + bytes.len();
+            if let Some(long) = value.long_mut(len) {
+                long.append(bytes);
+            } else if let Value::Str(text) = value {
+                text.extend_from_slice(bytes);
+            }
             return Ok(());
         }
         (Value::List(list), tag::LIST) => {

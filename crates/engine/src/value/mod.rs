@@ -8,6 +8,7 @@ pub mod codec;
 pub mod glob;
 pub mod hash;
 pub mod list;
+pub mod long;
 pub mod number;
 #[expect(unsafe_code, reason = "a prefetch is an intrinsic")]
 pub(crate) mod prefetch;
@@ -19,6 +20,9 @@ pub use glob::glob;
 
 use hash::{Hash, Limits};
 use list::{Fill, List};
+use long::Long;
+use std::borrow::Cow;
+use std::ops::Range;
 
 /// Up to where collections are kept packed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -52,11 +56,16 @@ impl Kind {
     }
 }
 
+/// Strings of so many bytes and more are kept in chunks.
+pub const LONG_BYTES_MIN: usize = 1 << 20;
+
 /// What a key can hold. Cloning shares what is large, see [`Value::share`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Value {
     /// Bytes.
     Str(Vec<u8>),
+    /// Bytes as well, many of them.
+    Long(Box<Long>),
     /// A sequence of byte strings.
     List(Box<List>),
     /// Fields with values.
@@ -66,11 +75,44 @@ pub enum Value {
 const _: () = assert!(size_of::<Value>() <= 24);
 
 impl Value {
+    /// A string of these bytes.
+    #[must_use]
+    pub fn string(bytes: &[u8]) -> Self {
+        if bytes.len() < LONG_BYTES_MIN {
+            Self::Str(bytes.to_vec())
+        } else {
+            Self::Long(Box::new(Long::of(bytes)))
+        }
+    }
+
+    /// The string in chunks, if it is one and is that long, or is going to be; none for other types and shorter strings.
+    pub fn long_mut(&mut self, len: usize) -> Option<&mut Long> {
+        if let Self::Str(text) = self
+            && len >= LONG_BYTES_MIN
+        {
+            *self = Self::Long(Box::new(Long::of(text)));
+        }
+        match self {
+            Self::Long(long) => Some(long),
+            _ => None,
+        }
+    }
+
+    /// The bytes of a string; none for other types.
+    #[must_use]
+    pub fn text(&self) -> Option<Text<'_>> {
+        match self {
+            Self::Str(text) => Some(Text::Flat(text)),
+            Self::Long(long) => Some(Text::Long(long)),
+            Self::List(_) | Self::Hash(_) => None,
+        }
+    }
+
     /// The data type.
     #[must_use]
     pub const fn kind(&self) -> Kind {
         match self {
-            Self::Str(_) => Kind::Str,
+            Self::Str(_) | Self::Long(_) => Kind::Str,
             Self::List(_) => Kind::List,
             Self::Hash(_) => Kind::Hash,
         }
@@ -94,8 +136,78 @@ impl Value {
     pub fn heap_bytes(&self) -> usize {
         match self {
             Self::Str(text) => text.capacity(),
+            Self::Long(long) => size_of::<Long>() + long.heap_bytes(),
             Self::List(list) => size_of::<List>() + list.heap_bytes(),
             Self::Hash(hash) => size_of::<Hash>() + hash.heap_bytes(),
         }
+    }
+}
+
+/// Values are equal if what they hold is, however it is laid out.
+impl PartialEq for Value {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::List(one), Self::List(other)) => one == other,
+            (Self::Hash(one), Self::Hash(other)) => one == other,
+            _ => match (self.text(), other.text()) {
+                (Some(one), Some(other)) => one.len() == other.len() && one.whole() == other.whole(),
+                _ => false,
+            },
+        }
+    }
+}
+
+impl Eq for Value {}
+
+/// The bytes of a string, to read.
+#[derive(Clone, Copy, Debug)]
+pub enum Text<'a> {
+    /// In one piece.
+    Flat(&'a [u8]),
+    /// In chunks.
+    Long(&'a Long),
+}
+
+impl<'a> Text<'a> {
+    /// Bytes in it.
+    #[must_use]
+    #[inline]
+    pub fn len(self) -> usize {
+        match self {
+            Self::Flat(text) => text.len(),
+            Self::Long(long) => long.len(),
+        }
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+
+    /// A part of it, which must be there, in one piece.
+    #[must_use]
+    #[inline]
+    pub fn part(self, range: Range<usize>) -> Cow<'a, [u8]> {
+        match self {
+            Self::Flat(text) => Cow::Borrowed(&text[range]),
+            Self::Long(long) => long.part(range),
+        }
+    }
+
+    /// All of it in one piece.
+    #[must_use]
+    #[inline]
+    pub fn whole(self) -> Cow<'a, [u8]> {
+        match self {
+            Self::Flat(text) => Cow::Borrowed(text),
+            Self::Long(long) => long.whole(),
+        }
+    }
+
+    /// Whether it is these bytes.
+    #[must_use]
+    pub fn is(self, bytes: &[u8]) -> bool {
+        self.len() == bytes.len() && *self.whole() == *bytes
     }
 }

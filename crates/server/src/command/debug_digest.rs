@@ -61,7 +61,7 @@ fn add_value(digest: &mut Digest, seen: &Seen<'_>, now_ms: u64) {
     match seen.content() {
         Content::Str(text) => {
             digest.mix(&kind::STRING.to_be_bytes());
-            digest.mix(text);
+            digest.mix(&text);
         }
         Content::List(list) => {
             digest.mix(&kind::LIST.to_be_bytes());

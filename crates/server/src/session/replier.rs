@@ -59,6 +59,9 @@ impl Reply for Replier<'_> {
     fn bulk(&mut self, bytes: &[u8]) {
         self.encoder.bulk(bytes);
     }
+    fn bulk_pieces(&mut self, len: usize, pieces: &mut dyn Iterator<Item = &[u8]>) {
+        self.encoder.bulk_pieces(len, pieces);
+    }
     #[inline]
     fn null(&mut self) {
         self.encoder.null();

@@ -28,7 +28,7 @@ fn append_some(log: &Log, rng: &SeededRng, count: usize) -> Vec<Vec<u8>> {
         }
         if rng.below(2) == 0 {
             let piece_bytes = usize::try_from(rng.below(5000)).unwrap() + 1;
-            log.append_later(Box::new(Pieces(record.clone(), piece_bytes)), reserved);
+            log.append_later(Box::new(Pieces(record.clone(), piece_bytes)), length as u64, reserved);
         } else {
             log.append(&record, reserved);
         }
@@ -93,7 +93,7 @@ fn whoever_cannot_wait_leaves_them_to_the_logs_thread_and_is_told() {
     log.on_progress(Box::new(move || tell.store(true, Ordering::Release)));
     for _ in 0..50 {
         log.reserve(30_100).unwrap();
-        log.append_later(Box::new(Pieces(vec![7; 30_000], 100)), 30_000);
+        log.append_later(Box::new(Pieces(vec![7; 30_000], 100)), 30_000, 30_100);
         let last = append(&log, b"behind it");
         if !log.write_or_leave().unwrap() {
             while log.written() < last || !told.swap(false, Ordering::AcqRel) {
