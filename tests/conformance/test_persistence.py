@@ -70,7 +70,7 @@ def test_a_transaction_takes_bgsave_and_refuses_save(client):
 
 @pytest.mark.ours
 def test_what_was_saved_is_there_after_a_restart_and_the_log_is_trimmed(start):
-    server = start()
+    server = start(auto_aof_rewrite_percentage=0)
     with server.client() as client:
         for number in range(200):
             client.pipeline([["SET", f"key:{number}:{i}", "v" * 1000] for i in range(500)])
@@ -123,7 +123,7 @@ def test_save_rules_and_a_clean_stop_take_checkpoints(start):
 
 @pytest.mark.ours
 def test_a_backup_is_a_folder_that_a_server_starts_on(start, tmp_path):
-    server = start()
+    server = start(auto_aof_rewrite_percentage=0)
     with server.client() as client:
         client.pipeline([["SET", f"key:{i}", i] for i in range(5000)])
         digest = client("DEBUG", "DIGEST")
