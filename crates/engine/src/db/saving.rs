@@ -50,6 +50,19 @@ impl Default for CheckpointRules {
     }
 }
 
+impl CheckpointRules {
+    /// Whether one is due, so many seconds after the last.
+    fn are_met(&self, since_s: u64, stats: &CheckpointStats) -> bool {
+        let pause_s = stats.took.map_or(0, |took| took.as_secs() * PAUSE_FACTOR);
+        let by_time =
+            |&(seconds, changes): &(u64, u64)| since_s >= seconds.max(pause_s) && stats.changes >= changes;
+        self.after.iter().any(by_time)
+            || (self.log_percent_min > 0
+                && stats.log_bytes >= self.log_bytes_min
+                && stats.log_bytes.saturating_mul(100) >= stats.bytes.saturating_mul(self.log_percent_min))
+    }
+}
+
 /// What the checkpoints of a database have come to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CheckpointStats {
@@ -440,15 +453,7 @@ impl Database {
             return false;
         }
         let since_s = now.saturating_sub(state.saved_at).as_secs();
-        let rules = &state.rules;
-        let pause_s = stats.took.map_or(0, |took| took.as_secs() * PAUSE_FACTOR);
-        rules
-            .after
-            .iter()
-            .any(|&(seconds, changes)| since_s >= seconds.max(pause_s) && stats.changes >= changes)
-            || (rules.log_percent_min > 0
-                && stats.log_bytes >= rules.log_bytes_min
-                && stats.log_bytes.saturating_mul(100) >= stats.bytes.saturating_mul(rules.log_percent_min))
+        state.rules.are_met(since_s, &stats)
     }
 
     pub(super) fn start_saving(&self) -> Result<(), Error> {
@@ -495,5 +500,21 @@ fn save_until_stopped(inner: &Weak<Inner>, signal: &Signal) {
                 let _ = database.finish_unless_abandoned(checkpoint);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_checkpoint_that_took_long_is_not_taken_again_soon_unless_the_log_has_grown() {
+        let rules = CheckpointRules::default();
+        let stats = CheckpointStats { changes: 1, ..CheckpointStats::default() };
+        assert!(!rules.are_met(29, &stats) && rules.are_met(30, &stats));
+        let slow = CheckpointStats { took: Some(Duration::from_secs(9)), ..stats };
+        assert!(!rules.are_met(89, &slow) && rules.are_met(90, &slow));
+        let grown = CheckpointStats { log_bytes: 64 << 20, bytes: 1 << 20, ..slow };
+        assert!(rules.are_met(1, &grown));
     }
 }
