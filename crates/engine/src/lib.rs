@@ -32,6 +32,7 @@ pub mod memory;
 pub mod rdb;
 mod reply;
 mod shard;
+pub mod store;
 mod transaction;
 mod typed;
 pub mod value;

@@ -1,0 +1,283 @@
+//! Stores: databases behind this one, in which changes settle and from which evicted keys come back.
+//!
+//! Owns what a store is to the engine: [`Store`] makes connections, a [`Connection`] does one thing at a time and may block,
+//! for it is only ever used by a thread of the engine's own. A store knows places, keys, versions and bytes; it knows nothing
+//! of shards, locks and the log. SQLite and PostgreSQL are crates of their own; a store of a user's own is these two traits.
+//!
+//! What must hold for every store, and is what its conformance suite asks:
+//!
+//! - [`Connection::apply`] is one transaction: the lane's row is advanced first, and only from the epoch and sequence that
+//!   the batch names; then all changes are there, or nothing is.
+//! - A row's version never goes back: a change reaches a row only if its version is higher.
+//! - A commit whose outcome is not known is [`ErrorKind::InDoubt`], and [`Connection::position`] tells later what became of it.
+//! - Whoever claims a store with a higher epoch shuts the owner before out, at its next transaction at the latest.
+
+mod error;
+
+pub use error::{ErrorKind, StoreError};
+
+use std::sync::Arc;
+
+/// Where a row lies in a store.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Place {
+    /// Among the keys of this database that are not records.
+    Keys(u32),
+    /// In the table of records of this name.
+    Table(Arc<str>),
+}
+
+/// A database behind this one.
+pub trait Store: Send + Sync {
+    /// What it is, in one word: `postgresql`, `sqlite`.
+    fn kind(&self) -> &'static str;
+
+    /// Where it is, to be shown: without a password.
+    fn describe(&self) -> String;
+
+    /// Whether changes made by others are told by [`Connection::outside`]. Without that, nobody else may write to it.
+    fn notices_outside(&self) -> bool;
+
+    /// Opens a connection. Blocks for no longer than a connection may take.
+    ///
+    /// # Errors
+    /// `Unavailable`, or `Invalid` if its address or password is wrong.
+    fn connect(&self) -> Result<Box<dyn Connection>, StoreError>;
+}
+
+/// Who opens a store, and how.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    /// The id of the database folder.
+    pub database_id: u128,
+    /// The last epoch in which this folder owned the store; 0: it never did.
+    pub epoch: u64,
+    /// Who that is, for people: host and process.
+    pub owner: String,
+    /// How many lanes there are: each has a row of its own.
+    pub lanes: u32,
+    /// Take the store over, whoever had it: a named operation of the user's.
+    pub takes_over: bool,
+    /// Only look: nothing is made, claimed or changed.
+    pub read_only: bool,
+}
+
+/// What a claim has found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claimed {
+    /// The epoch of this owner from now on.
+    pub epoch: u64,
+    /// No row has a higher version than this one.
+    pub version: u64,
+    /// For each lane what it has applied.
+    pub lanes: Vec<Position>,
+}
+
+/// How far a lane has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Position {
+    /// The number of its last batch.
+    pub sequence: u64,
+    /// All changes up to this version of keys of this lane are in the store, or have been set aside.
+    pub watermark: u64,
+}
+
+/// Changes that are applied together.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// The lane: each has one writer at a time.
+    pub lane: u32,
+    /// The owner's epoch.
+    pub epoch: u64,
+    /// The number of this batch, one more than that of the batch before.
+    pub sequence: u64,
+    /// The lane's watermark once this is applied.
+    pub watermark: u64,
+    /// Sorted by place and key, each key once.
+    pub changes: Vec<Change>,
+}
+
+/// The new state of one key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Where it lies.
+    pub place: Place,
+    /// The key; of a record without the name of its table.
+    pub key: Vec<u8>,
+    /// The version of this state.
+    pub version: u64,
+    /// When it expires, in Unix milliseconds; 0: never.
+    pub expire_at_ms: u64,
+    /// What it holds.
+    pub content: Content,
+    /// What is known of the row that it replaces.
+    pub expect: Expect,
+}
+
+/// What a row holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// A value of this kind in the codec of values ([`crate::value::codec`]).
+    Whole(u8, Vec<u8>),
+    /// A large value in parts, each of which is a value of this kind by itself. A store keeps them as rows of their own, and
+    /// writes again only those that differ.
+    Parts(u8, Vec<Vec<u8>>),
+    /// A record, as JSON text.
+    Record(String),
+    /// Nothing: the row is to be removed.
+    Gone,
+}
+
+/// What is known of the row that a change replaces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expect {
+    /// Nothing: the change counts, unless the row has a higher version.
+    Any,
+    /// It was there, with this stamp: 0 if this database wrote it last. Another stamp, or no row, means that somebody else has
+    /// changed it, which is a [`Conflict`].
+    Stored(u64),
+}
+
+/// A change that was left out of a batch, all others being applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Conflict {
+    /// The row has this version already: the same one if the change had been applied before.
+    Version(u64),
+    /// Somebody else has written the row, which has this stamp now.
+    Written(u64),
+    /// Somebody else has removed the row.
+    Removed,
+}
+
+/// A row that was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Its version; 0 if it was never written from here.
+    pub version: u64,
+    /// Not 0 if somebody else wrote it last: it changes with each such write.
+    pub stamp: u64,
+    /// When it expires, in Unix milliseconds; 0: never. A row may have expired.
+    pub expire_at_ms: u64,
+    /// What it holds; never `Gone`.
+    pub content: Content,
+}
+
+/// A change that somebody else has made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outside {
+    /// What it is known by to [`Connection::forget_outside`].
+    pub id: u64,
+    /// Where.
+    pub place: Place,
+    /// Which key.
+    pub key: Vec<u8>,
+}
+
+/// A table of records as the store has to know it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Table {
+    /// What it is called here.
+    pub name: Arc<str>,
+    /// What it is called in the store, with a schema if it has one; as `name` if not said.
+    pub stored_as: Option<String>,
+    /// The column of its keys and of its data, if they are not `key` and `data`.
+    pub key_column: Option<String>,
+    /// The column with the record, of type JSON.
+    pub data_column: Option<String>,
+}
+
+/// A connection to a store. After `Unavailable` or `InDoubt` it is dropped and another one is made.
+pub trait Connection: Send {
+    /// Makes or upgrades what the store needs, and becomes its owner in a new epoch.
+    ///
+    /// # Errors
+    /// `Foreign`: the store belongs to another folder; `Owned`: its owner is alive; `Newer`: it was written by a later version.
+    fn claim(&mut self, claim: &Claim) -> Result<Claimed, StoreError>;
+
+    /// Gives the store up, so that others need not wait for the owner to be dead.
+    ///
+    /// # Errors
+    /// `Unavailable`; `Fenced` if somebody else owns it.
+    fn release(&mut self, epoch: u64) -> Result<(), StoreError>;
+
+    /// Makes a table of records, or takes one that is there.
+    ///
+    /// # Errors
+    /// `Table` if it has not the columns; `Invalid` if its name cannot be one.
+    fn define(&mut self, table: &Table) -> Result<(), StoreError>;
+
+    /// Drops a table of records; one that others had made is only left alone from now on.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Table`.
+    fn drop_table(&mut self, table: &Table) -> Result<(), StoreError>;
+
+    /// Applies a batch, in one transaction. Returns the changes that were left out, by index.
+    ///
+    /// # Errors
+    /// `Busy`: nothing happened, try again now. `Unavailable`: nothing happened, try again later. `InDoubt`: ask
+    /// [`Connection::position`] over a new connection. `Refused`: nothing happened, some row is at fault. `Table`: nothing
+    /// happened, this table is at fault. `Fenced`: somebody else owns the store.
+    fn apply(&mut self, batch: &Batch) -> Result<Vec<(usize, Conflict)>, StoreError>;
+
+    /// How far a lane has come.
+    ///
+    /// # Errors
+    /// `Unavailable`; `Fenced` if the epoch is over.
+    fn position(&mut self, lane: u32, epoch: u64) -> Result<Position, StoreError>;
+
+    /// Reads rows, in the order asked for; none where there is none.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Busy`, `Table`.
+    fn load(&mut self, keys: &[(Place, Vec<u8>)]) -> Result<Vec<Option<Row>>, StoreError>;
+
+    /// Keys of a place in the order of their bytes, from the one after `after` on, at most so many, with the version of each.
+    /// What has expired at `now_ms` is left out.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Table`.
+    fn page(
+        &mut self,
+        place: &Place,
+        after: Option<&[u8]>,
+        limit: usize,
+        now_ms: u64,
+    ) -> Result<Vec<(Vec<u8>, u64)>, StoreError>;
+
+    /// How many rows a place has that have not expired at `now_ms`.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Table`.
+    fn count(&mut self, place: &Place, now_ms: u64) -> Result<u64, StoreError>;
+
+    /// Removes rows that have expired before `before_ms`, at most so many; returns how many. `epoch` as in a batch.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Busy`, `Table`, `Fenced`.
+    fn remove_expired(
+        &mut self,
+        place: &Place,
+        before_ms: u64,
+        limit: usize,
+        epoch: u64,
+    ) -> Result<usize, StoreError>;
+
+    /// Removes all rows of a place up to this version; `epoch` as in a batch.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Busy`, `Table`, `Fenced`.
+    fn empty(&mut self, place: &Place, upto_version: u64, epoch: u64) -> Result<(), StoreError>;
+
+    /// Changes that others have made and that are not forgotten yet, at most so many. Nothing where they are not noticed.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    fn outside(&mut self, limit: usize) -> Result<Vec<Outside>, StoreError>;
+
+    /// These have been seen to.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    fn forget_outside(&mut self, ids: &[u64]) -> Result<(), StoreError>;
+}
