@@ -2,10 +2,11 @@
 //! mean here with what commands mean there.
 //!
 //! What must hold: after the commands of all records up to some LSN, run in order, another server has the data that
-//! replaying these records gives, but for keys and fields whose time has come meanwhile. A record of several changes is
+//! replaying these records gives, but for keys and fields whose time has come meanwhile, and for what only this database
+//! knows: the entries of its system database. A record of several changes is
 //! one transaction. Left out: the reading of the log, and the form in which commands are sent.
 
-use crate::effect::{Effect, Malformed, Side};
+use crate::effect::{Effect, Malformed, SYSTEM_DB, Side};
 use crate::error::{Error, ErrorKind};
 use crate::value::{Packing, Value, codec};
 
@@ -37,6 +38,9 @@ impl Canonical {
         let mut out = Vec::new();
         let mut selected = self.db;
         Effect::decode_all(record, |db, effect| {
+            if db == SYSTEM_DB {
+                return Ok(());
+            }
             if db != selected {
                 selected = db;
                 out.push(words(&[b"SELECT", db.to_string().as_bytes()]));

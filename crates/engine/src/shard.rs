@@ -11,6 +11,7 @@
 mod disk_space;
 mod large;
 mod room;
+mod system;
 
 pub use disk_space::DiskState;
 

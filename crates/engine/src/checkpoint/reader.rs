@@ -178,7 +178,7 @@ impl Reader {
         let mut block = blocks.next()?;
         // The blocks of one database follow each other; the last database of the table comes first.
         for &(db, keys) in range.keys.iter().rev() {
-            if db >= keyspace.databases() {
+            if !keyspace.has(db) {
                 let text = format!(
                     "{} holds keys of database {db}, beyond the {} there are: raise the directive `databases`",
                     self.name,

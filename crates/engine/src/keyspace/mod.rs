@@ -31,7 +31,7 @@ use self::entry::{Entry, View};
 use self::hash::{StableHash, stir};
 use self::table::TableHash;
 use self::wait::Watch;
-use crate::effect::Effect;
+use crate::effect::{Effect, SYSTEM_DB};
 use crate::value::Value;
 use parking_lot::{Mutex, MutexGuard};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
@@ -48,7 +48,7 @@ pub(crate) struct Keyspace {
     seed: u64,
     /// Random numbers drawn so far.
     draws: AtomicU64,
-    /// Which space a database number means.
+    /// Which space a database number means. The one after all of these is that of [`SYSTEM_DB`].
     spaces: Box<[AtomicU32]>,
     /// What was flushed and is still to be freed.
     discarded: Mutex<Vec<aside::Flushed>>,
@@ -68,7 +68,7 @@ impl Keyspace {
         assert!(shards.is_power_of_two(), "the shard count is a power of two");
         let shard = |_| Shard {
             part: Mutex::new(Part::default()),
-            directories: (0..databases).map(|_| OnceLock::new()).collect(),
+            directories: (0..=databases).map(|_| OnceLock::new()).collect(),
         };
         Self {
             shards: (0..shards).map(shard).collect(),
@@ -133,7 +133,26 @@ impl Keyspace {
     /// The space that a database number means. Stable only under a shard's lock.
     #[inline]
     pub(crate) fn space_of(&self, db: u32) -> u32 {
-        self.spaces[db as usize].load(Relaxed)
+        match self.spaces.get(db as usize) {
+            Some(space) => space.load(Relaxed),
+            None => self.system_space(db),
+        }
+    }
+
+    #[cold]
+    fn system_space(&self, db: u32) -> u32 {
+        assert_eq!(db, SYSTEM_DB, "a database that can be selected has a space");
+        self.databases()
+    }
+
+    /// True for a number that effects may name: of a database that can be selected, or the system's.
+    pub(crate) fn has(&self, db: u32) -> bool {
+        db < self.databases() || db == SYSTEM_DB
+    }
+
+    /// The numbers of all databases that have data, the system's last.
+    pub(crate) fn all_databases(&self) -> impl Iterator<Item = u32> + use<> {
+        (0..self.databases()).chain([SYSTEM_DB])
     }
 
     /// Makes two databases change places. All shards must be locked.

@@ -31,7 +31,7 @@ impl Keyspace {
             let part = held.get(shard).expect("all shards are held");
             kept.watches.push(std::mem::take(&mut part.watches));
             kept.waiters.push(std::mem::take(&mut part.waiters));
-            for index in 0..self.databases() {
+            for index in self.all_databases().map(|db| self.space_of(db)) {
                 discarded.extend(part.space_mut(index).map(|space| super::aside::Flushed::new(space.take())));
             }
         }

@@ -5,7 +5,7 @@
 //! leaves the map from databases to spaces as it is.
 
 use super::{Held, Keyspace, Part};
-use crate::effect::{Effect, Malformed};
+use crate::effect::{Effect, Malformed, SYSTEM_DB};
 use crate::value::Packing;
 
 impl Keyspace {
@@ -19,7 +19,7 @@ impl Keyspace {
         packing: &Packing,
     ) -> Result<(), Malformed> {
         Effect::decode_all(record, |db, effect| {
-            if db >= self.databases() {
+            if !self.has(db) {
                 return Err(Malformed);
             }
             let Some(key) = effect.key() else {
@@ -46,6 +46,9 @@ impl Keyspace {
         db: u32,
         effect: &Effect<'_>,
     ) -> Result<(), Malformed> {
+        if db == SYSTEM_DB {
+            return Err(Malformed);
+        }
         for shard in (0..self.shards()).filter(|&shard| lsn > cuts[shard]) {
             let part = held.get(shard).expect("all shards are held");
             match *effect {

@@ -138,7 +138,7 @@ impl Keyspace {
     pub(crate) fn begin_walk<R>(&self, shard: usize, gap: usize, cut: impl FnOnce() -> R) -> (R, Vec<Cut>) {
         let mut part = self.lock(shard);
         let mut cuts = Vec::new();
-        for db in 0..self.databases() {
+        for db in self.all_databases() {
             let index = self.space_of(db);
             if let Some(space) = part.space_mut(index).filter(|space| space.len() > 0) {
                 cuts.push(Cut { space: index, db, keys: space.len() });
@@ -169,7 +169,7 @@ impl Keyspace {
     pub(crate) fn give_up_walk(&self, shard: usize) {
         let mut walks = Vec::new();
         let mut part = self.lock(shard);
-        for index in 0..self.databases() {
+        for index in self.all_databases().map(|db| self.space_of(db)) {
             walks.extend(part.space_mut(index).and_then(Space::end_walk));
         }
         drop(part);
