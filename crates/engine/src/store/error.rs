@@ -10,15 +10,15 @@ pub enum ErrorKind {
     Unavailable,
     /// The transaction lost against another one: try again now. Nothing has happened.
     Busy,
-    /// The connection was lost while a commit was under way: it may have happened.
+    /// The connection was lost while a commit was under way: it may have happened. Ask for the lane's position.
     InDoubt,
     /// The store does not take a row. Nothing has happened.
     Refused,
     /// This table is missing, or closed to us, or not as it should be; others may be well. Nothing has happened.
     Table(Place),
-    /// Somebody else has claimed the store since.
+    /// Somebody else has claimed the store since, or it was given up.
     Fenced,
-    /// The store belongs to another folder.
+    /// The store belongs to another folder, or is not the one that this folder knows.
     Foreign,
     /// The store's owner is alive.
     Owned,

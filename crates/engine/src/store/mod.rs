@@ -10,7 +10,9 @@
 //!   the batch names; then all changes are there, or nothing is.
 //! - A row's version never goes back: a change reaches a row only if its version is higher.
 //! - A commit whose outcome is not known is [`ErrorKind::InDoubt`], and [`Connection::position`] tells later what became of it.
+//!   A batch that is not the next one of its lane gets the same answer, and nothing of it happens.
 //! - Whoever claims a store with a higher epoch shuts the owner before out, at its next transaction at the latest.
+//! - A folder and its store belong together, and neither may be an older copy than the other knows it ([`Connection::claim`]).
 
 mod error;
 
@@ -67,9 +69,10 @@ pub struct Claim {
 pub struct Claimed {
     /// The epoch of this owner from now on.
     pub epoch: u64,
-    /// No row has a higher version than this one.
+    /// No row has a higher version than this one, and none that is gone has had one.
     pub version: u64,
-    /// For each lane what it has applied.
+    /// For each lane what it has applied. With another number of lanes than before, keys have moved between them: then each
+    /// has the highest sequence and the lowest watermark of those that were.
     pub lanes: Vec<Position>,
 }
 
@@ -106,7 +109,7 @@ pub struct Change {
     pub key: Vec<u8>,
     /// The version of this state.
     pub version: u64,
-    /// When it expires, in Unix milliseconds; 0: never.
+    /// When it expires, in Unix milliseconds; 0: never. It has expired once now is later than this.
     pub expire_at_ms: u64,
     /// What it holds.
     pub content: Content,
@@ -188,13 +191,22 @@ pub struct Table {
 
 /// A connection to a store. After `Unavailable` or `InDoubt` it is dropped and another one is made.
 pub trait Connection: Send {
-    /// Makes or upgrades what the store needs, and becomes its owner in a new epoch.
+    /// Makes or upgrades what the store needs, and becomes its owner in a new epoch, above both the store's last one and the
+    /// claimant's. Which one this folder had before matters:
+    ///
+    /// - A later one than the store knows: this is another store, or an older copy of it: `Foreign`.
+    /// - An earlier one than that in which something was last written: this is an older copy of the folder: `Fenced`. An epoch
+    ///   in which nothing was written does not count, so that a claim that was cut short can be made again.
+    ///
+    /// A claim that takes over passes by these, by another folder's id, and by an owner that is alive. One that only reads
+    /// passes by an owner that is alive, and returns the epoch that is: 0 where nobody has ever claimed.
     ///
     /// # Errors
-    /// `Foreign`: the store belongs to another folder; `Owned`: its owner is alive; `Newer`: it was written by a later version.
+    /// `Foreign`: the store belongs to another folder; `Owned`: its owner is alive; `Newer`: it was written by a later version;
+    /// `Fenced`: this folder is out of date.
     fn claim(&mut self, claim: &Claim) -> Result<Claimed, StoreError>;
 
-    /// Gives the store up, so that others need not wait for the owner to be dead.
+    /// Gives the store up, so that others need not wait for the owner to be dead. Its epoch is over.
     ///
     /// # Errors
     /// `Unavailable`; `Fenced` if somebody else owns it.
@@ -216,8 +228,9 @@ pub trait Connection: Send {
     ///
     /// # Errors
     /// `Busy`: nothing happened, try again now. `Unavailable`: nothing happened, try again later. `InDoubt`: ask
-    /// [`Connection::position`] over a new connection. `Refused`: nothing happened, some row is at fault. `Table`: nothing
-    /// happened, this table is at fault. `Fenced`: somebody else owns the store.
+    /// [`Connection::position`] over a new connection; so also if the batch is not the next one of its lane. `Refused`: nothing
+    /// happened, some row is at fault, be it by a content that does not belong there: a record among keys, anything else in
+    /// a table. `Table`: nothing happened, this table is at fault. `Fenced`: somebody else owns the store.
     fn apply(&mut self, batch: &Batch) -> Result<Vec<(usize, Conflict)>, StoreError>;
 
     /// How far a lane has come.
