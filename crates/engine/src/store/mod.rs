@@ -172,8 +172,8 @@ pub struct Outside {
     pub id: u64,
     /// Where.
     pub place: Place,
-    /// Which key.
-    pub key: Vec<u8>,
+    /// Which key; none: all keys of the place may have changed, and what was known of them is no longer.
+    pub key: Option<Vec<u8>>,
 }
 
 /// A table of records as the store has to know it.
