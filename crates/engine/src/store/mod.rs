@@ -14,9 +14,12 @@
 //! - Whoever claims a store with a higher epoch shuts the owner before out, at its next transaction at the latest.
 //! - A folder and its store belong together, and neither may be an older copy than the other knows it ([`Connection::claim`]).
 
+pub mod conformance;
 mod error;
+mod memory;
 
 pub use error::{ErrorKind, StoreError};
+pub use memory::{ApplyFault, Call, Faults, MemoryStore};
 
 use std::sync::Arc;
 

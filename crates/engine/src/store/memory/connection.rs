@@ -1,0 +1,173 @@
+//! A connection to a store in memory: each call is one critical section, once the faults have let it pass.
+
+use super::super::{
+    Batch, Claim, Claimed, Conflict, Connection, ErrorKind, Outside, Place, Position, Row, StoreError, Table,
+};
+use super::Shared;
+use super::faults::{ApplyFault, Call, lost};
+use super::state::State;
+use std::sync::Arc;
+
+/// A connection. Once it has been lost, every call says so.
+pub(super) struct MemoryConnection {
+    shared: Arc<Shared>,
+    process: Arc<()>,
+    is_lost: bool,
+}
+
+impl MemoryConnection {
+    pub(super) fn new(shared: Arc<Shared>, process: Arc<()>) -> Self {
+        Self { shared, process, is_lost: false }
+    }
+
+    /// Does a call at these places, unless something is wrong.
+    fn call<'p, T>(
+        &mut self,
+        call: &Call,
+        places: impl IntoIterator<Item = &'p Place>,
+        run: impl FnOnce(&mut State, &Arc<()>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        if self.is_lost {
+            return Err(lost("the connection was lost before"));
+        }
+        let passes = {
+            let mut faults = self.shared.faults.lock();
+            let passes = faults.passes(call);
+            passes.and_then(|()| places.into_iter().try_for_each(|place| faults.place(place)))
+        };
+        let done = passes.and_then(|()| run(&mut self.shared.state.lock(), &self.process));
+        self.note(done)
+    }
+
+    /// Keeps in mind that the connection is lost.
+    fn note<T>(&mut self, done: Result<T, StoreError>) -> Result<T, StoreError> {
+        let is_lost = |error: &StoreError| matches!(error.kind, ErrorKind::Unavailable | ErrorKind::InDoubt);
+        self.is_lost |= done.as_ref().is_err_and(is_lost);
+        done
+    }
+}
+
+impl Connection for MemoryConnection {
+    fn claim(&mut self, claim: &Claim) -> Result<Claimed, StoreError> {
+        self.call(&Call::Own, [], |state, process| state.claim(claim, process))
+    }
+
+    fn release(&mut self, epoch: u64) -> Result<(), StoreError> {
+        self.call(&Call::Own, [], |state, _| state.release(epoch))
+    }
+
+    fn define(&mut self, table: &Table) -> Result<(), StoreError> {
+        let place = Place::Table(Arc::clone(&table.name));
+        self.call(&Call::Define, [&place], |state, _| {
+            state.define(&table.name);
+            Ok(())
+        })
+    }
+
+    fn drop_table(&mut self, table: &Table) -> Result<(), StoreError> {
+        let place = Place::Table(Arc::clone(&table.name));
+        self.call(&Call::Define, [&place], |state, _| {
+            state.drop_table(&table.name);
+            Ok(())
+        })
+    }
+
+    fn apply(&mut self, batch: &Batch) -> Result<Vec<(usize, Conflict)>, StoreError> {
+        let shared = Arc::clone(&self.shared);
+        let places = batch.changes.iter().map(|change| &change.place);
+        let call = Call::Apply(batch.lane, batch.changes.len());
+        self.call(&call, places, |state, _| {
+            let mut faults = shared.faults.lock();
+            let fault = faults.batches.pop_front().unwrap_or(ApplyFault::None);
+            match fault {
+                ApplyFault::Busy => {
+                    return Err(StoreError::new(ErrorKind::Busy, "another transaction was first"));
+                }
+                ApplyFault::Unavailable => return Err(lost("the connection was lost")),
+                _ => {}
+            }
+            state.admits_batch(batch)?;
+            faults.refused(batch)?;
+            let in_doubt =
+                || Err(StoreError::new(ErrorKind::InDoubt, "the connection was lost in the commit"));
+            if fault == ApplyFault::LostBeforeCommit {
+                return in_doubt();
+            }
+            let conflicts = state.apply(batch);
+            if fault == ApplyFault::LostAfterCommit { in_doubt() } else { Ok(conflicts) }
+        })
+    }
+
+    fn position(&mut self, lane: u32, epoch: u64) -> Result<Position, StoreError> {
+        self.call(&Call::Position(lane), [], |state, _| {
+            state.owns(epoch)?;
+            state.position(lane)
+        })
+    }
+
+    fn load(&mut self, keys: &[(Place, Vec<u8>)]) -> Result<Vec<Option<Row>>, StoreError> {
+        let places = keys.iter().map(|(place, _)| place);
+        self.call(&Call::Load(keys.len()), places, |state, _| {
+            let row = |(place, key): &(Place, Vec<u8>)| {
+                state.knows(place)?;
+                Ok(state.row(place, key).cloned())
+            };
+            keys.iter().map(row).collect()
+        })
+    }
+
+    fn page(
+        &mut self,
+        place: &Place,
+        after: Option<&[u8]>,
+        limit: usize,
+        now_ms: u64,
+    ) -> Result<Vec<(Vec<u8>, u64)>, StoreError> {
+        self.call(&Call::Walk, [place], |state, _| {
+            state.knows(place)?;
+            let rows = state.walk(place, after).filter(|(_, row)| is_alive(row, now_ms));
+            Ok(rows.take(limit).map(|(key, row)| (key.clone(), row.version)).collect())
+        })
+    }
+
+    fn count(&mut self, place: &Place, now_ms: u64) -> Result<u64, StoreError> {
+        self.call(&Call::Walk, [place], |state, _| {
+            state.knows(place)?;
+            Ok(state.walk(place, None).filter(|(_, row)| is_alive(row, now_ms)).count() as u64)
+        })
+    }
+
+    fn remove_expired(
+        &mut self,
+        place: &Place,
+        before_ms: u64,
+        limit: usize,
+        epoch: u64,
+    ) -> Result<usize, StoreError> {
+        self.call(&Call::Remove, [place], |state, _| {
+            state.remove(place, epoch, limit, |row| !is_alive(row, before_ms))
+        })
+    }
+
+    fn empty(&mut self, place: &Place, upto_version: u64, epoch: u64) -> Result<(), StoreError> {
+        self.call(&Call::Remove, [place], |state, _| {
+            state.remove(place, epoch, usize::MAX, |row| row.version <= upto_version)?;
+            Ok(())
+        })
+    }
+
+    fn outside(&mut self, limit: usize) -> Result<Vec<Outside>, StoreError> {
+        self.call(&Call::Outside, [], |state, _| Ok(state.outside(limit)))
+    }
+
+    fn forget_outside(&mut self, ids: &[u64]) -> Result<(), StoreError> {
+        self.call(&Call::Outside, [], |state, _| {
+            state.forget_outside(ids);
+            Ok(())
+        })
+    }
+}
+
+fn is_alive(row: &Row, now_ms: u64) -> bool {
+    row.expire_at_ms == 0 || row.expire_at_ms >= now_ms
+}
