@@ -5,20 +5,21 @@
 //! log has come as far as that change needs; time never goes back, also not over a restart.
 
 mod limits;
+mod read;
 mod saving;
 
 pub use saving::{Checkpoint, CheckpointRules, CheckpointStats};
 
-use crate::checkpoint::{self, Loaded, Progress, Reader};
+use crate::checkpoint::{self, Loaded, Reader};
 use crate::command::{self, Command, Keys, Settings};
-use crate::effect::Malformed;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::io::os::{OsClock, OsDisk, OsRng};
 use crate::io::{Clock, Disk, Rng};
 use crate::keyspace::wait::{Served, Waiter, Watch};
 use crate::keyspace::{Counts, DatabaseCounts, Keyspace, Prefetch};
-use crate::log::{AppendFsync, Log, LogOptions, LogStats, Lsn, Needed, Recovery};
+use crate::log::{AppendFsync, Log, LogStats, Lsn, Recovery};
 use crate::manifest::Manifest;
+use crate::progress::Progress;
 use crate::reply::{Collector, Reply, Response};
 use crate::shard::{Caller, Ran, Shards};
 use parking_lot::{Condvar, Mutex};
@@ -145,39 +146,14 @@ impl Database {
             Keyspace::new(manifest.shards as usize, options.databases, manifest.hash_seed, rng.next_u64());
         let mut shards = Shards::new(keyspace, None);
         let packing = shards.settings.packing();
-        let reader = checkpoint::newest(&*disk)?
-            .map(|number| Reader::open(&*disk, number, manifest.database_id, manifest.shards as usize))
-            .transpose()?;
-        if let Some(reader) = &reader {
-            let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-            reader.load(
-                &shards.keyspace,
-                &packing,
-                if options.threads { cores } else { 1 },
-                &options.progress,
-            )?;
-        }
-        let cuts = reader.as_ref().map_or_else(|| vec![0; manifest.shards as usize], Reader::cuts);
-        let log_options = LogOptions {
-            segment_bytes: options.segment_bytes,
-            fsync: options.appendfsync,
-            database_id: manifest.database_id,
-            threads: options.threads,
-            needed: reader.as_ref().map_or_else(Needed::default, Reader::needed),
-        };
-        let mut held = shards.keyspace.lock_all();
-        let opened = Log::open(Arc::clone(&disk), Arc::clone(&clock), log_options, &mut |lsn, record| {
-            let replayed = shards.keyspace.replay(&mut held, &cuts, lsn, record, &packing);
-            replayed.map_err(|Malformed| unreadable(lsn, options.databases))
-        });
-        let (log, recovery) = opened?;
-        drop(held);
+        let read = read::read(&*disk, &manifest, &shards.keyspace, &packing, options)?;
+        let (log, recovery) = Log::go_on(Arc::clone(&disk), Arc::clone(&clock), read.log_options, read.log)?;
         // The folder was synced while the log was opened, so the newest checkpoint cannot lose its name any more.
         checkpoint::remove_unfinished(&*disk)?;
-        if let Some(reader) = &reader {
+        if let Some(reader) = &read.checkpoint {
             checkpoint::remove_older(&*disk, reader.number())?;
         }
-        let loaded = reader.as_ref().map(Reader::describe);
+        let loaded = read.checkpoint.as_ref().map(Reader::describe);
         if let Some(loaded) = &loaded {
             log.note_time(loaded.time_ms);
         }
@@ -655,11 +631,4 @@ fn sweep_until_stopped(inner: &Weak<Inner>, stop: &(Mutex<bool>, Condvar)) {
 struct Found {
     recovery: Option<Recovery>,
     loaded: Option<Loaded>,
-}
-
-fn unreadable(lsn: Lsn, databases: u32) -> Error {
-    let text = format!(
-        "record {lsn} of the log cannot be applied: it was written by a newer version, or names a database beyond {databases} (see the directive `databases`)"
-    );
-    Error::new(ErrorKind::Newer, text)
 }

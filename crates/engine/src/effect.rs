@@ -214,13 +214,22 @@ impl<'a> Effect<'a> {
         record: &[u8],
         mut each: impl FnMut(u32, Effect<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
+        Self::split_all(record, |db, effect, _| each(db, effect))
+    }
+
+    /// Reads all effects of a record and hands each on with its database and its own bytes, which are a record too.
+    pub(crate) fn split_all<E: From<Malformed>>(
+        record: &[u8],
+        mut each: impl FnMut(u32, Effect<'_>, &[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
         let mut at = record;
         let mut items = Vec::new();
         while !at.is_empty() {
             items.clear();
+            let from = at;
             // The items borrow from the record, which outlives them; the vector is only reused within one effect.
             let (db, effect) = decode_one(&mut at, &mut items)?;
-            each(db, effect)?;
+            each(db, effect, &from[..from.len() - at.len()])?;
         }
         Ok(())
     }

@@ -216,14 +216,16 @@ impl Database {
         let packing = shards.settings.packing();
         let loaded = reader.map_or(Ok(()), |reader| reader.load_held(keyspace, &mut held, &packing));
         let read = loaded.and_then(|()| {
-            log::replay(&**disk, id, needed, &mut |lsn, record| {
-                let replayed = keyspace.replay(&mut held, &cuts, lsn, record, &packing);
-                replayed.map_err(|Malformed| unreadable(lsn))
-            })
+            let (read, malformed) = keyspace.replay(&mut held, &cuts, &packing, 1, |records| {
+                log::replay(&**disk, id, needed, &mut |lsn, record| {
+                    records.take(lsn, record).map_err(|Malformed| unreadable(lsn))
+                })
+            });
+            malformed.map_or(read.map(drop), |lsn| Err(unreadable(lsn)))
         });
         keyspace.restore(&mut held, kept);
         drop(held);
         keyspace.reclaim();
-        read.map(drop)
+        read
     }
 }

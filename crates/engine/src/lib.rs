@@ -29,6 +29,7 @@ pub mod log;
 pub mod manifest;
 #[expect(unsafe_code, reason = "an allocator is unsafe by its trait")]
 pub mod memory;
+mod progress;
 pub mod rdb;
 mod reply;
 mod shard;
@@ -44,6 +45,7 @@ pub use inspect::{Awaited, Content, Seen, Tables};
 pub use keyspace::eviction::Policy;
 pub use keyspace::wait::{Served, Waiter, Watch};
 pub use keyspace::{Counts, DatabaseCounts, Prefetch};
+pub use progress::Progress;
 pub use reply::{Collector, Reply, Response};
 pub use shard::{Caller, DiskState, Ran};
 pub use transaction::Transaction;

@@ -11,6 +11,7 @@
 //! - `walk`: SCAN and its kin.
 //! - `whole`: commands on whole databases.
 //! - `checkpoint`: what comes back from one, what is refused, what a failure leaves.
+//! - `opening`: reading a folder on several cores.
 //! - `embedded`: the example of the engine as a library.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
@@ -26,6 +27,7 @@ mod key;
 mod large;
 mod limits;
 mod list;
+mod opening;
 mod sort;
 mod string;
 mod walk;

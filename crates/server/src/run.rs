@@ -4,11 +4,10 @@ use crate::config::{AppendFsync, Config, Loaded, SharedConfig};
 use crate::error::Error;
 use crate::net::{Accepted, EventLoop, Listener, listen, serve_while};
 use crate::server::{Server, Stop};
-use ramekin::checkpoint::Progress;
 use ramekin::io::Clock as _;
 use ramekin::io::os::OsClock;
 use ramekin::log::AppendFsync as LogSync;
-use ramekin::{CheckpointRules, Database, DiskState, Options, Policy};
+use ramekin::{CheckpointRules, Database, DiskState, Options, Policy, Progress};
 use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -28,8 +27,9 @@ pub fn serve(loaded: Loaded) -> Result<(), Error> {
     }
     let listeners = listen(config)?;
     crate::command::info_process::note_start();
-    let (begun_s, progress) = (OsClock::default().now_ms() / 1000, Arc::default());
-    let info = || crate::command::info_log::loading(&progress, begun_s);
+    let (now_s, progress) = (|| OsClock::default().now_ms() / 1000, Arc::default());
+    let begun_s = now_s();
+    let info = || crate::command::info_log::loading(&progress, begun_s, now_s());
     let (opened, early) = serve_while(&listeners, config, &info, || open(config, &progress));
     let db = opened?;
     report_recovery(&db);

@@ -8,7 +8,7 @@ const ENGINE: &str = "crates/engine/src/";
 
 /// The engine's modules by rank, lowest first. Modules of one rank do not import each other.
 const RANKS: &[&[&str]] = &[
-    &["error", "memory"],
+    &["error", "memory", "progress"],
     &["io"],
     &["effect", "reply", "value"],
     &["canonical", "keyspace", "log"],

@@ -19,7 +19,7 @@ mod run;
 mod verify;
 
 pub(crate) use files::{newest, remove_older, remove_unfinished};
+pub use reader::Loaded;
 pub(crate) use reader::Reader;
-pub use reader::{Loaded, Progress};
 pub(crate) use run::{Run, Stage};
 pub use verify::{Report, needed, verify};

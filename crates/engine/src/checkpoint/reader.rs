@@ -11,10 +11,11 @@ use crate::io::{Disk, File};
 use crate::keyspace::image::{self, Loader};
 use crate::keyspace::{Held, Keyspace, Part};
 use crate::log::{Lsn, Needed};
+use crate::progress::Progress;
 use crate::value::Packing;
 use parking_lot::Mutex;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 const WINDOW_BYTES: usize = 1 << 20;
 
@@ -33,15 +34,6 @@ pub struct Loaded {
     pub highest_cut: Lsn,
     /// The largest time seen when it was taken, in milliseconds since 1970.
     pub time_ms: u64,
-}
-
-/// How far the reading of a checkpoint has come.
-#[derive(Debug, Default)]
-pub struct Progress {
-    /// The size of its file in bytes; 0 as long as none is read.
-    pub total_bytes: AtomicU64,
-    /// How much of that has been read.
-    pub done_bytes: AtomicU64,
 }
 
 /// A checkpoint to read.
@@ -103,6 +95,11 @@ impl Reader {
         self.table.shards.iter().map(|shard| shard.cut).collect()
     }
 
+    /// What loading it reads, in bytes.
+    pub(crate) fn load_bytes(&self) -> u64 {
+        self.table.shards.iter().map(|shard| shard.bytes).sum()
+    }
+
     /// Its number.
     pub(crate) fn number(&self) -> u32 {
         self.number
@@ -128,7 +125,6 @@ impl Reader {
         threads: usize,
         progress: &Progress,
     ) -> Result<(), Error> {
-        progress.total_bytes.store(self.bytes, Relaxed);
         let (next, failed) = (AtomicUsize::new(0), Mutex::new(None));
         let work = || {
             loop {
@@ -139,7 +135,7 @@ impl Reader {
                 if let Err(error) = self.load_shard(keyspace, shard, &mut keyspace.lock(shard), packing) {
                     failed.lock().get_or_insert(error);
                 }
-                progress.done_bytes.fetch_add(self.table.shards[shard].bytes, Relaxed);
+                progress.add(self.table.shards[shard].bytes);
             }
         };
         std::thread::scope(|scope| {

@@ -243,6 +243,15 @@ pub(crate) enum Held<'a> {
 }
 
 impl Held<'_> {
+    /// All shards that are held, with their indices.
+    pub(super) fn all(&mut self) -> Vec<(usize, &mut Part)> {
+        match self {
+            Held::None => Vec::new(),
+            Held::One(index, part) => vec![(*index, part)],
+            Held::Many(parts) => parts.iter_mut().map(|(index, part)| (*index, &mut **part)).collect(),
+        }
+    }
+
     /// A held shard; none if it is not held.
     #[inline]
     pub(crate) fn get(&mut self, shard: usize) -> Option<&mut Part> {

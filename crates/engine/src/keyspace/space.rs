@@ -145,6 +145,11 @@ impl Space {
     }
 
     #[inline]
+    pub(super) fn prefetch_bucket(&self, hash: u64) {
+        self.table.prefetch_bucket(hash);
+    }
+
+    #[inline]
     pub(crate) fn prefetch_entry(&self, hash: u64) {
         self.table.prefetch_item(hash);
     }

@@ -111,6 +111,12 @@ impl<T: Item> Table<T> {
         self.directory.heap_bytes() + self.chained * size_of::<Bucket>() + size_of::<Directory>()
     }
 
+    /// Fetches the bucket of this hash.
+    #[inline]
+    pub(crate) fn prefetch_bucket(&self, stable: u64) {
+        self.directory.prefetch(stir(stable, self.hash.seed));
+    }
+
     /// Fetches the entries that may be the one with this hash. The bucket should have been fetched already.
     #[inline]
     pub(crate) fn prefetch_item(&self, stable: u64) {

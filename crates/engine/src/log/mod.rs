@@ -31,10 +31,12 @@ mod tests;
 
 pub use options::{AppendFsync, LogOptions, LogStats, Needed, Refusal};
 pub use recovery::{Cut, Recovery, replay};
+pub(crate) use recovery::{Found, scanned_bytes};
 pub use verify::{Report, SegmentReport, Verdict, verify};
 
 use crate::error::{Error, ErrorKind};
 use crate::io::{Clock, Disk};
+use crate::progress::Progress;
 use parking_lot::Mutex;
 use shared::Shared;
 use std::sync::Arc;
@@ -76,6 +78,17 @@ impl Log {
         options: LogOptions,
         apply: &mut Apply<'_>,
     ) -> Result<(Self, Recovery), Error> {
+        let found = Self::scan(&*disk, &options, &Progress::default(), apply)?;
+        Self::go_on(disk, clock, options, found)
+    }
+
+    /// The first half of [`Log::open`]: replays every record and changes nothing.
+    pub(crate) fn scan(
+        disk: &dyn Disk,
+        options: &LogOptions,
+        progress: &Progress,
+        apply: &mut Apply<'_>,
+    ) -> Result<Found, Error> {
         if options.segment_bytes < SEGMENT_BYTES_MIN
             || !options.segment_bytes.is_multiple_of(record::FRAME_ALIGN)
         {
@@ -83,7 +96,16 @@ impl Log {
                 format!("a log segment must be a multiple of 8 and at least {SEGMENT_BYTES_MIN} bytes");
             return Err(Error::new(ErrorKind::Invalid, text));
         }
-        let found = recovery::scan(&*disk, options.database_id, options.needed, apply)?;
+        recovery::scan(disk, options.database_id, options.needed, progress, apply)
+    }
+
+    /// The second half, once all records have been applied: makes the log what it was found to be, and goes on.
+    pub(crate) fn go_on(
+        disk: Arc<dyn Disk>,
+        clock: Arc<dyn Clock>,
+        options: LogOptions,
+        found: Found,
+    ) -> Result<(Self, Recovery), Error> {
         recovery::make_durable(&*disk, &found)?;
         let has_threads = options.threads;
         let shared = Arc::new(Shared::new(disk, clock, options, &found));

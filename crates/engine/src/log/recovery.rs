@@ -37,6 +37,7 @@ use super::record::{Seal, SegmentHeader};
 use super::{Apply, Lsn, Needed, segment};
 use crate::error::{Error, ErrorKind};
 use crate::io::{Disk, File};
+use crate::progress::Progress;
 use std::sync::Arc;
 
 /// What opening a log found and did.
@@ -175,7 +176,14 @@ pub fn replay(
     needed: Needed,
     apply: &mut Apply<'_>,
 ) -> Result<Recovery, Error> {
-    Ok(scan(disk, database_id, needed, apply)?.recovery)
+    Ok(scan(disk, database_id, needed, &Progress::default(), apply)?.recovery)
+}
+
+/// How many bytes [`scan`] reads at most: what is allocated ahead in the last segment counts too.
+pub(crate) fn scanned_bytes(disk: &dyn Disk, needed: Needed) -> Result<u64, Error> {
+    let segments = list(disk)?;
+    let scanned = &segments[first_needed(&segments, needed.after)..];
+    scanned.iter().filter(|segment| segment.is_begun()).map(|segment| segment.file.len()).sum()
 }
 
 /// Where reading begins: at the last segment that begins with a record that is not needed, or with the first one. What
@@ -185,11 +193,13 @@ pub(crate) fn first_needed(segments: &[Listed], after: Lsn) -> usize {
     segments.iter().rposition(begins_before).unwrap_or(0)
 }
 
-/// Walks the segments of a folder and hands every record that is needed to `apply`.
+/// Walks the segments of a folder and hands every record that is needed to `apply`. `progress` is told of
+/// [`scanned_bytes`] in all.
 pub(crate) fn scan(
     disk: &dyn Disk,
     database_id: u128,
     needed: Needed,
+    progress: &Progress,
     apply: &mut Apply<'_>,
 ) -> Result<Found, Error> {
     let mut segments = list(disk)?;
@@ -200,8 +210,12 @@ pub(crate) fn scan(
         segments.drain(..first_needed(&segments, needed.after)).map(|segment| segment.name).collect();
     let mut walk = Walk::new(&segments, database_id, needed, apply)?;
     walk.found.obsolete = spent;
-    for number in 0..segments.len() {
-        if !walk.segment(number)? {
+    for (number, segment) in segments.iter().enumerate() {
+        let goes_on = walk.segment(number, progress)?;
+        if segment.is_begun() {
+            progress.add(segment.file.len()?.saturating_sub(walk.told_bytes));
+        }
+        if !goes_on {
             break;
         }
     }
@@ -228,6 +242,8 @@ struct Walk<'a> {
     /// Where the frames of each survivor end, and whether a record ends or begins in it.
     ends: Vec<(usize, u64)>,
     is_over: bool,
+    /// How much of the segment that is walked the watcher of the progress has been told.
+    told_bytes: u64,
     found: Found,
 }
 
@@ -261,6 +277,7 @@ impl<'a> Walk<'a> {
             partial_place: None,
             ends: Vec::new(),
             is_over: false,
+            told_bytes: 0,
             found: Found {
                 recovery,
                 next_index,
@@ -281,7 +298,8 @@ impl<'a> Walk<'a> {
     }
 
     /// Walks one segment. Whether the walk goes on.
-    fn segment(&mut self, number: usize) -> Result<bool, Error> {
+    fn segment(&mut self, number: usize, progress: &Progress) -> Result<bool, Error> {
+        self.told_bytes = 0;
         let segment = &self.segments[number];
         let limit = self.limit(number);
         if self.expected == limit {
@@ -300,7 +318,7 @@ impl<'a> Walk<'a> {
         }
         self.note(header.synced_lsn, header.time_ms);
         let mut reader = segment.reader(self.database_id);
-        let stop = self.frames(number, limit, &mut reader)?;
+        let stop = self.frames(number, limit, &mut reader, progress)?;
         let end = stop.end;
         self.ends.push((number, end));
         if self.expected == limit {
@@ -331,9 +349,17 @@ impl<'a> Walk<'a> {
     }
 
     /// Replays the frames of a segment until one does not follow.
-    fn frames(&mut self, number: usize, limit: Lsn, reader: &mut SegmentReader) -> Result<Stop, Error> {
+    fn frames(
+        &mut self,
+        number: usize,
+        limit: Lsn,
+        reader: &mut SegmentReader,
+        progress: &Progress,
+    ) -> Result<Stop, Error> {
         loop {
             let place = (number, reader.offset());
+            progress.add(place.1 - self.told_bytes);
+            self.told_bytes = place.1;
             if self.expected == limit {
                 return Ok(Stop { end: place.1, reason: "" });
             }

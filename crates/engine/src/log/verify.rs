@@ -8,6 +8,7 @@ use super::recovery::{Cut, Listed, list, scan};
 use super::{Lsn, Needed};
 use crate::error::Error;
 use crate::io::Disk;
+use crate::progress::Progress;
 
 /// What a folder's log is worth.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,7 +73,7 @@ pub fn verify(disk: &dyn Disk, database_id: u128, needed: Needed) -> Result<Repo
     for segment in list(disk)? {
         segments.push(inspect(&segment, database_id)?);
     }
-    let verdict = match scan(disk, database_id, needed, &mut |_, _| Ok(())) {
+    let verdict = match scan(disk, database_id, needed, &Progress::default(), &mut |_, _| Ok(())) {
         Err(error) => Verdict::Refused { reason: error.to_string() },
         Ok(found) => match found.recovery.cut {
             None => Verdict::Sound { last_lsn: found.recovery.last_lsn },

@@ -2,14 +2,16 @@
 
 use super::info::Fields;
 use crate::server::Server;
-use ramekin::DiskState;
-use ramekin::checkpoint::Progress;
+use ramekin::{DiskState, Progress};
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-/// What INFO says while the data is read.
-pub(crate) fn loading(progress: &Progress, begun_s: u64) -> String {
-    let (total, done) = (progress.total_bytes.load(Relaxed), progress.done_bytes.load(Relaxed));
+/// What INFO says while the data is read: how much of checkpoint and log has been. Times are in Unix seconds.
+pub(crate) fn loading(progress: &Progress, begun_s: u64, now_s: u64) -> String {
+    let total = progress.total_bytes.load(Relaxed);
+    let done = progress.done_bytes.load(Relaxed).min(total);
+    let elapsed_s = now_s.saturating_sub(begun_s);
+    let left_s = u128::from(elapsed_s) * u128::from(total - done) / (u128::from(done) + 1);
     let percent = if total == 0 { 0.0 } else { 100.0 * done as f64 / total as f64 };
     let mut fields = Fields::titled("Persistence");
     fields.add("loading", 1);
@@ -18,6 +20,8 @@ pub(crate) fn loading(progress: &Progress, begun_s: u64) -> String {
     fields.add("loading_total_bytes", total);
     fields.add("loading_loaded_bytes", done);
     fields.add("loading_loaded_perc", format_args!("{percent:.2}"));
+    // In the first second nothing is known yet.
+    fields.add("loading_eta_seconds", if elapsed_s == 0 { 1 } else { left_s });
     fields.into_text()
 }
 
@@ -114,5 +118,24 @@ pub(super) fn ramekin(server: &Server, fields: &mut Fields) {
         fields.add("recovery_bytes", recovery.bytes);
         fields.add("recovery_epoch", recovery.epoch);
         fields.add("recovery_cut_bytes", recovery.cut.as_ref().map_or(0, |cut| cut.bytes));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_asks_while_data_is_read_hears_how_far_it_is_and_how_long_it_takes() {
+        let progress = Progress::default();
+        let says = |now_s, line: &str| loading(&progress, 1000, now_s).contains(&format!("\r\n{line}\r\n"));
+        assert!(says(1000, "loading_loaded_perc:0.00") && says(1000, "loading_eta_seconds:1"));
+        assert!(says(1005, "loading_eta_seconds:0"), "nothing is known");
+        progress.total_bytes.store(4000, Relaxed);
+        progress.done_bytes.store(1000, Relaxed);
+        assert!(says(1010, "loading_total_bytes:4000") && says(1010, "loading_loaded_bytes:1000"));
+        assert!(says(1010, "loading_loaded_perc:25.00") && says(1010, "loading_eta_seconds:29"));
+        progress.done_bytes.store(5000, Relaxed);
+        assert!(says(1010, "loading_loaded_perc:100.00") && says(1010, "loading_eta_seconds:0"));
     }
 }
