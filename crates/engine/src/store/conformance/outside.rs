@@ -31,8 +31,11 @@ impl Owner<'_> {
     fn outside_keys(&mut self, place: &Place) -> Vec<String> {
         let told = self.outside(100);
         let here = told.into_iter().filter(|told| told.place == *place);
+        let key = |told: Outside| {
+            told.key.unwrap_or_else(|| self.case.broken("a change of one key is told as one of all"))
+        };
         let mut keys: Vec<String> =
-            here.map(|told| String::from_utf8_lossy(&told.key).into_owned()).collect();
+            here.map(|told| String::from_utf8_lossy(&key(told)).into_owned()).collect();
         keys.sort();
         keys.dedup();
         keys
