@@ -231,3 +231,31 @@ def test_running_out_of_files_refuses_the_newcomer_and_recovers(start):
     finally:
         for s in sockets:
             s.close()
+
+
+@pytest.mark.parametrize("kind_of_value", ["string", "list", "hash"])
+def test_what_was_left_of_a_large_reply_is_freed_with_the_connection(start, kind_of_value):
+    server = start()
+    megabyte = b"x" * (1 << 20)
+
+    def used():
+        return int(server.info("memory")["used_memory"])
+
+    with server.client() as client, Client(server.address) as lazy:
+        for number in range(64):
+            client(*{
+                "string": ["APPEND", "big", megabyte],
+                "list": ["RPUSH", "big", *[megabyte[:1000]] * 1000],
+                "hash": ["HSET", "big", *[b"%d:%d" % (number, half // 2) if half % 2 == 0 else megabyte[:1000] for half in range(2000)]],
+            }[kind_of_value])
+        filled = used()
+        assert filled > 60 << 20
+        lazy.send(*{"string": ["GET", "big"], "list": ["LRANGE", "big", 0, -1], "hash": ["HGETALL", "big"]}[kind_of_value])
+        assert lazy.readable(20)
+        assert client("DEL", "big") == 1
+        lazy.close()
+        deadline = time.monotonic() + 20
+        while used() > filled - (50 << 20):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        assert client("PING") == b"PONG"

@@ -20,7 +20,7 @@ use crate::keyspace::{Counts, DatabaseCounts, Keyspace, Prefetch};
 use crate::log::{AppendFsync, Log, LogStats, Lsn, Recovery};
 use crate::manifest::Manifest;
 use crate::progress::Progress;
-use crate::reply::{Collector, Reply, Response};
+use crate::reply::{Collector, Parts, Reply, Response};
 use crate::shard::{Caller, Ran, Shards};
 use parking_lot::{Condvar, Mutex};
 use saving::Saving;
@@ -552,6 +552,12 @@ impl Database {
         let keyspace = &self.inner.shards.keyspace;
         keyspace.reclaim();
         (0..keyspace.shards()).for_each(|shard| keyspace.reclaim_values(shard));
+    }
+
+    /// Has an answer freed that was written or is not wanted any more: it may be the last to hold a large value, and freeing
+    /// that takes long. The sweeper does it.
+    pub fn put_aside(&self, answer: Box<dyn Parts>) {
+        self.inner.shards.keyspace.put_aside(answer);
     }
 
     /// Makes everything durable and closes the log; later changes are refused. The folder is free for others once the last

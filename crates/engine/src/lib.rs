@@ -46,7 +46,7 @@ pub use keyspace::eviction::Policy;
 pub use keyspace::wait::{Served, Waiter, Watch};
 pub use keyspace::{Counts, DatabaseCounts, Prefetch};
 pub use progress::Progress;
-pub use reply::{Collector, Reply, Response};
+pub use reply::{Collector, Later, PIECE_BYTES_MAX, Parts, Piece, Reply, Response};
 pub use shard::{Caller, DiskState, Ran};
 pub use transaction::Transaction;
 pub use typed::Popped;

@@ -4,6 +4,10 @@
 //! the trait and does its own downgrades (a map becomes an array in RESP2); a handler asks [`Reply::resp3`] only where the
 //! two protocols differ in structure.
 
+mod parts;
+
+pub use parts::{Later, PIECE_BYTES_MAX, Parts, Piece};
+
 /// Takes one reply, piece by piece. An aggregate announces its length and is followed by that many replies.
 pub trait Reply {
     /// True if the peer speaks RESP3.
@@ -40,6 +44,11 @@ pub trait Reply {
     fn boolean(&mut self, value: bool);
     /// Text for people, with its format in three letters (`txt`, `mkd`).
     fn verbatim(&mut self, format: &str, text: &[u8]);
+
+    /// Where an answer of many bytes can be left to be written later, in parts; none: it is written here and now.
+    fn later(&mut self) -> Option<&mut dyn Later> {
+        None
+    }
 
     /// The status `OK`.
     fn ok(&mut self) {

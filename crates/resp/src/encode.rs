@@ -85,6 +85,16 @@ impl<'a> Encoder<'a> {
         self.out.extend_from_slice(shared::CRLF);
     }
 
+    /// The beginning of a string of `len` bytes, which the caller appends to `out` and ends by [`Encoder::bulk_end`].
+    pub fn bulk_head(&mut self, len: usize) {
+        write_header(self.out, b'$', len);
+    }
+
+    /// The end of such a string.
+    pub fn bulk_end(&mut self) {
+        self.out.extend_from_slice(shared::CRLF);
+    }
+
     /// A string of any `len` bytes, in pieces.
     pub fn bulk_pieces(&mut self, len: usize, pieces: &mut dyn Iterator<Item = &[u8]>) {
         self.out.reserve(len + BULK_FRAMING_BYTES_MAX);

@@ -12,6 +12,7 @@ mod server {
     mod limits;
     mod logs;
     mod memory;
+    mod parts;
     mod shutdown;
     mod status;
     mod wait;

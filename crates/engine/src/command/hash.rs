@@ -6,6 +6,7 @@
 
 use super::context::hash_of;
 use super::parse::int;
+use super::parts::{Halves, reply_fields};
 use super::{Command, Ctx, Fail, Keys, Outcome, Spec, flag};
 use crate::effect::Effect;
 use crate::reply::Reply;
@@ -110,7 +111,7 @@ pub(super) const COMMANDS: &[Command] = &[
             complexity: "O(N) where N is the size of the hash.",
             ..READ
         },
-        run: |ctx, args, out| list(ctx, args[1], out, |field, _| field),
+        run: |ctx, args, out| list(ctx, args[1], Halves::Names, out),
     },
     Command {
         spec: Spec {
@@ -121,7 +122,7 @@ pub(super) const COMMANDS: &[Command] = &[
             complexity: "O(N) where N is the size of the hash.",
             ..READ
         },
-        run: |ctx, args, out| list(ctx, args[1], out, |_, value| value),
+        run: |ctx, args, out| list(ctx, args[1], Halves::Values, out),
     },
     Command {
         spec: Spec { name: "hlen", arity: 2, summary: "Returns the number of fields in a hash.", ..READ },
@@ -244,27 +245,19 @@ fn get_all(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
         return Ok(());
     };
     out.map(hash.len(now_ms));
-    for (field, value) in hash.iter(now_ms) {
-        out.bulk(field);
-        out.bulk(value);
-    }
+    reply_fields(out, hash, now_ms, Halves::Both);
     Ok(())
 }
 
 /// Replies with one half of each field.
-fn list(
-    ctx: &mut Ctx<'_>,
-    key: &[u8],
-    out: &mut dyn Reply,
-    half: for<'h> fn(&'h [u8], &'h [u8]) -> &'h [u8],
-) -> Outcome {
+fn list(ctx: &mut Ctx<'_>, key: &[u8], half: Halves, out: &mut dyn Reply) -> Outcome {
     let now_ms = ctx.now_ms;
     let Some(hash) = ctx.read_hash(key)? else {
         out.array(0);
         return Ok(());
     };
     out.array(hash.len(now_ms));
-    hash.iter(now_ms).for_each(|(field, value)| out.bulk(half(field, value)));
+    reply_fields(out, hash, now_ms, half);
     Ok(())
 }
 

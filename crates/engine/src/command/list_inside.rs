@@ -2,6 +2,7 @@
 
 use super::context::list_of;
 use super::parse::{int, is};
+use super::parts::reply_elements;
 use super::{Command, Ctx, Fail, Keys, Outcome, Spec, flag};
 use crate::effect::Effect;
 use crate::reply::Reply;
@@ -138,8 +139,7 @@ fn lrange(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
         return Ok(());
     };
     let (start, count) = span(start, stop, list.len());
-    out.array(count);
-    list.iter_range(start, count).for_each(|element| out.bulk(element));
+    reply_elements(out, list, start, count);
     Ok(())
 }
 

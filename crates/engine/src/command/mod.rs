@@ -16,6 +16,7 @@ mod index;
 mod key;
 mod object;
 mod parse;
+mod parts;
 mod rename;
 mod scan;
 mod settings;

@@ -2,7 +2,7 @@
 
 use super::parse::Unit;
 use super::string_options::{Condition, Lifetime, Options, allow};
-use super::{Command, Ctx, Fail, Keys, Outcome, Spec, flag, parse};
+use super::{Command, Ctx, Fail, Keys, Outcome, Spec, flag, parse, parts};
 use crate::effect::Effect;
 use crate::reply::Reply;
 use crate::value::Text;
@@ -142,7 +142,7 @@ pub(super) const COMMANDS: &[Command] = &[
 pub(super) fn reply_text(out: &mut dyn Reply, text: Option<Text<'_>>) {
     match text {
         Some(Text::Flat(text)) => out.bulk(text),
-        Some(Text::Long(long)) => out.bulk_pieces(long.len(), &mut long.pieces(0..long.len())),
+        Some(Text::Long(long)) => parts::reply_long(out, long, 0..long.len()),
         None => out.null(),
     }
 }

@@ -1,6 +1,7 @@
 //! Parts of strings: their length, a range of them, and writing into one.
 
 use super::parse::int;
+use super::parts::reply_long;
 use super::{Command, Ctx, Fail, Keys, Outcome, Spec, flag};
 use crate::effect::Effect;
 use crate::reply::Reply;
@@ -134,7 +135,7 @@ fn getrange(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
     let range = part(text.len(), start, end);
     match text {
         Text::Flat(text) => out.bulk(&text[range]),
-        Text::Long(long) => out.bulk_pieces(range.len(), &mut long.pieces(range)),
+        Text::Long(long) => reply_long(out, long, range),
     }
     Ok(())
 }

@@ -32,6 +32,7 @@ use self::hash::{StableHash, stir};
 use self::table::TableHash;
 use self::wait::Watch;
 use crate::effect::{Effect, SYSTEM_DB};
+use crate::reply::Parts;
 use crate::value::Value;
 use parking_lot::{Mutex, MutexGuard};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
@@ -52,6 +53,8 @@ pub(crate) struct Keyspace {
     spaces: Box<[AtomicU32]>,
     /// What was flushed and is still to be freed.
     discarded: Mutex<Vec<aside::Flushed>>,
+    /// What was put aside by others and is still to be freed.
+    answered: Mutex<Vec<Box<dyn Parts>>>,
 }
 
 /// One shard, on cache lines of its own.
@@ -77,6 +80,7 @@ impl Keyspace {
             draws: AtomicU64::new(0),
             spaces: (0..databases).map(AtomicU32::new).collect(),
             discarded: Mutex::default(),
+            answered: Mutex::default(),
         }
     }
 
@@ -191,10 +195,16 @@ impl Keyspace {
         }
     }
 
-    /// Frees what was flushed. Needs no shard.
+    /// Takes an answer that may hold the last of a large value, to be freed by [`Keyspace::reclaim`].
+    pub(crate) fn put_aside(&self, answer: Box<dyn Parts>) {
+        self.answered.lock().push(answer);
+    }
+
+    /// Frees what was flushed or put aside. Needs no shard.
     pub(crate) fn reclaim(&self) {
         let discarded = std::mem::take(&mut *self.discarded.lock());
-        drop(discarded);
+        let answered = std::mem::take(&mut *self.answered.lock());
+        drop((discarded, answered));
     }
 
     /// Frees the large values that were deleted from a shard, which is locked only to take them.

@@ -105,6 +105,20 @@ impl Long {
         })
     }
 
+    /// The chunks around a part, which must be there, as a string of their own that shares them, and where the part lies in
+    /// that.
+    #[must_use]
+    pub fn share_around(&self, range: Range<usize>) -> (Self, Range<usize>) {
+        if range.is_empty() {
+            return (Self::default(), 0..0);
+        }
+        let first = range.start / CHUNK_BYTES;
+        let chunks = self.chunks[first..range.end.div_ceil(CHUNK_BYTES)].to_vec();
+        let before = first * CHUNK_BYTES;
+        let len = self.len.min(before + chunks.len() * CHUNK_BYTES) - before;
+        (Self { chunks, len }, range.start - before..range.end - before)
+    }
+
     /// A part of it, which must be there, in one piece: a copy, if it lies in several chunks.
     #[must_use]
     pub fn part(&self, range: Range<usize>) -> Cow<'_, [u8]> {
@@ -187,7 +201,10 @@ mod tests {
                     prop_assert_eq!(&*long.whole(), &model[..]);
                     let (start, end) = (part.0.min(model.len()), part.1.min(model.len()));
                     let range = start.min(end)..start.max(end);
-                    prop_assert_eq!(&*long.part(range.clone()), &model[range]);
+                    prop_assert_eq!(&*long.part(range.clone()), &model[range.clone()]);
+                    let (around, inside) = long.share_around(range.clone());
+                    prop_assert_eq!(&*around.part(inside), &model[range]);
+                    prop_assert_eq!(around.len(), around.chunks.iter().map(|chunk| chunk.len()).sum::<usize>());
                     prop_assert!(long.chunks.iter().rev().skip(1).all(|chunk| chunk.len() == CHUNK_BYTES));
                     prop_assert!(long.chunks.iter().all(|chunk| !chunk.is_empty()));
                 }

@@ -241,7 +241,7 @@ fn run_locked(
             }
             Runner::Container => out.error(&Fail::SYNTAX.0),
         }
-        account(peer, server, queued.row, args, out.since(from), begun);
+        account(peer, server, queued.row, args, (out, from), begun);
     }
     peer.in_exec = false;
     let ran = transaction.commit();
@@ -258,20 +258,28 @@ fn run_server(peer: &mut Peer, server: &Arc<Server>, queued: &Queued, args: &[&[
     {
         out.error(&fail.0);
     }
-    account(peer, server, queued.row, args, out.since(from), begun);
+    account(peer, server, queued.row, args, (out, from), begun);
 }
 
 /// Counts, notes and shows a command of the transaction as if it had come by itself.
-fn account(peer: &Peer, server: &Server, row: &Row, args: &[&[u8]], reply: &[u8], begun: u64) {
+fn account(
+    peer: &Peer,
+    server: &Server,
+    row: &Row,
+    args: &[&[u8]],
+    (out, from): (&Replier<'_>, usize),
+    begun: u64,
+) {
+    let reply_bytes = out.replied_bytes(from);
     let nanos = server.ticks.delta_as_nanos(begun, server.ticks.raw());
     let stats = &server.stats.commands[row.position];
     server.stats.count_call(row.position, nanos);
-    if let Some((b'-', text)) = reply.split_first() {
+    if let Some((b'-', text)) = out.since(from).split_first() {
         stats.failed.fetch_add(1, Relaxed);
         server.stats.count_error(text);
     }
-    if is_notable(server, nanos, usize::MAX, reply.len()) {
-        note(server, &peer.client, row, args, (nanos, reply.len()), peer.caller.now_ms);
+    if is_notable(server, nanos, usize::MAX, reply_bytes) {
+        note(server, &peer.client, row, args, (nanos, reply_bytes), peer.caller.now_ms);
     }
     if !server.monitors.is_empty() {
         show(server, peer, row, args);

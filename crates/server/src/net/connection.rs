@@ -96,6 +96,8 @@ pub(super) struct Connection {
     pub(super) ended: bool,
     /// It is in the loop's list of connections to be served in this turn.
     pub(super) listed: bool,
+    /// It has more to send and the socket would take it, but others have their turn first.
+    pub(super) yields: bool,
 }
 
 impl Connection {
@@ -109,6 +111,7 @@ impl Connection {
             writable: true,
             ended: false,
             listed: false,
+            yields: false,
         }
     }
 
@@ -158,10 +161,8 @@ impl Connection {
 
     /// Sends what may leave. False if the connection is over.
     pub(super) fn send(&mut self, server: &Server, now_ms: u64) -> bool {
-        loop {
-            if !self.writable {
-                break;
-            }
+        self.yields = false;
+        while self.writable && !self.yields {
             let bytes = self.session.output.sendable(&server.db);
             if bytes.is_empty() {
                 break;
@@ -172,7 +173,7 @@ impl Connection {
                 Ok(sent) => {
                     server.stats.out_bytes.fetch_add(sent as u64, Relaxed);
                     self.session.client().out_bytes.fetch_add(sent as u64, Relaxed);
-                    self.session.output.sent(sent);
+                    self.yields = self.session.output.sent(sent);
                     self.writable = sent == wanted;
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.writable = false,
@@ -180,15 +181,15 @@ impl Connection {
                 Err(_) => return false,
             }
         }
-        let left = self.session.output.len();
-        self.session.client().output_bytes.store(left as u64, Relaxed);
+        let left = self.session.output.left_bytes();
+        self.session.client().output_bytes.store(self.session.output.held_bytes() as u64, Relaxed);
         if left > 0 && self.session.is_over_output_limit(server, now_ms) {
             server.stats.output_limit_disconnections.fetch_add(1, Relaxed);
             return false;
         }
         match self.session.next() {
-            Next::Open => !self.ended || (left > 0 && self.session.output.is_gated()),
-            Next::Close => left > 0 && !self.ended,
+            Next::Open => !self.ended || (left > 0 && (self.yields || self.session.output.is_gated())),
+            Next::Close => left > 0 && (self.yields || !self.ended),
             Next::Drop => false,
         }
     }

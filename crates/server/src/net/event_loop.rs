@@ -97,7 +97,8 @@ impl EventLoop {
     pub(crate) fn run(mut self) {
         let mut events = Events::with_capacity(EVENTS_MAX);
         while !self.server.is_stopping() {
-            let patience = if self.reading.is_empty() { self.patience() } else { Duration::ZERO };
+            let is_idle = self.reading.is_empty() && self.sending.is_empty();
+            let patience = if is_idle { self.patience() } else { Duration::ZERO };
             match self.poll.poll(&mut events, Some(patience)) {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -253,7 +254,11 @@ impl EventLoop {
         } else {
             connection.session.output.give_back(&mut self.spare.outputs);
         }
-        if connection.session.breathes_again() {
+        let (yields, breathes) = (connection.yields, connection.session.breathes_again());
+        if yields {
+            self.list(at);
+        }
+        if breathes {
             self.reading.push(at);
         }
     }
@@ -428,7 +433,7 @@ impl EventLoop {
                 self.drop_connection(at);
                 continue;
             }
-            let before = connection.session.output.len();
+            let before = connection.session.output.left_bytes();
             connection.session.tick(&server, now_ms);
             if let Some(at_ms) = connection.session.deadline_ms() {
                 next_ms = next_ms.min(at_ms.max(now_ms + 1));
@@ -437,7 +442,7 @@ impl EventLoop {
                 self.reading.push(at);
             }
             let connection = self.connections[at].as_mut().expect("it was there a moment ago");
-            if connection.session.output.len() != before || before != 0 {
+            if connection.session.output.left_bytes() != before || before != 0 {
                 self.list(at);
             }
         }
@@ -456,7 +461,7 @@ impl EventLoop {
         let now_ms = self.server.db.now_ms();
         if self.server.db.sync_log().is_ok() {
             for connection in self.connections.iter_mut().flatten() {
-                connection.send(&self.server, now_ms);
+                while connection.send(&self.server, now_ms) && connection.yields {}
             }
         }
         for at in 0..self.connections.len() {

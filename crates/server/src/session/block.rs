@@ -1,7 +1,7 @@
 //! Commands that wait: for a key, or for the disk.
 
+use super::Session;
 use super::peer::{Peer, Wait, Work};
-use super::{Replier, Session};
 use crate::net::Message;
 use crate::server::Server;
 use ramekin::command::Command;
@@ -45,7 +45,7 @@ impl Session {
         let deliver = Box::new(move |served: Served| {
             client.mailbox.send(Message::Served { token: client.token, id: client.id, wait, served });
         });
-        let mut out = Replier::new(&mut self.output.bytes, self.peer.protocol);
+        let mut out = self.output.replier(self.peer.protocol);
         let (ran, waiter) = server.db.run_or_wait(&mut self.peer.caller, command, args, &mut out, deliver);
         if let Some(waiter) = waiter {
             let timeout_ms = ran.blocked.map_or(0, |(_, timeout_ms)| timeout_ms);
@@ -79,7 +79,7 @@ impl Session {
             return;
         }
         let from = self.unblock(server);
-        response.write_to(&mut Replier::new(&mut self.output.bytes, self.peer.protocol));
+        response.write_to(&mut self.output.replier(self.peer.protocol));
         self.peer.last_write_lsn = self.peer.last_write_lsn.max(*lsn);
         self.finish(server, from, *lsn);
         self.advance(server, now_ms);
@@ -113,7 +113,7 @@ impl Session {
                 self.note_blocked(server, true);
             }
             Err(error) => {
-                let mut out = Replier::new(&mut self.output.bytes, self.peer.protocol);
+                let mut out = self.output.replier(self.peer.protocol);
                 out.error(&format!("ERR cannot start a thread: {error}"));
             }
         }
@@ -150,7 +150,7 @@ impl Session {
                     return;
                 }
                 let from = self.unblock(server);
-                Replier::new(&mut self.output.bytes, self.peer.protocol).null_array();
+                self.output.replier(self.peer.protocol).null_array();
                 self.finish(server, from, 0);
             }
         }
@@ -165,7 +165,7 @@ impl Session {
             Some(Blocked::Key { waiter, .. }) if !server.db.give_up(waiter) => return,
             Some(Blocked::Key { .. }) if !with_error => {
                 let from = self.unblock(server);
-                Replier::new(&mut self.output.bytes, self.peer.protocol).null_array();
+                self.output.replier(self.peer.protocol).null_array();
                 self.finish(server, from, 0);
             }
             Some(Blocked::Safe { wait, lsn, .. }) if !with_error => {
@@ -174,7 +174,7 @@ impl Session {
             }
             Some(_) => {
                 let from = self.unblock(server);
-                let mut out = Replier::new(&mut self.output.bytes, self.peer.protocol);
+                let mut out = self.output.replier(self.peer.protocol);
                 out.error("UNBLOCKED client unblocked via CLIENT UNBLOCK");
                 self.finish(server, from, 0);
             }
@@ -197,7 +197,7 @@ impl Session {
     fn answer_safe(&mut self, server: &Arc<Server>, wait: Wait, lsn: u64) {
         let from = self.unblock(server);
         let durable = server.db.log_stats().is_some() && server.db.durable_lsn() >= lsn;
-        let mut out = Replier::new(&mut self.output.bytes, self.peer.protocol);
+        let mut out = self.output.replier(self.peer.protocol);
         if wait.answers_both {
             out.array(2);
             out.int(i64::from(durable));

@@ -3,8 +3,8 @@
 //! The order of checks before a command is run is Valkey's: does it exist, has it the right number of arguments, may this
 //! client run it, is it queued for a transaction.
 
+use super::Session;
 use super::peer::{Durability, Peer, Queued, ReplyMode};
-use super::{Replier, Session};
 use crate::clients::Client;
 use crate::command::{self, Row, Runner};
 use crate::server::Server;
@@ -180,7 +180,7 @@ impl Session {
                 self.run_or_block(server, command, args)
             }
             Runner::Engine(command) => {
-                let mut out = Replier::new(&mut self.output.bytes, self.peer.protocol);
+                let mut out = self.output.replier(self.peer.protocol);
                 let ran = server.db.run(&mut self.peer.caller, command, args, &mut out);
                 if ran.left {
                     self.run_elsewhere(server, command, args);
@@ -194,7 +194,7 @@ impl Session {
                 // It may run commands of the engine with other arguments.
                 self.peer.caller.hash_hint = None;
                 self.tally.flush(&server.stats);
-                let mut out = Replier::new(&mut self.output.bytes, self.peer.protocol);
+                let mut out = self.output.replier(self.peer.protocol);
                 self.peer.reply_lsn = 0;
                 if let Err(fail) = run(&mut self.peer, server, args, &mut out) {
                     out.error(&fail.0);
@@ -289,7 +289,7 @@ impl Session {
             server.stats.commands[row.position].rejected.fetch_add(1, Relaxed);
         }
         server.stats.count_error(fail.0.as_bytes());
-        Replier::new(&mut self.output.bytes, self.peer.protocol).error(&fail.0);
+        self.output.replier(self.peer.protocol).error(&fail.0);
     }
 
     /// Counts a command that was run.
@@ -299,7 +299,7 @@ impl Session {
             server.stats.commands[row.position].failed.fetch_add(1, Relaxed);
             server.stats.count_error(&self.output.bytes[from + 1..]);
         }
-        let reply_bytes = self.output.bytes.len() - from;
+        let reply_bytes = self.output.replied_bytes(from);
         self.untimed.0 = row.position;
         self.untimed.1 += 1;
         if self.untimed.1 < CALLS_TIMED_TOGETHER_MAX
@@ -338,7 +338,7 @@ impl Session {
     #[inline]
     pub(super) fn finish(&mut self, server: &Server, from: usize, lsn: u64) {
         if self.peer.reply != ReplyMode::On {
-            return self.finish_unwanted(from);
+            return self.finish_unwanted(server, from);
         }
         if self.output.bytes.len() == from || self.peer.durability == Durability::Memory {
             return;
@@ -349,7 +349,7 @@ impl Session {
         }
         if !server.db.is_settled(lsn, disk) {
             if let Some(reason) = server.db.log_failed() {
-                return self.output.fail_one(from, &reason);
+                return self.output.fail_one(from, &reason, &server.db);
             }
             self.output.gate(from, lsn, disk);
         }
@@ -357,8 +357,8 @@ impl Session {
 
     /// `CLIENT REPLY`: the reply is dropped.
     #[cold]
-    fn finish_unwanted(&mut self, from: usize) {
-        self.output.bytes.truncate(from);
+    fn finish_unwanted(&mut self, server: &Server, from: usize) {
+        self.output.truncate(from, &server.db);
         self.peer.reply = match self.peer.reply {
             ReplyMode::SkipNext => ReplyMode::Skip,
             ReplyMode::Skip => ReplyMode::On,

@@ -8,6 +8,7 @@ mod execute;
 mod output;
 mod peer;
 mod replier;
+mod streams;
 
 pub(crate) use execute::{is_notable, note, show};
 pub(crate) use output::Output;
@@ -221,8 +222,8 @@ impl Session {
             }
         }
         self.drop_run();
-        self.choked = self.output.len() >= self.unread_bytes_max;
-        self.peer.publish(self.filled, self.input.len() - self.filled, self.output.len());
+        self.choked = self.output.left_bytes() >= self.unread_bytes_max;
+        self.peer.publish(self.filled, self.input.len() - self.filled, self.output.held_bytes());
     }
 
     fn may_run(&self) -> bool {
@@ -230,7 +231,7 @@ impl Session {
             && !self.peer.closing
             && !self.peer.stalled
             && !self.broken
-            && self.output.len() < self.unread_bytes_max
+            && self.output.left_bytes() < self.unread_bytes_max
     }
 
     fn unread_bytes_max(&self, server: &Server) -> usize {
@@ -247,7 +248,7 @@ impl Session {
 
     /// Whether enough was sent for commands to be run again.
     pub(crate) fn breathes_again(&self) -> bool {
-        self.choked && self.output.len() < self.unread_bytes_max
+        self.choked && self.output.left_bytes() < self.unread_bytes_max
     }
 
     /// Drops the bytes of commands that have been run from the input.
@@ -277,7 +278,7 @@ impl Session {
     /// True if the client has left more unread than it may.
     pub(crate) fn is_over_output_limit(&mut self, server: &Server, now_ms: u64) -> bool {
         let limit = server.config.hot().output_limit(self.output_class());
-        let pending = self.output.len() as u64;
+        let pending = self.output.left_bytes() as u64;
         if !self.peer.authenticated && pending > UNREAD_BYTES_MAX_WITHOUT_PASSWORD {
             return true;
         }
@@ -320,7 +321,7 @@ impl Session {
             self.hashes = Vec::new();
         }
         self.output.shrink();
-        self.peer.publish(self.filled, self.input.len() - self.filled, self.output.len());
+        self.peer.publish(self.filled, self.input.len() - self.filled, self.output.held_bytes());
     }
 
     /// When the session next wants to be ticked; none: whenever.
@@ -355,6 +356,7 @@ impl Session {
     /// The connection is gone.
     pub(crate) fn end(&mut self, server: &Server) {
         self.cancel_wait(server);
+        self.output.abandon(&server.db);
         self.peer.end(server);
     }
 }

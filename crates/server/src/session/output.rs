@@ -2,10 +2,14 @@
 //!
 //! What must hold: bytes behind a gate leave only once the log has reached the gate's LSN; bytes leave in order; if the log
 //! fails, what is behind a gate that can never open becomes as many errors as there were replies.
+//!
+//! Large answers stand in their places without lying in the buffer, see [`Streams`].
 
+use super::Replier;
 use super::peer::Peer;
+use super::streams::Streams;
 use ramekin::Database;
-use ramekin_resp::{Encoder, ProtocolError};
+use ramekin_resp::{Encoder, Protocol, ProtocolError};
 use std::collections::VecDeque;
 
 /// An output buffer that was sent is not kept if it is larger.
@@ -32,9 +36,16 @@ pub(crate) struct Output {
     pub(super) bytes: Vec<u8>,
     sent: usize,
     gates: VecDeque<Gate>,
+    streams: Streams,
 }
 
 impl Output {
+    /// Where replies are written.
+    #[inline]
+    pub(super) fn replier(&mut self, protocol: Protocol) -> Replier<'_> {
+        Replier::new(&mut self.bytes, &mut self.streams, protocol)
+    }
+
     /// Takes a buffer that has grown already, if it has none and there is one.
     pub(crate) fn borrow(&mut self, spares: &mut Vec<Vec<u8>>) {
         if self.bytes.capacity() == 0
@@ -54,9 +65,26 @@ impl Output {
         }
     }
 
-    /// Bytes that are not sent yet.
-    pub(crate) fn len(&self) -> usize {
-        self.bytes.len() - self.sent
+    /// Bytes that lie here and are not sent yet.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.bytes.len() - self.sent + self.streams.part().len()
+    }
+
+    /// Bytes that are not sent yet, those included that are still to be made, about.
+    #[inline]
+    pub(crate) fn left_bytes(&self) -> usize {
+        let here = self.bytes.len() - self.sent;
+        if self.streams.is_empty() {
+            return here;
+        }
+        here.saturating_add(self.streams.part().len()).saturating_add(self.streams.left_bytes())
+    }
+
+    /// Bytes of the replies that begin at `from`.
+    #[inline]
+    pub(super) fn replied_bytes(&self, from: usize) -> usize {
+        let here = self.bytes.len() - from;
+        if self.streams.is_empty() { here } else { here.saturating_add(self.streams.left_bytes_from(from)) }
     }
 
     /// Whether something waits for the log.
@@ -94,21 +122,35 @@ impl Output {
         while self.gates.front().is_some_and(|gate| db.is_settled(gate.lsn, gate.disk)) {
             self.gates.pop_front();
         }
-        let end = self.gates.front().map_or(self.bytes.len(), |gate| gate.from);
+        let mut end = self.gates.front().map_or(self.bytes.len(), |gate| gate.from);
+        if !self.streams.is_empty() {
+            // A gated reply begins with bytes of its own: what is behind a gate is not reached.
+            self.streams.advance(self.sent, db);
+            if !self.streams.part().is_empty() {
+                return self.streams.part();
+            }
+            end = end.min(self.streams.first_at().unwrap_or(end));
+        }
         &self.bytes[self.sent..end.max(self.sent)]
     }
 
-    /// So much of it was sent.
-    pub(crate) fn sent(&mut self, bytes: usize) {
+    /// So much of it was sent. True if others should have their turn before more of a large answer is made.
+    pub(crate) fn sent(&mut self, bytes: usize) -> bool {
+        if !self.streams.part().is_empty() {
+            return self.streams.sent(bytes);
+        }
         self.sent += bytes;
         if self.sent == self.bytes.len() {
             self.bytes.clear();
-            self.sent = 0;
         } else if self.sent > self.bytes.len() / 2 && self.sent > SENT_BYTES_MAX {
             self.bytes.drain(..self.sent);
-            self.gates.iter_mut().for_each(|gate| gate.from -= self.sent);
-            self.sent = 0;
+        } else {
+            return false;
         }
+        self.gates.iter_mut().for_each(|gate| gate.from -= self.sent);
+        self.streams.shift(self.sent);
+        self.sent = 0;
+        false
     }
 
     /// Gives the buffer back if nothing is in it.
@@ -123,18 +165,29 @@ impl Output {
         self.sendable(db);
         let Some(first) = self.gates.front().copied() else { return };
         let replies: u64 = self.gates.iter().map(|gate| gate.replies).sum();
-        self.bytes.truncate(first.from);
+        self.truncate(first.from, db);
         self.gates.clear();
         let text = failed(reason);
         for _ in 0..replies {
-            Encoder::new(&mut self.bytes, ramekin_resp::Protocol::Resp2).error(&text);
+            Encoder::new(&mut self.bytes, Protocol::Resp2).error(&text);
         }
     }
 
     /// Replaces the reply that begins at `from` by the error of a failed log.
-    pub(super) fn fail_one(&mut self, from: usize, reason: &str) {
+    pub(super) fn fail_one(&mut self, from: usize, reason: &str, db: &Database) {
+        self.truncate(from, db);
+        Encoder::new(&mut self.bytes, Protocol::Resp2).error(&failed(reason));
+    }
+
+    /// Drops the replies that begin at `from`.
+    pub(super) fn truncate(&mut self, from: usize, db: &Database) {
         self.bytes.truncate(from);
-        Encoder::new(&mut self.bytes, ramekin_resp::Protocol::Resp2).error(&failed(reason));
+        self.streams.truncate(from, db);
+    }
+
+    /// Nothing will be sent any more.
+    pub(super) fn abandon(&mut self, db: &Database) {
+        self.streams.clear(db);
     }
 
     /// Appends bytes that depend on nothing.
@@ -150,4 +203,116 @@ impl Output {
 
 fn failed(reason: &str) -> String {
     format!("MISCONF Errors writing to the AOF file: {reason}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ramekin::{Later as _, Options, Parts, Piece, Reply as _};
+    use std::sync::Arc;
+
+    /// So many short strings, and what tells whether it is still there.
+    struct Short {
+        left: usize,
+        _held: Arc<()>,
+    }
+
+    impl Parts for Short {
+        fn left_bytes(&self) -> usize {
+            self.left * 1006
+        }
+        fn write(&mut self, write: &mut dyn FnMut(Piece<'_>) -> bool) {
+            while self.left > 0 {
+                self.left -= 1;
+                if write(Piece::Bulk(&[b'x'; 1000])) {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// An output with the replies: a status, 1,000 strings in parts, a number, and what the strings are held by.
+    fn output() -> (Output, Arc<()>, usize, usize) {
+        let (mut output, held) = (Output::default(), Arc::new(()));
+        output.replier(Protocol::Resp2).ok();
+        let from = output.bytes.len();
+        let mut out = output.replier(Protocol::Resp2);
+        out.array(1000);
+        out.leave(Box::new(Short { left: 1000, _held: Arc::clone(&held) }));
+        let behind = output.bytes.len();
+        output.replier(Protocol::Resp2).int(7);
+        (output, held, from, behind)
+    }
+
+    fn database() -> Database {
+        Database::memory(&Options::default()).unwrap()
+    }
+
+    #[test]
+    fn a_part_is_made_when_all_before_it_is_sent_and_ends_the_turn() {
+        let (mut output, held, from, behind) = output();
+        let db = database();
+        assert!((1_006_000..1_007_100).contains(&output.replied_bytes(from)));
+        assert_eq!(output.replied_bytes(behind), 4);
+        let (mut sent, mut turns) = (Vec::new(), 0);
+        loop {
+            let bytes = output.sendable(&db);
+            if bytes.is_empty() {
+                break;
+            }
+            assert!(bytes.len() <= super::super::streams::PART_BYTES + 1100);
+            // The socket takes less than it is given.
+            let some = bytes.len().min(100_000);
+            sent.extend_from_slice(&bytes[..some]);
+            turns += usize::from(output.sent(some));
+            assert!(output.held_bytes() <= super::super::streams::PART_BYTES + 2200);
+        }
+        let expected = [
+            b"+OK\r\n*1000\r\n",
+            &[b"$1000\r\n", &[b'x'; 1000][..], b"\r\n"].concat().repeat(1000)[..],
+            b":7\r\n",
+        ];
+        assert!(sent == expected.concat());
+        assert_eq!((turns, output.left_bytes()), (4, 0));
+        db.reclaim();
+        assert_eq!(Arc::strong_count(&held), 1);
+    }
+
+    #[test]
+    fn what_is_left_of_a_reply_goes_with_it_and_is_freed_by_the_database() {
+        let db = database();
+        let (mut output, held, from, behind) = output();
+        output.truncate(behind, &db);
+        assert!(output.left_bytes() > 1_000_000, "only the number was dropped");
+        output.truncate(from, &db);
+        assert_eq!(output.left_bytes(), 5);
+        assert_eq!(output.sendable(&db), b"+OK\r\n");
+        db.reclaim();
+        assert_eq!(Arc::strong_count(&held), 1);
+
+        let (mut output, held, ..) = self::output();
+        assert!(!output.sent(output.bytes.len() - 4));
+        let taken = output.sendable(&db).len();
+        assert!(taken > 200_000 && !output.sent(taken - 1));
+        output.abandon(&db);
+        db.reclaim();
+        assert_eq!(Arc::strong_count(&held), 1, "the connection ended in the middle of it");
+    }
+
+    #[test]
+    fn nothing_of_a_large_answer_passes_its_gate_and_it_fails_as_one_reply() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Database::open(folder.path()).unwrap();
+        let (mut output, held, from, behind) = output();
+        output.gate(from, u64::MAX, true);
+        output.gate(behind, u64::MAX, true);
+        assert_eq!(output.sendable(&db), b"+OK\r\n");
+        assert!(!output.sent(5));
+        assert_eq!(output.sendable(&db), b"");
+        output.fail(&db, "disk");
+        let errors = b"-MISCONF Errors writing to the AOF file: disk\r\n".repeat(2);
+        assert_eq!(output.sendable(&db), errors);
+        db.reclaim();
+        assert_eq!(Arc::strong_count(&held), 1);
+    }
 }

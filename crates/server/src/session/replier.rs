@@ -1,16 +1,22 @@
 //! Replies into the output buffer: the engine's idea of a reply in the protocol's bytes.
 
-use ramekin::Reply;
+use super::streams::{self, Streams};
+use ramekin::{Later, Parts, Reply};
 use ramekin_resp::Encoder;
 
 /// Writes replies for one client.
 pub struct Replier<'a> {
     encoder: Encoder<'a>,
+    streams: &'a mut Streams,
 }
 
 impl<'a> Replier<'a> {
-    pub(crate) fn new(out: &'a mut Vec<u8>, protocol: ramekin_resp::Protocol) -> Self {
-        Self { encoder: Encoder::new(out, protocol) }
+    pub(super) fn new(
+        out: &'a mut Vec<u8>,
+        streams: &'a mut Streams,
+        protocol: ramekin_resp::Protocol,
+    ) -> Self {
+        Self { encoder: Encoder::new(out, protocol), streams }
     }
 
     /// Changes the protocol for what follows (HELLO).
@@ -26,6 +32,11 @@ impl<'a> Replier<'a> {
     /// The buffer from this offset on.
     pub(crate) fn since(&self, from: usize) -> &[u8] {
         &self.encoder.out[from..]
+    }
+
+    /// Bytes of the replies that begin at this offset, those included that are written later.
+    pub(crate) fn replied_bytes(&self, from: usize) -> usize {
+        (self.encoder.out.len() - from).saturating_add(self.streams.left_bytes_from(from))
     }
 
     /// A big number, as decimal digits.
@@ -91,8 +102,19 @@ impl Reply for Replier<'_> {
     fn verbatim(&mut self, format: &str, text: &[u8]) {
         self.encoder.verbatim(format, text);
     }
+    fn later(&mut self) -> Option<&mut dyn Later> {
+        Some(self)
+    }
     #[inline]
     fn ok(&mut self) {
         self.encoder.out.extend_from_slice(ramekin_resp::shared::OK);
+    }
+}
+
+impl Later for Replier<'_> {
+    fn leave(&mut self, mut parts: Box<dyn Parts>) {
+        // A reply begins with bytes of its own: a gate stands before them.
+        streams::encode(&mut *parts, 1, self.encoder.out);
+        self.streams.push(self.encoder.out.len(), parts);
     }
 }

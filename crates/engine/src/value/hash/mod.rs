@@ -46,7 +46,9 @@ pub struct Field<'a> {
 }
 
 impl Field<'_> {
-    fn is_alive(&self, now_ms: u64) -> bool {
+    /// Whether its time has not passed.
+    #[must_use]
+    pub fn is_alive(&self, now_ms: u64) -> bool {
         self.expire_at_ms == 0 || now_ms <= self.expire_at_ms
     }
 }
@@ -263,6 +265,15 @@ impl Hash {
         let (small, large) = match &self.body {
             Body::Small(packed) => (Some(packed.iter()), None),
             Body::Large(table) => (None, Some(table.iter())),
+        };
+        small.into_iter().flatten().chain(large.into_iter().flatten())
+    }
+
+    /// All fields from this one on, in the order of [`Hash::stored`].
+    pub fn stored_from(&self, number: usize) -> impl Iterator<Item = Field<'_>> + Clone {
+        let (small, large) = match &self.body {
+            Body::Small(packed) => (Some(packed.iter().skip(number)), None),
+            Body::Large(table) => (None, Some((number..table.len()).map(|number| table.nth(number)))),
         };
         small.into_iter().flatten().chain(large.into_iter().flatten())
     }
