@@ -1,0 +1,186 @@
+//! How the rows of a place are kept, as statements.
+//!
+//! Owns the SQL of rows. Statements for keys and for records take the same parameters in the same places, so that what uses them
+//! need not care: first the database (of no account to records), second the key. Names are quoted, values always bound.
+
+use ramekin::store::Place;
+use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
+use rusqlite::{Connection, OptionalExtension};
+
+/// The statements for the rows of one place.
+pub(crate) struct Form {
+    /// Database, key, version, expiry, data, kind or time of day, parts: the row becomes this one if its version is lower.
+    pub(crate) upsert: String,
+    /// The same, only if there is a row.
+    pub(crate) update: String,
+    /// Database, key, version: removes the row if its version is lower.
+    pub(crate) remove: String,
+    /// Database, key: its version.
+    pub(crate) version: String,
+    /// Database, key: version, expiry, data, kind, parts.
+    pub(crate) load: String,
+    /// Database, key, limit, now: keys and versions from this key on.
+    pub(crate) page_from: String,
+    /// The same after this key.
+    pub(crate) page_after: String,
+    /// Database, now.
+    pub(crate) count: String,
+    /// Database, before, limit.
+    pub(crate) remove_expired: String,
+    /// Database, version.
+    pub(crate) empty: String,
+}
+
+/// What one kind of table differs in from another.
+struct Names {
+    table: String,
+    key: String,
+    data: String,
+    version: String,
+    expiry: String,
+    /// Columns besides these, from parameter 6 on.
+    more: &'static [&'static str],
+    /// Which rows of the table are meant; true if all are.
+    mine: &'static str,
+    /// What its rows are told apart by, and so ordered.
+    primary: String,
+}
+
+/// A table of records as it is registered.
+pub(crate) struct Registered {
+    pub(crate) stored_as: String,
+    pub(crate) key_column: String,
+    pub(crate) data_column: String,
+    /// Whether others had made it: then columns of ours have names that tell.
+    pub(crate) is_adopted: bool,
+}
+
+/// A name as SQL has it.
+pub(crate) fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+impl Registered {
+    /// The columns of version and expiry.
+    pub(crate) fn own_columns(&self) -> [&'static str; 2] {
+        if self.is_adopted { ["ramekin_ver", "ramekin_expires_at"] } else { ["ver", "expires_at"] }
+    }
+
+    fn form(&self) -> Form {
+        let [version, expiry] = self.own_columns();
+        let key = quoted(&self.key_column);
+        Form::of(&Names {
+            table: quoted(&self.stored_as),
+            primary: key.clone(),
+            key,
+            data: quoted(&self.data_column),
+            version: version.to_owned(),
+            expiry: expiry.to_owned(),
+            more: if self.is_adopted { &[] } else { &["updated_at"] },
+            mine: "true",
+        })
+    }
+}
+
+/// How a table of records is registered.
+pub(crate) fn registered(db: &Connection, name: &str) -> rusqlite::Result<Option<Registered>> {
+    let sql = "SELECT stored_as, key_column, data_column, adopted FROM ramekin_tables WHERE name = ?1";
+    let mut statement = db.prepare_cached(sql)?;
+    let found = statement.query_row([name], |row| {
+        Ok(Registered {
+            stored_as: row.get(0)?,
+            key_column: row.get(1)?,
+            data_column: row.get(2)?,
+            is_adopted: row.get(3)?,
+        })
+    });
+    found.optional()
+}
+
+/// The form of a table of records.
+pub(crate) fn find(db: &Connection, name: &str) -> rusqlite::Result<Option<Form>> {
+    Ok(registered(db, name)?.map(|table| table.form()))
+}
+
+impl Form {
+    /// That of keys that are no records.
+    pub(crate) fn keys() -> Self {
+        Self::of(&Names {
+            table: "ramekin_keys".to_owned(),
+            primary: "db, key".to_owned(),
+            key: "key".to_owned(),
+            data: "data".to_owned(),
+            version: "ver".to_owned(),
+            expiry: "expires_at".to_owned(),
+            more: &["kind", "parts"],
+            mine: "db = ?1",
+        })
+    }
+
+    fn of(names: &Names) -> Self {
+        let Names { table, key, data, version, expiry, more, mine, primary } = names;
+        let is_keys = more.contains(&"kind");
+        let database = if is_keys { "db, " } else { "" };
+        let database_value = if is_keys { "?1, " } else { "" };
+        let kind = if is_keys { "kind, parts" } else { "NULL, NULL" };
+        let more_at = || more.iter().zip(6..);
+        let columns: String = more.iter().map(|column| format!(", {column}")).collect();
+        let values: String = more_at().map(|(_, at)| format!(", ?{at}")).collect();
+        let sets: String = more_at().map(|(column, at)| format!(", {column} = ?{at}")).collect();
+        let sets = format!("{version} = ?3, {expiry} = ?4, {data} = ?5{sets}");
+        let row = format!("{mine} AND {key} = ?2");
+        let page = |from: &str| {
+            format!(
+                "SELECT {key}, {version} FROM {table} WHERE {mine} AND {key} {from} ?2 AND ({expiry} IS NULL OR {expiry} >= ?4)
+                 ORDER BY {key} LIMIT ?3"
+            )
+        };
+        Self {
+            upsert: format!(
+                "INSERT INTO {table} ({database}{key}, {version}, {expiry}, {data}{columns})
+                 VALUES ({database_value}?2, ?3, ?4, ?5{values})
+                 ON CONFLICT ({primary}) DO UPDATE SET {sets} WHERE {version} < ?3"
+            ),
+            update: format!("UPDATE {table} SET {sets} WHERE {row} AND {version} < ?3"),
+            remove: format!("DELETE FROM {table} WHERE {row} AND {version} < ?3"),
+            version: format!("SELECT {version} FROM {table} WHERE {row}"),
+            load: format!("SELECT {version}, {expiry}, {data}, {kind} FROM {table} WHERE {row}"),
+            page_from: page(">="),
+            page_after: page(">"),
+            count: format!(
+                "SELECT (SELECT count(*) FROM {table} WHERE {mine}) -
+                        (SELECT count(*) FROM {table} WHERE {mine} AND {expiry} < ?2)"
+            ),
+            remove_expired: format!(
+                "DELETE FROM {table} WHERE ({primary}) IN
+                 (SELECT {primary} FROM {table} WHERE {mine} AND {expiry} < ?2 LIMIT ?3)"
+            ),
+            empty: format!("DELETE FROM {table} WHERE {mine} AND {version} <= ?2"),
+        }
+    }
+}
+
+/// A key as SQLite has it: text for records, bytes for all else.
+pub(crate) struct Key<'a>(pub(crate) &'a Place, pub(crate) &'a [u8]);
+
+impl ToSql for Key<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self.0 {
+            Place::Keys(_) => ValueRef::Blob(self.1),
+            Place::Table(_) => ValueRef::Text(self.1),
+        }))
+    }
+}
+
+/// The number of a place's database.
+pub(crate) fn database(place: &Place) -> i64 {
+    match place {
+        Place::Keys(database) => i64::from(*database),
+        Place::Table(_) => 0,
+    }
+}
+
+/// A moment or a bound as SQLite can compare it: nothing it holds is above its highest number.
+pub(crate) fn bound(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,5 @@
+//! SQLite as a store, from outside.
+//!
+//! - `suite`: what every store has to do.
+
+mod suite;
