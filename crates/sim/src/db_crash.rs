@@ -45,6 +45,8 @@ pub struct Life {
     pub closes: bool,
     /// When changes are made durable; with `Always`, what replies wait for is checked.
     pub appendfsync: AppendFsync,
+    /// Whether half of the work is on values of megabytes, which need larger segments.
+    pub is_large: bool,
 }
 
 impl Life {
@@ -52,7 +54,21 @@ impl Life {
     #[must_use]
     pub fn peaceful(seed: u64, steps: u32) -> Self {
         let appendfsync = if seed.is_multiple_of(2) { AppendFsync::Always } else { AppendFsync::Everysec };
-        Self { seed, steps, faults: Faults::default(), heals_at: None, closes: true, appendfsync }
+        Self {
+            seed,
+            steps,
+            faults: Faults::default(),
+            heals_at: None,
+            closes: true,
+            appendfsync,
+            is_large: false,
+        }
+    }
+
+    /// The same on values of megabytes.
+    #[must_use]
+    pub fn large(self) -> Self {
+        Self { is_large: true, ..self }
     }
 
     /// The same, with something going wrong.
@@ -90,6 +106,9 @@ impl Default for Model {
     }
 }
 
+/// A value of a mebibyte goes over several of these, and over dozens of frames.
+const LARGE_SEGMENT_BYTES: u64 = 256 << 10;
+
 /// Options that make every case frequent: small segments, frames of 2 KiB, few shards, no threads.
 #[must_use]
 pub fn options(appendfsync: AppendFsync) -> Options {
@@ -109,8 +128,12 @@ impl Machine {
     /// # Errors
     /// As [`Database::open_on`].
     pub fn open(&self, seed: u64, appendfsync: AppendFsync) -> Result<Database, Error> {
+        self.open_with(seed, &options(appendfsync))
+    }
+
+    fn open_with(&self, seed: u64, options: &Options) -> Result<Database, Error> {
         let disk = Arc::new(self.disk.clone());
-        Database::open_on(disk, self.clock.clone(), Arc::new(SeededRng::new(seed)), &options(appendfsync))
+        Database::open_on(disk, self.clock.clone(), Arc::new(SeededRng::new(seed)), options)
     }
 
     /// Stops the machine: as it starts again.
@@ -128,7 +151,11 @@ impl Model {
     /// Lives one life. Panics if the database breaks a promise; returns whether the life came to its end in peace.
     pub fn live(&mut self, machine: &Machine, life: Life) -> bool {
         machine.disk.set_faults(life.faults);
-        let db = match machine.open(life.seed, life.appendfsync) {
+        let mut options = options(life.appendfsync);
+        if life.is_large {
+            options.segment_bytes = LARGE_SEGMENT_BYTES;
+        }
+        let db = match machine.open_with(life.seed, &options) {
             Ok(db) => db,
             Err(error) => {
                 assert!(
@@ -140,7 +167,8 @@ impl Model {
         };
         self.check(&db);
         let mut run = Run::new(self, machine, &db, life);
-        let workload = Workload::new(life.seed);
+        let make = if life.is_large { Workload::on_large_values } else { Workload::new };
+        let workload = make(life.seed);
         for number in 0..life.steps {
             if machine.disk.is_frozen() {
                 return false;

@@ -128,22 +128,52 @@ const READS: &[&str] = &[
 /// Changes to everything, which are rare, or there would be no data.
 const WHOLE: &[&str] = &["FLUSHDB", "FLUSHALL", "SWAPDB 0 1", "SWAPDB 0 1"];
 
+/// What makes values of megabytes, and takes them from key to key. `{V}`: a string of a mebibyte and more; `{W}`: a good
+/// part of one.
+const LARGE: &[&str] = &[
+    "SET {s} {V}",
+    "SET {s} {V}",
+    "SET {s} {V} PX {ms}",
+    "MSET {s} {V} {s} {v} {s} {V}",
+    "SETRANGE {s} {n} {V}",
+    "APPEND {s} {W}",
+    "RPUSH {l} {W} {v} {W}",
+    "HSET {h} {f} {W} {f} {W}",
+    "COPY {k} {k} REPLACE",
+    "COPY {s} {s} REPLACE",
+    "COPY {k} {k} DB {db} REPLACE",
+    "RENAME {s} {s}",
+    "RENAME {k} {k}",
+    "MOVE {k} {db}",
+];
+
 /// An endless sequence of steps.
 #[derive(Debug)]
 pub struct Workload {
     rng: SeededRng,
+    /// How many steps of ten work with values of megabytes.
+    large_of_ten: u64,
 }
 
 impl Workload {
     /// The work of this seed.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        Self { rng: SeededRng::new(seed) }
+        Self { rng: SeededRng::new(seed), large_of_ten: 0 }
+    }
+
+    /// The same, half of it on values of megabytes.
+    #[must_use]
+    pub fn on_large_values(seed: u64) -> Self {
+        Self { large_of_ten: 5, ..Self::new(seed) }
     }
 
     /// The next piece of work.
     #[must_use]
     pub fn step(&self) -> Step {
+        if self.large_of_ten > 0 && self.rng.below(10) < self.large_of_ten {
+            return Step::Run(self.call_of(self.pick(LARGE)));
+        }
         match self.rng.below(46) {
             0..=25 => Step::Run(self.call()),
             26..=28 => Step::Transaction((0..=self.rng.below(5)).map(|_| self.call()).collect()),
@@ -164,6 +194,10 @@ impl Workload {
             1..=11 => self.pick(READS),
             _ => self.pick(WRITES),
         };
+        self.call_of(template)
+    }
+
+    fn call_of(&self, template: &str) -> Call {
         Call { db: self.database(), words: template.split(' ').map(|word| self.word(word)).collect() }
     }
 
@@ -184,6 +218,8 @@ impl Workload {
             "{s}" | "{l}" | "{h}" if self.rng.below(20) > 0 => self.key(&word[1..2]),
             "{k}" | "{s}" | "{l}" | "{h}" => self.key(self.pick(&["s", "l", "h"])),
             "{v}" => self.value(),
+            "{V}" => self.bytes((1 << 20) + self.rng.below(100_000)),
+            "{W}" => self.bytes(150_000 + self.rng.below(300_000)),
             "{e}" => format!("e{}", self.rng.below(4)).into_bytes(),
             "{f}" => format!("f{}", self.rng.below(6)).into_bytes(),
             "{n}" => self.rng.below(5).to_string().into_bytes(),
@@ -210,6 +246,11 @@ impl Workload {
         };
         (0..length).map(|_| self.rng.next_u64().to_le_bytes()[0]).collect()
     }
+
+    /// So many bytes that do not repeat themselves.
+    fn bytes(&self, length: u64) -> Vec<u8> {
+        (0..length.div_ceil(8)).flat_map(|_| self.rng.next_u64().to_le_bytes()).collect()
+    }
 }
 
 #[cfg(test)]
@@ -220,7 +261,7 @@ mod tests {
 
     #[test]
     fn every_template_names_a_command_and_is_among_its_kind() {
-        for (templates, is_write) in [(WRITES, true), (WHOLE, true), (READS, false)] {
+        for (templates, is_write) in [(WRITES, true), (WHOLE, true), (LARGE, true), (READS, false)] {
             for template in templates {
                 let words: Vec<_> = template.split(' ').map(str::as_bytes).collect();
                 let command = command::resolve(&words).expect(template);

@@ -82,6 +82,30 @@ fn a_crash_anywhere_leaves_the_data_set_of_a_moment_at_or_past_what_was_acknowle
 }
 
 #[test]
+fn a_crash_anywhere_in_records_of_megabytes_leaves_the_data_set_of_a_moment() {
+    let steps = 14;
+    for seed in seeds(6) {
+        let life = Life::peaceful(seed, steps).large();
+        let points = crash_points(life);
+        let stride = points.len() / if is_long() { 60 } else { 12 } + 1;
+        for point in points.into_iter().skip(usize::try_from(seed).unwrap() % stride).step_by(stride) {
+            for (crash, tear) in [(Crash::Kill, 0), (Crash::PowerCut, seed)] {
+                named(&format!("{seed} {point:?} {crash:?} {tear}"), || {
+                    let (machine, mut model) = (Machine::default(), Model::default());
+                    model.live(&machine, life.until(point));
+                    let machine = model.crash(&machine, crash, tear);
+                    assert!(
+                        model.live(&machine, Life { closes: false, ..Life::peaceful(seed + 1, 3).large() })
+                    );
+                    let machine = model.crash(&machine, crash_of(tear), tear);
+                    assert!(model.live(&machine, Life::peaceful(seed + 2, 0).large()));
+                });
+            }
+        }
+    }
+}
+
+#[test]
 fn checkpoints_are_published_between_all_kinds_of_work_and_hold_what_the_log_does_not() {
     let (mut published, mut trimmed) = (0, 0);
     for seed in seeds(60) {
