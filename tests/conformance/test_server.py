@@ -1,6 +1,9 @@
 """The rest of the commands about the server itself."""
 
+import pathlib
 import time
+
+import pytest
 
 
 def test_time_is_now_in_seconds_and_microseconds(client):
@@ -45,3 +48,29 @@ def test_client_tracking_can_be_turned_off_and_caching_needs_it(client):
     assert client("CLIENT", "TRACKING", "OFF") == b"OK"
     assert client("CLIENT", "CACHING", "YES").startswith(b"ERR CLIENT CACHING can be called only when the client is in")
     assert client("CLIENT", "IMPORT-SOURCE", "ON") == b"ERR Server is not in import mode"
+
+
+@pytest.mark.parametrize("words", [["SAVE"], []])
+def test_a_shutdown_that_cannot_save_is_refused_and_the_server_goes_on(start, words):
+    server = start({} if words else {"save": "3600 1"})
+    with server.client() as client:
+        assert client("SET", "k", "v") == b"OK"
+        obstacle = pathlib.Path(server.folder) / ("dump.rdb" if server.is_valkey else "ckpt-00000001.rkc.new")
+        (obstacle / "in the way").mkdir(parents=True)
+        assert client("SHUTDOWN", *words) == b"ERR Errors trying to SHUTDOWN. Check logs."
+        assert client("GET", "k") == b"v"
+        assert client("SET", "k", "w") == b"OK"
+        (obstacle / "in the way").rmdir()
+        obstacle.rmdir()
+        client.send("SHUTDOWN", *words)
+        assert client.closed(10)
+
+
+def test_a_shutdown_by_force_ends_though_it_cannot_save(start):
+    server = start()
+    with server.client() as client:
+        assert client("SET", "k", "v") == b"OK"
+        obstacle = pathlib.Path(server.folder) / ("dump.rdb" if server.is_valkey else "ckpt-00000001.rkc.new")
+        (obstacle / "in the way").mkdir(parents=True)
+        client.send("SHUTDOWN", "SAVE", "FORCE")
+        assert client.closed(10)

@@ -308,7 +308,7 @@ fn write_pidfile(path: &Path) {
 }
 
 /// One line for the operator.
-fn say(text: &str) {
+pub(crate) fn say(text: &str) {
     // Nobody may be listening.
     let _ = writeln!(std::io::stderr(), "ramekin: {text}");
 }

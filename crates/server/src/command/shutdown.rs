@@ -1,9 +1,13 @@
 //! SHUTDOWN: ends the server.
+//!
+//! What must hold: what was asked to be saved is tried to be saved before anybody is cut off; if it cannot be, the server says
+//! why, answers with an error and goes on, unless FORCE or NOSAVE was said.
 
 use super::ServerCommand;
 use crate::server::{Server, Stop};
 use crate::session::{Peer, Replier};
 use ramekin::command::{Fail, Keys, Outcome, Spec, flag};
+use ramekin::{Error, Response};
 use std::sync::Arc;
 
 pub(super) const COMMANDS: &[ServerCommand] = &[ServerCommand {
@@ -37,13 +41,34 @@ fn shutdown(peer: &mut Peer, server: &Arc<Server>, args: &[&[u8]], _: &mut Repli
     if asked.abort {
         return Err(Fail::new("ERR No shutdown in progress."));
     }
-    // Tried before anybody is cut off: a disk that takes nothing more is a reason to stay.
-    if !asked.no_save && !asked.force && server.db.sync_log().is_err() {
-        return Err(Fail::new("ERR Errors trying to SHUTDOWN. Check logs."));
-    }
-    peer.closing = true;
     let is_due = asked.save || !server.config.snapshot().save().is_empty();
-    server.request_stop(Stop { save: !asked.no_save && !asked.force, checkpoint: is_due && !asked.no_save });
+    let stop = Stop { save: !asked.no_save && !asked.force, checkpoint: is_due && !asked.no_save };
+    if !stop.save {
+        peer.closing = true;
+        server.request_stop(stop);
+        return Ok(());
+    }
+    let client = Arc::clone(&peer.client);
+    peer.work = Some(Box::new(move |server: &Server| {
+        if let Err(error) = save(server, &asked, stop) {
+            crate::run::say(&format!("error: not shut down, since not all could be saved: {error}"));
+            return Response::Error("ERR Errors trying to SHUTDOWN. Check logs.".to_owned());
+        }
+        // There is no answer: the connection is closed first.
+        client.kill();
+        server.request_stop(stop);
+        Response::Null
+    }));
+    Ok(())
+}
+
+/// Brings to the disk what should be there before the end. What comes after it is brought there at the end.
+fn save(server: &Server, asked: &Asked, stop: Stop) -> Result<(), Error> {
+    server.db.sync_log()?;
+    // Without a folder only who asks for it expects anything to be saved.
+    if stop.checkpoint && (asked.save || server.db.disk().is_some()) {
+        server.db.checkpoint()?;
+    }
     Ok(())
 }
 
