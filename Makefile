@@ -11,6 +11,8 @@ ARGS   ?=
 # The Python tests drive the optimised server; `quick` builds in a fraction of the time of `release`.
 export RAMEKIN_BIN ?= $(TARGET)/quick/ramekin
 PYTEST := $(VENV)/bin/python -m pytest -c tests/pytest.ini
+# Runs a command beside a PostgreSQL server that is there only for it.
+WITH_POSTGRES := $(VENV)/bin/python tests/harness/postgres.py run
 
 .PHONY: help run test test-rust test-clients test-long bench lint fuzz deny clean need-rust need-python
 
@@ -24,12 +26,12 @@ run: need-rust ## build the release and start the server (ARGS="--port 7000")
 
 test: test-rust test-clients ## every test that fits in a few minutes
 
-test-rust: need-rust ## unit and integration tests of the crates
+test-rust: need-rust $(VENV)/ready ## unit and integration tests of the crates
 	@if cargo nextest --version >/dev/null 2>&1; then \
-	  cargo nextest run --workspace --no-tests=pass; \
+	  $(WITH_POSTGRES) cargo nextest run --workspace --no-tests=pass; \
 	else \
 	  echo 'cargo-nextest is missing (cargo install cargo-nextest --locked): falling back to cargo test'; \
-	  cargo test --workspace --bins --lib --tests --examples; \
+	  $(WITH_POSTGRES) cargo test --workspace --bins --lib --tests --examples; \
 	fi
 	cargo test --workspace --doc
 

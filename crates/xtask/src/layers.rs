@@ -32,6 +32,7 @@ const UNKNOWN: &[(&str, &[&str])] = &[
         &["mio", "socket2", "std::net", "std::os::unix::net", "std::time::Instant"],
     ),
     ("crates/server/src/config/", &["mio", "ramekin_resp", "crate::session", "crate::net", "crate::server"]),
+    ("crates/postgres/src/", &["ramekin_server", "ramekin_resp", "mio"]),
     ("crates/sqlite/src/", &["ramekin_server", "ramekin_resp", "tokio", "mio"]),
     ("crates/sim/src/", &["ramekin_server", "ramekin_resp", "mio"]),
 ];
