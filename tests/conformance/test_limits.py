@@ -259,3 +259,52 @@ def test_what_was_left_of_a_large_reply_is_freed_with_the_connection(start, kind
             assert time.monotonic() < deadline
             time.sleep(0.02)
         assert client("PING") == b"PONG"
+
+
+def queue(client, megabytes):
+    """Begins a transaction whose commands take so much in the server."""
+    client("MULTI")
+    for i in range(megabytes * 10):
+        client("SET", f"k{i}", "x" * 100_000)
+
+
+def evicted(server):
+    return int(server.info("stats")["evicted_clients"])
+
+
+def wait_for_evictions(server, count):
+    deadline = time.monotonic() + 5
+    while evicted(server) < count and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert evicted(server) == count
+
+
+def test_the_largest_clients_are_closed_when_all_together_take_more_than_the_limit(start):
+    server = start({"maxmemory-clients": "10mb"})
+    with server.client() as small, server.client() as middle, server.client() as large, server.client() as spared:
+        assert small("PING") == b"PONG"
+        queue(middle, 2)
+        queue(large, 4)
+        assert evicted(server) == 0
+        assert spared("CLIENT", "NO-EVICT", "ON") == b"OK"
+        queue(spared, 6)
+        wait_for_evictions(server, 1)
+        # Valkey knows sizes roughly, and may take the other.
+        assert gone(large, 0.5) or (server.is_valkey and gone(middle, 0.5))
+        assert not (gone(middle, 0.1) and gone(large, 0.1)) and not gone(spared, 0.1)
+        assert small("PING") == b"PONG" and small("DBSIZE") == 0
+
+
+def test_a_client_that_leaves_replies_unread_is_closed_at_the_share_of_maxmemory(start):
+    server = start({"maxmemory": "200mb", "maxmemory-clients": "5%"})
+    with server.client() as client, server.client() as lazy:
+        client("SET", "k", "x" * 1_000_000)
+        lazy.raw(encode(["GET", "k"]) * 60)
+        wait_for_evictions(server, 1)
+        assert client("PING") == b"PONG"
+        client("CONFIG", "SET", "maxmemory-clients", 0)
+        with server.client() as again:
+            again.raw(encode(["GET", "k"]) * 30)
+            time.sleep(0.3)
+            assert all(len(again.read()) == 1_000_000 for _ in range(30))
+        assert evicted(server) == 1

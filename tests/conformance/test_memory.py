@@ -1,5 +1,6 @@
 """Memory: what is counted, and what happens at the limit."""
 
+import resource
 import time
 
 import pytest
@@ -185,3 +186,39 @@ def test_memory_usage_tells_the_size_of_a_key(client):
     assert not client("MEMORY", "USAGE", "nokey")
     assert client("MEMORY", "USAGE", "k", "SAMPLES", -1) == b"ERR syntax error"
     assert client("MEMORY", "PURGE") == b"OK"
+
+
+def resident_bytes(server):
+    with open(f"/proc/{server.pid}/statm") as statm:
+        return int(statm.read().split()[1]) * resource.getpagesize()
+
+
+def falls_below(server, most, seconds=20):
+    deadline = time.monotonic() + seconds
+    while resident_bytes(server) > most and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return resident_bytes(server) <= most
+
+
+@pytest.mark.ours
+@pytest.mark.parametrize("end", ["DEL", "FLUSHALL"])
+def test_memory_is_given_back_after_deletes(start, end):
+    server = start()
+    with server.client() as client:
+        client("PING")
+        base = resident_bytes(server)
+        small, large = range(400_000), range(60)
+        for at in range(0, len(small), 10_000):
+            client.pipeline([["SET", f"small:{i}", "x" * 300] for i in small[at:at + 10_000]])
+        for i in large:
+            client("SET", f"large:{i}", "y" * 2_000_000)
+        full = resident_bytes(server)
+        assert full - base > 220 << 20
+        if end == "FLUSHALL":
+            client("FLUSHALL")
+        for at in range(0, len(small), 10_000):
+            client.pipeline([["DEL", f"small:{i}"] for i in small[at:at + 10_000]])
+        client.pipeline([["DEL", f"large:{i}"] for i in large])
+        assert client("DBSIZE") == 0
+        assert falls_below(server, base + (full - base) // 3), (base, full, resident_bytes(server))
+        assert client("SET", "k", "v") == b"OK"

@@ -3,6 +3,7 @@
 //! A session writes what it is doing into its [`Client`] with relaxed atomics; anybody may read it, a moment old. What must
 //! hold: a client is in the registry from its acceptance until its connection is dropped.
 
+use crate::client_memory::{Part, Sum};
 use crate::net::Mailbox;
 use parking_lot::{Mutex, RwLock};
 use std::collections::BTreeMap;
@@ -47,6 +48,10 @@ pub struct Client {
     pub query_free_bytes: AtomicU64,
     /// Bytes of replies not yet sent.
     pub output_bytes: AtomicU64,
+    /// Bytes of commands queued since MULTI.
+    pub multi_bytes: AtomicU64,
+    /// Its part of what the buffers of all clients take.
+    pub(crate) buffers: Part,
     /// Bytes received since it connected.
     pub in_bytes: AtomicU64,
     /// Bytes sent since it connected.
@@ -78,6 +83,8 @@ pub struct Clients {
     count: AtomicU32,
     /// How many wait for a key.
     pub blocked: AtomicU32,
+    /// What the buffers of all of them take.
+    pub(crate) buffers: Sum,
 }
 
 impl Clients {
@@ -105,7 +112,8 @@ impl Clients {
 
     /// Lets a client go, and its place.
     pub fn remove(&self, id: u64) {
-        if self.by_id.write().remove(&id).is_some() {
+        if let Some(client) = self.by_id.write().remove(&id) {
+            self.buffers.leave(&client.buffers);
             self.release();
         }
     }

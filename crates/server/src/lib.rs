@@ -3,6 +3,7 @@
 //! [`serve`] is the one entry point: it opens the database that the configuration names, listens, and returns once it was
 //! told to stop. Everything about data is the engine's; everything about bytes on the wire is `ramekin-resp`'s.
 
+mod client_memory;
 pub mod clients;
 pub mod command;
 pub mod config;

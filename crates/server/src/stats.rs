@@ -85,6 +85,8 @@ pub struct Stats {
     pub output_limit_disconnections: AtomicU64,
     /// Clients closed because they sent too much at once.
     pub query_limit_disconnections: AtomicU64,
+    /// Clients closed because all took too much memory together.
+    pub evicted_clients: AtomicU64,
     /// Rates, sampled ten times a second.
     pub rates: Rates,
 }
@@ -106,6 +108,7 @@ impl Stats {
             writes: AtomicU64::new(0),
             output_limit_disconnections: AtomicU64::new(0),
             query_limit_disconnections: AtomicU64::new(0),
+            evicted_clients: AtomicU64::new(0),
             rates: Rates::default(),
         }
     }
@@ -130,6 +133,7 @@ impl Stats {
             &self.writes,
             &self.output_limit_disconnections,
             &self.query_limit_disconnections,
+            &self.evicted_clients,
         ] {
             counter.store(0, Relaxed);
         }

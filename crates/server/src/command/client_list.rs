@@ -3,15 +3,13 @@
 use super::client_filter::Filter;
 use crate::clients::Client;
 use crate::server::Server;
+use crate::session::CONNECTION_BYTES;
 use crate::session::{Peer, Replier};
 use ramekin::Reply;
 use ramekin::command::{Fail, Outcome};
 use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-
-/// What a connection takes besides its buffers, in bytes.
-const CONNECTION_BYTES: u64 = 1024;
 
 pub(super) fn info(peer: &mut Peer, _: &Arc<Server>, _: &[&[u8]], out: &mut Replier<'_>) -> Outcome {
     peer.publish_state();
@@ -77,6 +75,7 @@ fn describe(client: &Client, now_ms: u64, out: &mut Vec<u8>) {
         (load(&client.query_bytes), load(&client.query_free_bytes), load(&client.output_bytes));
     let last = client.last_command.load(Relaxed).checked_sub(1);
     let last = last.and_then(|at| super::all().get(at as usize)).map_or("NULL", |row| row.spec.name);
+    let queued = load(&client.multi_bytes);
     let library = client.library.lock().clone();
     let mut put = |text: std::fmt::Arguments<'_>| {
         // Writing to memory cannot fail.
@@ -94,9 +93,9 @@ fn describe(client: &Client, now_ms: u64, out: &mut Vec<u8>) {
         client.watching.load(Relaxed),
     ));
     put(format_args!(
-        " qbuf={query} qbuf-free={free} argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll={} omem={output} tot-mem={} events={} cmd={last}",
+        " qbuf={query} qbuf-free={free} argv-mem=0 multi-mem={queued} rbs=0 rbp=0 obl=0 oll={} omem={output} tot-mem={} events={} cmd={last}",
         u8::from(output > 0),
-        CONNECTION_BYTES + query + free + output,
+        CONNECTION_BYTES + query + free + queued + output,
         if output > 0 { "rw" } else { "r" },
     ));
     put(format_args!(

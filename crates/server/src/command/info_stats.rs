@@ -31,7 +31,8 @@ pub(super) fn stats(server: &Server, fields: &mut Fields) {
     fields.add("expired_keys_with_volatile_items_stale_perc", "0.00");
     fields.add_zeros(&["expired_time_cap_reached_count", "expire_cycle_cpu_milliseconds"]);
     fields.add("evicted_keys", counts.evicted_keys);
-    fields.add_zeros(&["evicted_clients", "evicted_scripts"]);
+    fields.add("evicted_clients", stats.evicted_clients.load(Relaxed));
+    fields.add("evicted_scripts", 0);
     let (exceeded_ms, exceeding_ms) = server.db.memory_exceeded_ms();
     fields.add("total_eviction_exceeded_time", exceeded_ms);
     fields.add("current_eviction_exceeded_time", exceeding_ms);

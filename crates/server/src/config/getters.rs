@@ -264,6 +264,24 @@ impl Config {
         self.bytes("maxmemory")
     }
 
+    /// `maxmemory-clients`, in bytes: a percentage is one of `maxmemory`. 0: no limit. One too small to be talked to under is
+    /// raised.
+    #[must_use]
+    pub fn client_memory_max(&self) -> u64 {
+        const LEAST: u64 = 128 << 10;
+        let bytes = match self.known("maxmemory-clients") {
+            Value::Bytes(bytes) => *bytes,
+            Value::Text(percent) => {
+                let percent =
+                    String::from_utf8_lossy(percent).trim_end_matches('%').parse::<u64>().unwrap_or(0);
+                let share = u128::from(self.maxmemory()) * u128::from(percent) / 100;
+                u64::try_from(share).unwrap_or(u64::MAX)
+            }
+            _ => 0,
+        };
+        if bytes == 0 { 0 } else { bytes.max(LEAST) }
+    }
+
     /// `min-free-disk`, in bytes.
     #[must_use]
     pub fn min_free_disk(&self) -> u64 {

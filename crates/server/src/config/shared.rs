@@ -37,6 +37,7 @@ pub struct Hot {
     large_reply_bytes: AtomicU64,
     timeout_s: AtomicU32,
     maxclients: AtomicU32,
+    client_memory_max: AtomicU64,
     notify: AtomicU32,
     protected_mode: AtomicBool,
     output_limits: [[AtomicU64; 3]; 3],
@@ -52,6 +53,7 @@ impl Hot {
         self.large_reply_bytes.store(or_never(config.commandlog_reply_larger_than()), Relaxed);
         self.timeout_s.store(config.timeout_s(), Relaxed);
         self.maxclients.store(config.maxclients(), Relaxed);
+        self.client_memory_max.store(config.client_memory_max(), Relaxed);
         self.notify.store(config.notify_keyspace_events().bits(), Relaxed);
         self.protected_mode.store(config.protected_mode(), Relaxed);
         for (atomics, limit) in self.output_limits.iter().zip(config.client_output_buffer_limits()) {
@@ -93,6 +95,11 @@ impl Hot {
     /// `maxclients`.
     pub fn maxclients(&self) -> u32 {
         self.maxclients.load(Relaxed)
+    }
+
+    /// `maxmemory-clients`, in bytes; 0: no limit.
+    pub fn client_memory_max(&self) -> u64 {
+        self.client_memory_max.load(Relaxed)
     }
 
     /// `notify-keyspace-events`.

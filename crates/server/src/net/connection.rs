@@ -159,6 +159,22 @@ impl Connection {
         true
     }
 
+    /// Tells what its buffers take, if there is a limit for all clients together, and closes the largest if that is passed.
+    pub(super) fn account(&self, server: &Server) {
+        let bytes_max = server.config.hot().client_memory_max();
+        if bytes_max == 0 {
+            return;
+        }
+        let evicted = server.clients.account(self.session.client(), self.session.memory_bytes(), bytes_max);
+        for client in evicted {
+            server.stats.evicted_clients.fetch_add(1, Relaxed);
+            crate::run::say(&format!(
+                "client {} from {} was closed: all clients together take more than `maxmemory-clients`",
+                client.id, client.addr
+            ));
+        }
+    }
+
     /// Sends what may leave. False if the connection is over.
     pub(super) fn send(&mut self, server: &Server, now_ms: u64) -> bool {
         self.yields = false;
@@ -183,6 +199,7 @@ impl Connection {
         }
         let left = self.session.output.left_bytes();
         self.session.client().output_bytes.store(self.session.output.held_bytes() as u64, Relaxed);
+        self.account(server);
         if left > 0 && self.session.is_over_output_limit(server, now_ms) {
             server.stats.output_limit_disconnections.fetch_add(1, Relaxed);
             return false;

@@ -394,6 +394,8 @@ impl EventLoop {
             query_bytes: AtomicU64::new(0),
             query_free_bytes: AtomicU64::new(0),
             output_bytes: AtomicU64::new(0),
+            multi_bytes: AtomicU64::new(0),
+            buffers: crate::client_memory::Part::default(),
             in_bytes: AtomicU64::new(0),
             out_bytes: AtomicU64::new(0),
             commands: AtomicU64::new(0),
@@ -441,6 +443,7 @@ impl EventLoop {
             if connection.readable {
                 self.reading.push(at);
             }
+            connection.account(&server);
             let connection = self.connections[at].as_mut().expect("it was there a moment ago");
             if connection.session.output.left_bytes() != before || before != 0 {
                 self.list(at);

@@ -37,6 +37,8 @@ const GROWTH_BYTES_MAX: usize = 32 * 1024 * 1024;
 const UNREAD_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// What a client that has not given the password may leave unread.
 const UNREAD_BYTES_MAX_WITHOUT_PASSWORD: u64 = 1024;
+/// What a connection takes without its buffers, about.
+pub(crate) const CONNECTION_BYTES: u64 = 1024;
 /// A connection that was silent for so long gives its buffers back.
 const IDLE_MS: u64 = 2000;
 
@@ -267,6 +269,12 @@ impl Session {
         if self.filled == 0 && self.input.len() > READ_BYTES * 4 {
             self.input = Vec::new();
         }
+    }
+
+    /// What the connection takes in memory.
+    pub(crate) fn memory_bytes(&self) -> u64 {
+        let queued = self.peer.transaction.as_ref().map_or(0, |transaction| transaction.bytes);
+        CONNECTION_BYTES + (self.input.len() + self.output.held_bytes() + queued) as u64
     }
 
     /// True if the client has sent more than it may at once.

@@ -190,6 +190,8 @@ impl Peer {
         client.protocol.store(if self.protocol == Protocol::Resp3 { 3 } else { 2 }, Relaxed);
         let multi = self.transaction.as_ref().map_or(0, |transaction| transaction.queued.len() + 1);
         client.multi.store(u32::try_from(multi).unwrap_or(u32::MAX), Relaxed);
+        let queued_bytes = self.transaction.as_ref().map_or(0, |transaction| transaction.bytes);
+        client.multi_bytes.store(queued_bytes as u64, Relaxed);
     }
 
     pub(super) fn end(&mut self, server: &Server) {

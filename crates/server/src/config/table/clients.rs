@@ -76,11 +76,11 @@ pub(super) const ROWS: &[Directive] = &[
     .at_start(),
     Directive::accepted("enable-module-command", GATE, "no", "Who may call MODULE; there are no modules.")
         .at_start(),
-    Directive::accepted(
+    Directive::used(
         "maxmemory-clients",
         Kind::MemoryOrPercent,
         "0",
-        "Memory that all clients may use together.",
+        "Memory that the buffers of all clients may take, in bytes or as a share of `maxmemory`; above it the largest are closed. 0: no limit.",
     ),
     Directive::accepted(
         "max-new-connections-per-cycle",
