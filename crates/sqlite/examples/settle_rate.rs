@@ -2,7 +2,8 @@
 //!
 //! `cargo run --profile quick -p ramekin-sqlite --example settle_rate [FOLDER] [ROWS]`
 //!
-//! Keys are spread at random over all that there are, as a hash deals them to a lane: half of the batches make new rows, the
+//! Keys come in their order, as those with a time or a number in front do, or scattered over all that there are, which is the
+//! worst that can be: then nearly each row of a small batch is in a page of its own. Half of the batches make new rows, the
 //! other half write again rows that are there. Run it on the disk that is meant; the first line is what one sync takes there.
 
 #![expect(clippy::disallowed_methods, reason = "what it takes is what it is about")]
@@ -25,13 +26,15 @@ fn main() -> Result<(), Failed> {
         sync_takes(folder.path())?.as_secs_f64() * 1e3
     );
     println!(
-        "{:>8} {:>8} {:>14} {:>16} {:>12}",
-        "rows of", "a batch", "new rows/s", "rows again/s", "a batch ms"
+        "{:>8} {:>10} {:>8} {:>12} {:>14} {:>12}",
+        "rows of", "keys", "a batch", "new rows/s", "rows again/s", "a batch ms"
     );
     for what in [What::Records, What::Strings] {
-        for batch in [1_000, 10_000] {
-            let path = folder.path().join(format!("{what:?}-{batch}.db"));
-            measure(&SqliteStore::open(path), what, batch, rows)?;
+        for keys in [Keys::InOrder, Keys::Scattered] {
+            for batch in [1_000, 10_000] {
+                let path = folder.path().join(format!("{what:?}-{keys:?}-{batch}.db"));
+                measure(&SqliteStore::open(path), what, keys, batch, rows)?;
+            }
         }
     }
     Ok(())
@@ -54,7 +57,13 @@ enum What {
     Strings,
 }
 
-fn measure(store: &SqliteStore, what: What, batch: u64, rows: u64) -> Result<(), Failed> {
+#[derive(Clone, Copy, Debug)]
+enum Keys {
+    InOrder,
+    Scattered,
+}
+
+fn measure(store: &SqliteStore, what: What, keys: Keys, batch: u64, rows: u64) -> Result<(), Failed> {
     let mut connection = store.connect()?;
     let claim = Claim {
         database_id: 1,
@@ -77,7 +86,7 @@ fn measure(store: &SqliteStore, what: What, batch: u64, rows: u64) -> Result<(),
         let mut took = Duration::ZERO;
         for at in 0..count {
             sequence += 1;
-            let numbers = (0..batch).map(|i| scattered(at * batch + i));
+            let numbers = (0..batch).map(|i| keys.nth(at * batch + i));
             let mut changes: Vec<Change> = numbers.map(|number| change(&place, number, first + at)).collect();
             changes.sort_by(|a, b| a.key.cmp(&b.key));
             let batch = Batch { lane: 0, epoch, sequence, watermark: sequence, changes };
@@ -91,14 +100,19 @@ fn measure(store: &SqliteStore, what: What, batch: u64, rows: u64) -> Result<(),
     let (new, again) = (run(1)?, run(1 + count)?);
     let rate = |took: Duration| (count * batch) as f64 / took.as_secs_f64();
     let each_ms = (new + again).as_secs_f64() * 1e3 / (2 * count) as f64;
-    let name = format!("{what:?}").to_lowercase();
-    println!("{name:>8} {batch:>8} {:>14.0} {:>16.0} {each_ms:>12.1}", rate(new), rate(again));
+    let (what, keys) = (format!("{what:?}"), format!("{keys:?}"));
+    println!("{what:>8} {keys:>10} {batch:>8} {:>12.0} {:>14.0} {each_ms:>12.1}", rate(new), rate(again));
     Ok(())
 }
 
-/// Numbers in an order that has nothing to do with theirs, each once.
-fn scattered(number: u64) -> u64 {
-    number.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+impl Keys {
+    /// Numbers, each once.
+    fn nth(self, number: u64) -> u64 {
+        match self {
+            Self::InOrder => number,
+            Self::Scattered => number.wrapping_mul(0x9e37_79b9_7f4a_7c15),
+        }
+    }
 }
 
 /// A row of about 100 bytes.

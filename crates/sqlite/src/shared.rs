@@ -110,3 +110,55 @@ impl Shared {
         StoreError::new(kind, format!("{}: {text}", self.path.display()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{apply, claim};
+    use ramekin::store::{Batch, Change, Claim, Content, Expect};
+
+    #[test]
+    fn a_full_disk_loses_nothing_and_heals_once_there_is_space() {
+        let folder = tempfile::tempdir().unwrap();
+        let shared = Shared::new(folder.path().join("store.db"));
+        let owner = Claim {
+            database_id: 1,
+            epoch: 0,
+            owner: "test".to_owned(),
+            lanes: 1,
+            takes_over: false,
+            read_only: false,
+        };
+        let epoch = claim::claim(&shared, &owner).unwrap().epoch;
+        let batch = |sequence, length| Batch {
+            lane: 0,
+            epoch,
+            sequence,
+            watermark: sequence,
+            changes: vec![Change {
+                place: Place::Keys(0),
+                key: b"k".to_vec(),
+                version: sequence,
+                expire_at_ms: 0,
+                content: Content::Whole(0, vec![1; length]),
+                expect: Expect::Any,
+            }],
+        };
+        apply::apply(&shared, &batch(1, 10)).unwrap();
+        // The file may not grow, which SQLite takes for a full disk; the connection that is opened next may.
+        let limit = |db: &Transaction<'_>| db.execute_batch("PRAGMA max_page_count = 1");
+        shared.write(|db, _| limit(db).map_err(|error| shared.fault(&error, None))).unwrap();
+        let full = apply::apply(&shared, &batch(2, 1 << 20)).unwrap_err();
+        assert_eq!(full.kind, ErrorKind::Unavailable);
+        assert!(full.text.contains("its disk is full"), "{full}");
+        let version = |shared: &Shared| {
+            let sql = "SELECT ver FROM ramekin_keys";
+            shared.write(|db, _| {
+                db.query_row(sql, (), |row| row.get(0)).map_err(|error| shared.fault(&error, None))
+            })
+        };
+        assert_eq!(version(&shared), Ok(1));
+        apply::apply(&shared, &batch(2, 1 << 20)).unwrap();
+        assert_eq!(version(&shared), Ok(2));
+    }
+}
