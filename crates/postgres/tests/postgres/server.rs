@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use tokio::runtime::{Builder, Runtime};
+use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, NoTls, Row};
 
 /// A server, and what keeps it alive: it ends when its input does, with this process at the latest.
@@ -58,6 +59,11 @@ impl Database {
         Self { url: format!("{front}/{name}") }
     }
 
+    /// The same as another user.
+    pub(crate) fn url_as(&self, user: &str) -> String {
+        self.url.replace("//postgres@", &format!("//{user}@"))
+    }
+
     /// Somebody else at the same database.
     pub(crate) fn other(&self) -> Other {
         Other::at(&self.url)
@@ -86,9 +92,22 @@ impl Other {
     }
 
     /// Runs a statement with parameters and returns its rows.
-    pub(crate) fn ask(&self, sql: &str, params: &[&(dyn tokio_postgres::types::ToSql + Sync)]) -> Vec<Row> {
+    pub(crate) fn ask(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Vec<Row> {
         self.runtime
             .block_on(self.client.query(sql, params))
             .unwrap_or_else(|error| panic!("{sql}: {error:?}"))
+    }
+
+    /// The only number that a question has for an answer.
+    pub(crate) fn number(&self, sql: &str) -> i64 {
+        self.ask(sql, &[])[0].get(0)
+    }
+
+    /// Ends the connections of Ramekin that the condition picks. Returns how many those were.
+    pub(crate) fn terminate(&self, condition: &str) -> i64 {
+        self.number(&format!(
+            "SELECT count(*) FROM (SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+             WHERE application_name = 'ramekin' AND datname = current_database() AND {condition}) ended"
+        ))
     }
 }
