@@ -211,6 +211,8 @@ fn settings(address: &Address) -> String {
         ("tcp_keepalives_count", "3"),
         ("default_transaction_isolation", "read committed"),
         ("default_transaction_read_only", "off"),
+        // What is pending in an index of data is sorted in when there is enough of it, and in one go.
+        ("work_mem", "64MB"),
         // All lookups are of keys, however little the planner knows of a table.
         ("enable_hashjoin", "off"),
         ("enable_mergejoin", "off"),

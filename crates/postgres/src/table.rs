@@ -137,7 +137,7 @@ fn make(session: &mut Session, plan: &Plan) -> Result<(), StoreError> {
     let sql = plan.shape.sql(
         "CREATE TABLE {t} ({k} text COLLATE \"C\" PRIMARY KEY, {d} jsonb NOT NULL, ver bigint NOT NULL DEFAULT 0,
            stamp bigint NOT NULL DEFAULT 0, expires_at timestamptz, updated_at timestamptz NOT NULL DEFAULT now());
-         CREATE INDEX ON {t} USING gin ({d} jsonb_path_ops);
+         CREATE INDEX ON {t} USING gin ({d} jsonb_path_ops) WITH (gin_pending_list_limit = 16384);
          CREATE INDEX ON {t} (expires_at) WHERE expires_at IS NOT NULL;",
     );
     session.script(&sql, Some(&plan.shape.place))
