@@ -12,7 +12,7 @@
 //! - `whole`: commands on whole databases.
 //! - `checkpoint`: what comes back from one, what is refused, what a failure leaves.
 //! - `opening`: reading a folder on several cores.
-//! - `embedded`: the example of the engine as a library.
+//! - `embedded`: the example of the engine as a library; `own_store`: that of a store.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
@@ -28,6 +28,7 @@ mod large;
 mod limits;
 mod list;
 mod opening;
+mod own_store;
 mod sort;
 mod string;
 mod walk;
