@@ -177,6 +177,11 @@ fn put(key: &[u8], value: &Value, out: &mut Vec<Words>) {
             let elements: Vec<&[u8]> = list.iter().collect();
             in_parts(&[b"RPUSH", key], &elements, 1, out);
         }
+        Value::Json(json) => {
+            let mut text = Vec::new();
+            json.print(&mut text);
+            out.push(words(&[b"JSON.SET", key, b"$", &text]));
+        }
         Value::Hash(hash) => {
             out.push(words(&[b"DEL", key]));
             let pairs: Vec<&[u8]> = hash.stored().flat_map(|field| [field.name, field.value]).collect();
@@ -193,7 +198,7 @@ fn extend(key: &[u8], part: &Value, out: &mut Vec<Words>) {
     match part {
         Value::Str(text) => out.push(words(&[b"APPEND", key, text])),
         Value::Long(long) => out.push(words(&[b"APPEND", key, &long.whole()])),
-        Value::List(_) | Value::Hash(_) => {
+        Value::List(_) | Value::Hash(_) | Value::Json(_) => {
             let begun = out.len();
             put(key, part, out);
             // All but the removal of what was there before.

@@ -188,6 +188,7 @@ impl Database {
             disk,
         });
         let database = Self { inner };
+        database.inner.shards.load_tables()?;
         database.settings().opened_ms.store(database.now_ms(), Ordering::Relaxed);
         database.set_appendfsync(options.appendfsync);
         if options.threads {
@@ -289,6 +290,13 @@ impl Database {
     #[must_use]
     pub fn hash(&self, key: &[u8]) -> u64 {
         self.inner.shards.keyspace.hash(key)
+    }
+
+    /// The same of a record of this table.
+    #[inline]
+    #[must_use]
+    pub fn record_hash(&self, table: &[u8], key: &[u8]) -> u64 {
+        self.hash(&crate::record::Name::of_record(table, key))
     }
 
     /// Prefetching for a batch of commands on one database: first the buckets of all keys, then their entries.
@@ -534,6 +542,7 @@ impl Database {
         self.inner.shards.keyspace.reclaim();
         let mut caller = Caller::at(self.now_ms());
         self.inner.shards.keep_to_limit(&mut caller);
+        self.inner.shards.finish_drops();
         let mut swept = 0;
         for shard in 0..self.inner.shards.keyspace.shards() {
             loop {

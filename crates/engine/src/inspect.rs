@@ -14,6 +14,7 @@ use crate::log::{self, Needed};
 use crate::manifest::Manifest;
 use crate::rdb::Encoder;
 use crate::value::hash::Hash;
+use crate::value::json::Json;
 use crate::value::list::List;
 use crate::value::{Value, codec};
 use std::borrow::Cow;
@@ -31,6 +32,8 @@ pub enum Content<'a> {
     List(&'a List),
     /// Fields with values; they may have expired.
     Hash(&'a Hash),
+    /// JSON.
+    Json(&'a Json),
 }
 
 impl Seen<'_> {
@@ -49,11 +52,12 @@ impl Seen<'_> {
             View::Value(Value::Long(long)) => Content::Str(long.whole()),
             View::Value(Value::List(list)) => Content::List(list),
             View::Value(Value::Hash(hash)) => Content::Hash(hash),
+            View::Value(Value::Json(json)) => Content::Json(json),
         }
     }
 
-    /// Appends what it holds as an object of the RDB format, and gives its type.
-    pub fn put_object(&self, encoder: Encoder, now_ms: u64, out: &mut Vec<u8>) -> u8 {
+    /// Appends what it holds as an object of the RDB format, and gives its type; none for JSON, which the format does not have.
+    pub fn put_object(&self, encoder: Encoder, now_ms: u64, out: &mut Vec<u8>) -> Option<u8> {
         object_of(self.entry, encoder, now_ms, out)
     }
 
@@ -226,6 +230,7 @@ impl Database {
         keyspace.restore(&mut held, kept);
         drop(held);
         keyspace.reclaim();
-        read
+        read?;
+        shards.load_tables()
     }
 }

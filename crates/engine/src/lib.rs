@@ -31,6 +31,7 @@ pub mod manifest;
 pub mod memory;
 mod progress;
 pub mod rdb;
+pub mod record;
 mod reply;
 mod shard;
 pub mod store;

@@ -10,6 +10,7 @@
 
 mod disk_space;
 mod large;
+mod record;
 mod room;
 mod system;
 
@@ -20,6 +21,7 @@ use crate::keyspace::entry::Entry;
 use crate::keyspace::wait::Waiter;
 use crate::keyspace::{Held, Keyspace, place};
 use crate::log::{Log, Lsn};
+use crate::record::Registry;
 use crate::reply::{Collector, Reply, Response};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -31,6 +33,7 @@ const RECORD_OVERHEAD: u64 = 64;
 /// Keyspace and log of one open database.
 pub(crate) struct Shards {
     pub(crate) keyspace: Keyspace,
+    pub(crate) registry: Registry,
     /// None: nothing is logged (`memory:`).
     pub(crate) log: Option<Log>,
     pub(crate) settings: Settings,
@@ -51,7 +54,8 @@ pub struct Caller {
     pub now_ms: u64,
     /// True if reads shall leave no trace in the access clocks (`CLIENT NO-TOUCH`).
     pub no_touch: bool,
-    /// [`Database::hash`](crate::Database::hash) of the first argument of the command to be run, if that is known already.
+    /// [`Database::hash`](crate::Database::hash) of the first argument of the command to be run, or
+    /// [`Database::record_hash`](crate::Database::record_hash) of the first two, if that is known already.
     pub hash_hint: Option<u64>,
     /// True for whoever must not wait: a command that needs much room in the log before it begins is left to be run again
     /// by somebody who may.
@@ -84,6 +88,7 @@ impl Shards {
     pub(crate) fn new(keyspace: Keyspace, log: Option<Log>) -> Self {
         Self {
             keyspace,
+            registry: Registry::default(),
             log,
             settings: Settings::default(),
             tracks: AtomicBool::new(false),
@@ -133,7 +138,10 @@ impl Shards {
             }
             return self.commit(ctx);
         }
-        self.run_many(caller, command, args, out)
+        match command.spec.keys {
+            Keys::Records(_) => self.run_record(caller, command, args, out),
+            _ => self.run_many(caller, command, args, out),
+        }
     }
 
     /// Runs a blocked command's first attempt, and queues it if it has to wait. `make` builds the waiter of the keys.
@@ -180,9 +188,8 @@ impl Shards {
                 bytes += space_for(args);
             }
             whole |= command.spec.is(flag::WALKS) || command.spec.is_whole(args);
-            for index in command.spec.key_indices(args).unwrap_or_default() {
-                shards.push(self.keyspace.shard_of(self.keyspace.hash(args[index])));
-            }
+            // Keys that cannot be found are what the command will answer.
+            let _ = self.shards_locked(command, args, &mut shards);
         }
         self.reserve_for_command(bytes)?;
         shards.sort_unstable();
@@ -194,7 +201,7 @@ impl Shards {
     /// Appends what was changed to the log as one record, serves those who waited for it, and unlocks.
     #[inline]
     pub(crate) fn commit(&self, mut ctx: Ctx<'_>) -> Ran {
-        if ctx.scratch.ready.is_empty() && ctx.block.is_none() && !ctx.reclaims {
+        if ctx.scratch.ready.is_empty() && ctx.block.is_none() && !ctx.reclaims && ctx.drops.is_none() {
             // Nobody waits and nothing is left to be done: the common case.
             return Ran { lsn: self.record(&mut ctx), blocked: None, left: false };
         }
@@ -224,8 +231,11 @@ impl Shards {
             self.serve_ready(&mut ctx, &mut served, deferred);
         }
         let lsn = self.record(&mut ctx);
-        let (blocked, reclaims) = (ctx.block.take(), ctx.reclaims);
+        let (blocked, reclaims, drops) = (ctx.block.take(), ctx.reclaims, ctx.drops.take());
         drop(ctx);
+        if let Some(table) = drops {
+            self.finish_drop(&table);
+        }
         if reclaims {
             self.keyspace.reclaim();
         }
@@ -324,15 +334,18 @@ impl Shards {
         if command.spec.is_whole(args) {
             return Ok(self.keyspace.lock_all());
         }
-        let mut shards: Vec<usize> = command
-            .spec
-            .key_indices(args)?
-            .into_iter()
-            .map(|index| self.keyspace.shard_of(self.keyspace.hash(args[index])))
-            .collect();
+        let mut shards = Vec::new();
+        self.shards_locked(command, args, &mut shards)?;
         shards.sort_unstable();
         shards.dedup();
         Ok(if shards.is_empty() { Held::None } else { self.keyspace.lock_many(&shards) })
+    }
+
+    /// Adds the shards of the keys that a command locks, in no order.
+    fn shards_locked(&self, command: &Command, args: &[&[u8]], shards: &mut Vec<usize>) -> Result<(), Fail> {
+        let is_table = |name: &[u8]| self.registry.snapshot().get(name).is_some();
+        let add = |key: &[u8]| shards.push(self.keyspace.shard_of(self.keyspace.hash(key)));
+        command.spec.each_locked(args, is_table, add)
     }
 
     #[inline]
@@ -345,6 +358,7 @@ impl Shards {
     ) -> Ctx<'a> {
         Ctx {
             keyspace: &self.keyspace,
+            registry: &self.registry,
             held,
             scratch: &mut caller.scratch,
             settings: &self.settings,
@@ -363,6 +377,7 @@ impl Shards {
             seen_lsn: 0,
             whole: false,
             reclaims: false,
+            drops: None,
         }
     }
 
@@ -516,11 +531,8 @@ impl Shards {
     fn shards_of(&self, waiter: &Waiter) -> Vec<usize> {
         let args = words(waiter);
         let command = crate::command::find(args[0]).expect("it was found when it began to wait");
-        let indices = command.spec.key_indices(&args).expect("they were found when it began to wait");
-        let mut shards: Vec<_> = indices
-            .into_iter()
-            .map(|index| self.keyspace.shard_of(self.keyspace.hash(args[index])))
-            .collect();
+        let mut shards = Vec::new();
+        self.shards_locked(command, &args, &mut shards).expect("they were found when it began to wait");
         shards.sort_unstable();
         shards.dedup();
         shards

@@ -9,6 +9,7 @@
 //! - `limits`: a disk that fills up.
 //! - `sort`: SORT.
 //! - `walk`: SCAN and its kin.
+//! - `table`: tables and their records.
 //! - `whole`: commands on whole databases.
 //! - `checkpoint`: what comes back from one, what is refused, what a failure leaves.
 //! - `opening`: reading a folder on several cores.
@@ -31,5 +32,6 @@ mod opening;
 mod own_store;
 mod sort;
 mod string;
+mod table;
 mod walk;
 mod whole;

@@ -53,7 +53,7 @@ fn content(db: &Database) -> Vec<(u32, String)> {
     db.visit_all(db.now_ms(), &mut |number, seen| {
         let mut object = Vec::new();
         let kind = seen.put_object(encoder, db.now_ms(), &mut object);
-        content.push((number, format!("{} {kind} {}", seen.key().escape_ascii(), object.escape_ascii())));
+        content.push((number, format!("{} {kind:?} {}", seen.key().escape_ascii(), object.escape_ascii())));
     });
     content.sort();
     content

@@ -29,6 +29,7 @@ enum Value {
     List(Vec<String>),
     /// Value and expiry by field.
     Hash(BTreeMap<String, (String, u64)>),
+    Json(String),
 }
 
 impl DataSet {
@@ -45,6 +46,11 @@ impl DataSet {
                         .map(|field| (brief(field.name), (brief(field.value), field.expire_at_ms)))
                         .collect(),
                 ),
+                Content::Json(json) => {
+                    let mut text = Vec::new();
+                    json.print(&mut text);
+                    Value::Json(brief(&text))
+                }
             };
             keys.insert((number, seen.key().to_vec()), Held { expire_at_ms: seen.expire_at_ms(), value });
         });
@@ -62,7 +68,7 @@ impl DataSet {
                     fields.retain(|_, (_, at)| is_alive(*at));
                     fields.is_empty()
                 }
-                Value::Str(_) | Value::List(_) => false,
+                Value::Str(_) | Value::List(_) | Value::Json(_) => false,
             };
             is_alive(held.expire_at_ms) && !is_spent
         });

@@ -360,12 +360,12 @@ impl<'a> Run<'a> {
         if matches!(response, Response::Error(text) if !text.starts_with("WRONGTYPE")) {
             return;
         }
-        let keys = command.spec.key_indices(args).unwrap_or_default();
+        let keys = command.spec.keys_of(args).unwrap_or_default();
         let seen = if keys.is_empty() {
             let in_db = self.changed_at.iter().filter(|((db, _), _)| *db == call.db);
             in_db.map(|(_, at)| *at).max()
         } else if command.spec.is(flag::READONLY) || keys.len() == 1 {
-            keys.iter().filter_map(|&key| self.changed_at.get(&(call.db, args[key].to_vec())).copied()).max()
+            keys.iter().filter_map(|key| self.changed_at.get(&(call.db, key.to_vec())).copied()).max()
         } else {
             None
         };

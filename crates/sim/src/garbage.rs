@@ -74,7 +74,7 @@ pub fn rdb(bytes: &[u8]) {
         for dialect in [Dialect::Valkey, Dialect::Redis] {
             let encoder = Encoder { dialect, compress: bytes.len().is_multiple_of(2) };
             let mut object = Vec::new();
-            let kind = encoder.value(&value, NOW_MS, &mut object);
+            let kind = encoder.value(&value, NOW_MS, &mut object).expect("it came from such a file");
             let mut writer =
                 Writer::new(std::io::Cursor::new(Vec::new()), encoder).expect("memory can be written");
             writer.key(record.db, record.key, record.expire_at_ms, kind, &object).expect("as above");

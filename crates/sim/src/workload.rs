@@ -48,7 +48,7 @@ pub enum Step {
     PutBack(u64),
 }
 
-/// Commands that change data. `{s}`, `{l}`, `{h}`: a key that is mostly of that type; `{k}`: any key; `{v}`: a value,
+/// Commands that change data. `{s}`, `{l}`, `{h}`: a key that is mostly of that type; `{r}`, `{j}`: a record's key and text; `{k}`: any key; `{v}`: a value,
 /// large now and then; `{e}`: one of a few elements; `{f}`: a field; `{n}`: a count; `{i}`: an index, negative too;
 /// `{ms}`: a lifetime; `{at}`: a time; `{db}`: a database.
 const WRITES: &[&str] = &[
@@ -96,6 +96,10 @@ const WRITES: &[&str] = &[
     "HSETEX {h} KEEPTTL FIELDS 1 {f} {e}",
     "HGETEX {h} PX {ms} FIELDS 1 {f}",
     "HGETDEL {h} FIELDS 2 {f} {f}",
+    "TABLE.PUT t {r} {j}",
+    "TABLE.PUT t {r} {j} XX KEEPTTL",
+    "TABLE.PUT t {r} {j} PX {ms}",
+    "TABLE.DEL t {r} {r}",
     "PEXPIRE {k} {ms}",
     "PEXPIREAT {k} {at} GT",
     "PERSIST {k}",
@@ -216,7 +220,9 @@ impl Workload {
     fn word(&self, word: &str) -> Vec<u8> {
         match word {
             "{s}" | "{l}" | "{h}" if self.rng.below(20) > 0 => self.key(&word[1..2]),
-            "{k}" | "{s}" | "{l}" | "{h}" => self.key(self.pick(&["s", "l", "h"])),
+            "{k}" | "{s}" | "{l}" | "{h}" => self.key(self.pick(&["s", "l", "h", "t:r"])),
+            "{r}" => self.key("r"),
+            "{j}" => self.record(),
             "{v}" => self.value(),
             "{V}" => self.bytes((1 << 20) + self.rng.below(100_000)),
             "{W}" => self.bytes(150_000 + self.rng.below(300_000)),
@@ -233,6 +239,12 @@ impl Workload {
 
     fn key(&self, kind: &str) -> Vec<u8> {
         format!("{kind}{}", self.rng.below(4)).into_bytes()
+    }
+
+    fn record(&self) -> Vec<u8> {
+        let filling = if self.rng.below(20) == 0 { self.rng.below(300_000) } else { self.rng.below(40) };
+        let text = "x".repeat(usize::try_from(filling).expect("it is small"));
+        format!("{{\"n\": {}.50, \"e\": [\"{text}\", null]}}", self.rng.below(100)).into_bytes()
     }
 
     /// Mostly short; at times longer than what is packed, than a frame of the log, and than a segment.

@@ -20,6 +20,7 @@ const GROUPS: &[(&str, &str)] = &[
     ("list", "Lists"),
     ("hash", "Hashes"),
     ("generic", "Keys"),
+    ("table", "Tables of records"),
     ("transactions", "Transactions"),
     ("connection", "Connection"),
     ("server", "Server"),

@@ -11,7 +11,7 @@ const RANKS: &[&[&str]] = &[
     &["error", "memory", "progress"],
     &["io"],
     &["effect", "reply", "value"],
-    &["canonical", "keyspace", "log"],
+    &["canonical", "keyspace", "log", "record"],
     // Beside the log as far as readers of the map are concerned, but it asks whether there is one.
     &["manifest"],
     &["checkpoint", "rdb", "store"],

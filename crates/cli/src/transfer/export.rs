@@ -9,7 +9,7 @@ use super::progress::Progress;
 use super::tally::Tally;
 use super::target::{explained, open_folder};
 use super::url::Url;
-use super::{SOME_NOT_TAKEN, Traveller, now_ms};
+use super::{NO_JSON, SOME_NOT_TAKEN, Traveller, now_ms};
 use ramekin::io::os::OsDisk;
 use ramekin::manifest::Manifest;
 use ramekin::rdb::{self, Encoder, Writer, kind};
@@ -106,7 +106,9 @@ fn from_folder(folder: &Path, options: &Export, writer: &mut Out) -> Result<Tall
             return;
         }
         object.clear();
-        let kind = seen.put_object(encoder, now_ms, &mut object);
+        let Some(kind) = seen.put_object(encoder, now_ms, &mut object) else {
+            return tally.refuse(seen.key(), NO_JSON);
+        };
         written = writer.key(u64::from(number), seen.key(), seen.expire_at_ms(), kind, &object);
         tally.take(u64::from(number));
         progress.at(writer.keys());

@@ -11,7 +11,7 @@ use super::state::State;
 use super::tally::Tally;
 use super::target::{self, Folder, Target};
 use super::url::Url;
-use super::{SOME_NOT_TAKEN, Traveller, now_ms};
+use super::{NO_JSON, SOME_NOT_TAKEN, Traveller, now_ms};
 use ramekin::rdb::{self, Dialect, Encoder, Item, Record};
 use ramekin::value::Packing;
 use ramekin::{Database, Options};
@@ -244,7 +244,9 @@ fn replay_into_server(parts: &[Part], options: &Import) -> Result<Tally, String>
             return;
         }
         object.clear();
-        let kind = seen.put_object(encoder, now_ms, &mut object);
+        let Some(kind) = seen.put_object(encoder, now_ms, &mut object) else {
+            return tally.refuse(seen.key(), NO_JSON);
+        };
         let key = Traveller {
             db: u64::from(number),
             key: seen.key(),

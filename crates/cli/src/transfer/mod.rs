@@ -41,6 +41,9 @@ struct Traveller<'a> {
     object: &'a [u8],
 }
 
+/// Why a record is not taken.
+const NO_JSON: &str = "the RDB format has no JSON";
+
 /// The exit code of a run that ended, but without some of the data.
 const SOME_NOT_TAKEN: u8 = 2;
 

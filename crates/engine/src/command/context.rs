@@ -7,13 +7,16 @@
 
 use super::settings::Use;
 use super::{Fail, Settings};
-use crate::effect::Effect;
+use crate::effect::{Effect, SYSTEM_DB};
 use crate::keyspace::entry::{Entry, View};
 use crate::keyspace::space::Space;
 use crate::keyspace::{Held, Keyspace, Part};
+use crate::record::{Definition, Name, Registry, Snapshot};
 use crate::value::hash::Hash;
+use crate::value::json::Json;
 use crate::value::list::List;
 use crate::value::{Kind, LONG_BYTES_MIN, Text, Value};
+use std::sync::Arc;
 
 /// Buffers that a caller keeps from command to command.
 #[derive(Default)]
@@ -26,6 +29,29 @@ pub struct Scratch {
     pub(crate) touched: Vec<(usize, u64)>,
     /// Keys that somebody waits for and that may be ready now, by database.
     pub(crate) ready: Vec<(u32, Box<[u8]>)>,
+    /// The record that a command puts, read before any lock was taken, as the log has it; nothing otherwise.
+    pub(crate) document: Vec<u8>,
+    /// The tables at the last look.
+    tables: Snapshot,
+}
+
+/// A document larger than this is not kept room for.
+const DOCUMENT_BYTES_KEPT: usize = 1 << 20;
+
+impl Scratch {
+    /// Whether there was a table of this name a moment ago.
+    pub(crate) fn knows_table(&mut self, registry: &Registry, name: &[u8]) -> bool {
+        registry.look(&mut self.tables);
+        self.tables.get(name).is_some()
+    }
+
+    /// The record that was read is put, or will not be.
+    pub(crate) fn forget_document(&mut self) {
+        if self.document.capacity() > DOCUMENT_BYTES_KEPT {
+            self.document = Vec::new();
+        }
+        self.document.clear();
+    }
 }
 
 /// A large value that a key gets, and where its effect stands in the record.
@@ -40,6 +66,7 @@ pub(crate) struct LargePut {
 /// The view of one command, or of one transaction, on the database.
 pub struct Ctx<'a> {
     pub(crate) keyspace: &'a Keyspace,
+    pub(crate) registry: &'a Registry,
     pub(crate) held: Held<'a>,
     pub(crate) scratch: &'a mut Scratch,
     /// Where more space in the log can be reserved, and what was reserved so far.
@@ -73,6 +100,26 @@ pub struct Ctx<'a> {
     pub(crate) whole: bool,
     /// The memory of what was put aside is to be freed before the answer.
     pub(crate) reclaims: bool,
+    /// The table whose records are to be removed before the answer.
+    pub(crate) drops: Option<Box<str>>,
+}
+
+/// Where the record of a command lies: it is put together once, where that was done to lock its shard.
+pub(crate) enum RecordKey<'a> {
+    Known(&'a [u8]),
+    Made(Name),
+}
+
+impl std::ops::Deref for RecordKey<'_> {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Known(key) => key,
+            Self::Made(name) => name,
+        }
+    }
 }
 
 /// Where a key lies.
@@ -97,6 +144,7 @@ impl<'a> Ctx<'a> {
             && self.scratch.large.is_empty()
             && self.block.is_none()
             && !self.reclaims
+            && self.drops.is_none()
             && self.scratch.ready.is_empty()
     }
 
@@ -246,6 +294,12 @@ impl<'a> Ctx<'a> {
     #[inline]
     pub(crate) fn claim_hash(&mut self, key: &[u8]) -> Result<Option<&Hash>, Fail> {
         self.claim(key).map(hash_of).transpose()
+    }
+
+    /// The JSON of a key, for a reader.
+    #[inline]
+    pub(crate) fn read_json(&mut self, key: &[u8]) -> Result<Option<&Json>, Fail> {
+        self.read(key).map(json_of).transpose()
     }
 
     /// Changes the data and writes the effect into this command's record. Returns how many elements or fields came or
@@ -486,6 +540,13 @@ impl<'a> Ctx<'a> {
         self.keyspace.shards()
     }
 
+    /// Gives the lock back before the answer is written, if the command has only read and is no part of a transaction.
+    pub(crate) fn let_go(&mut self) {
+        if self.first.is_some() && self.has_only_read() {
+            self.held = Held::None;
+        }
+    }
+
     /// Runs `body` with another database selected.
     pub(crate) fn in_db<R>(&mut self, db: u32, body: impl FnOnce(&mut Self) -> R) -> R {
         let selected = std::mem::replace(&mut self.db, db);
@@ -548,6 +609,42 @@ impl<'a> Ctx<'a> {
         part.space(keyspace.space_of(self.db)).map(visit)
     }
 
+    /// The table of this name, one that is being dropped included.
+    pub(crate) fn table(&mut self, name: &[u8]) -> Option<&Arc<Definition>> {
+        self.registry.look(&mut self.scratch.tables);
+        self.scratch.tables.get(name)
+    }
+
+    /// Makes a table, or puts it in place of one of the same name. False if its system entry is not held.
+    pub(crate) fn define(&mut self, definition: Definition) -> Result<bool, Fail> {
+        let (key, text) = (Name::of_table(definition.name.as_bytes()), definition.encode());
+        if self.held.get(self.keyspace.shard_of(self.keyspace.hash(&key))).is_none() {
+            return Ok(false);
+        }
+        self.reserve(key.len() + text.len() + 64)?;
+        self.in_db(SYSTEM_DB, |ctx| {
+            ctx.apply(Effect::SetString { key: &key, value: &text, expire_at_ms: 0 })
+        });
+        self.registry.put(definition);
+        Ok(true)
+    }
+
+    /// Removes the definition of a table, whose system entry must be held.
+    pub(crate) fn undefine(&mut self, name: &str) {
+        let key = Name::of_table(name.as_bytes());
+        self.in_db(SYSTEM_DB, |ctx| ctx.apply(Effect::Delete { key: &key }));
+        self.registry.remove(name);
+    }
+
+    /// Where a record lies.
+    #[inline]
+    pub(crate) fn record_key(&self, table: &[u8], key: &[u8]) -> RecordKey<'a> {
+        match self.first {
+            Some((first, _)) => RecordKey::Known(first),
+            None => RecordKey::Made(Name::of_record(table, key)),
+        }
+    }
+
     /// The command waits until one of its keys has something, or for `timeout_ms` (0: without end).
     pub(crate) fn block(&mut self, keys: &[&[u8]], timeout_ms: u64) {
         self.block = Some((keys.iter().map(|key| Box::from(*key)).collect(), timeout_ms));
@@ -573,6 +670,15 @@ fn has_expired_fields(entry: &Entry, now_ms: u64) -> bool {
 pub(crate) fn list_of(entry: &Entry) -> Result<&List, Fail> {
     match entry.view() {
         View::Value(Value::List(list)) => Ok(list),
+        _ => Err(Fail::WRONG_TYPE),
+    }
+}
+
+/// The JSON that an entry holds.
+#[inline]
+pub(super) fn json_of(entry: &Entry) -> Result<&Json, Fail> {
+    match entry.view() {
+        View::Value(Value::Json(json)) => Ok(json),
         _ => Err(Fail::WRONG_TYPE),
     }
 }

@@ -56,6 +56,7 @@ pub(super) const COMMANDS: &[Command] = &[
 
 const BUSY_KEY: Fail = Fail::new("BUSYKEY Target key name already exists.");
 const BAD_PAYLOAD: Fail = Fail::new("ERR DUMP payload version or checksum are wrong");
+const NO_JSON: Fail = Fail::new("ERR JSON cannot be dumped: the RDB format has no such type");
 const BAD_FORMAT: Fail = Fail::new("ERR Bad data format");
 
 fn dump(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
@@ -63,7 +64,7 @@ fn dump(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
     match ctx.read(args[1]) {
         Some(entry) => {
             let mut body = vec![0];
-            body[0] = object_of(entry, encoder, now, &mut body);
+            body[0] = object_of(entry, encoder, now, &mut body).ok_or(NO_JSON)?;
             payload::seal(encoder.version_for(body[0]), &mut body);
             out.bulk(&body);
         }
@@ -72,14 +73,11 @@ fn dump(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
     Ok(())
 }
 
-/// Appends what an entry holds as an object, and gives its type.
-pub(crate) fn object_of(entry: &Entry, encoder: Encoder, now_ms: u64, out: &mut Vec<u8>) -> u8 {
+/// Appends what an entry holds as an object, and gives its type; none for JSON.
+pub(crate) fn object_of(entry: &Entry, encoder: Encoder, now_ms: u64, out: &mut Vec<u8>) -> Option<u8> {
     match entry.view() {
-        View::Str(text) => encoder.string(text, out),
-        View::Value(Value::Str(text)) => encoder.string(text, out),
-        View::Value(Value::Long(long)) => encoder.string(&long.whole(), out),
-        View::Value(Value::List(list)) => encoder.list(list, out),
-        View::Value(Value::Hash(hash)) => encoder.hash(hash, now_ms, out),
+        View::Str(text) => Some(encoder.string(text, out)),
+        View::Value(value) => encoder.value(value, now_ms, out),
     }
 }
 

@@ -22,6 +22,8 @@ mod scan;
 mod settings;
 mod sort;
 mod spec;
+mod table;
+mod table_options;
 mod whole;
 
 mod lcs;
@@ -42,6 +44,7 @@ pub use index::NameIndex;
 pub use parse::database;
 pub use settings::Settings;
 pub use spec::{Command, FindKeys, Handler, Keys, Spec, flag};
+pub(crate) use table::read_document;
 
 use std::sync::LazyLock;
 
@@ -66,6 +69,7 @@ const FAMILIES: &[&[Command]] = &[
     scan::COMMANDS,
     object::COMMANDS,
     sort::COMMANDS,
+    table::COMMANDS,
     whole::COMMANDS,
 ];
 

@@ -112,6 +112,7 @@ fn encoding_of(entry: &Entry) -> &'static str {
         View::Value(Value::Long(_)) => "raw",
         View::Value(Value::List(list)) => list.encoding(),
         View::Value(Value::Hash(hash)) => hash.encoding(),
+        View::Value(Value::Json(_)) => "json",
     }
 }
 

@@ -105,7 +105,7 @@ fn pack(ctx: &mut Ctx<'_>, from: &[u8], to: &[u8], copy: bool) -> Result<Option<
         && value.heap_bytes() > LARGE_BYTES_MIN
         && to.len() <= LargePut::KEY_BYTES_MAX
     {
-        let bytes_max = LargePut::record_bytes_max(value, to);
+        let bytes_max = LargePut::record_bytes_max(codec::encoded_bytes_max(value), to);
         let value = if copy { value.share() } else { Value::Str(Vec::new()) };
         ctx.reserve_large(bytes_max + (from.len() + to.len() + 96) as u64)?;
         let (kind, encoded) = (codec::tag::STRING, Vec::new());

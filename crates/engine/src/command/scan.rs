@@ -137,6 +137,12 @@ impl Walk {
     }
 }
 
+/// Visits all entries of the selected database, expired ones included, a few hundred under one lock. One that lies in a table
+/// that grows or shrinks meanwhile may be visited twice.
+pub(super) fn each_entry(ctx: &mut Ctx<'_>, visit: &mut dyn FnMut(&Entry)) {
+    Walk { shard: 0, at: 0, repeats: false }.advance(ctx, usize::MAX, visit);
+}
+
 /// What SCAN's options ask for.
 struct Filter<'a> {
     pattern: Option<&'a [u8]>,
@@ -145,7 +151,7 @@ struct Filter<'a> {
 }
 
 /// Types that a key can be asked for, also those that no key can have yet.
-const TYPES: &[&str] = &["string", "list", "set", "zset", "hash", "stream"];
+const TYPES: &[&str] = &["string", "list", "set", "zset", "hash", "stream", "ReJSON-RL"];
 
 fn scan(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
     let cursor = cursor(args[1])?;

@@ -3,7 +3,9 @@
 //! A row drives dispatch, `COMMAND` and its subcommands, the docs, hints, and the test that every row has a test.
 
 use super::{Ctx, Fail, Outcome};
+use crate::record::Name;
 use crate::reply::Reply;
+use std::borrow::Cow;
 
 /// Runs a command: reads and changes through the context, answers into the sink.
 pub type Handler = fn(&mut Ctx<'_>, &[&[u8]], &mut dyn Reply) -> Outcome;
@@ -27,7 +29,8 @@ pub struct Spec {
     pub flags: u32,
     /// Where its keys are.
     pub keys: Keys,
-    /// Group in the docs: `string`, `list`, `hash`, `generic`, `connection`, `server`, `transactions`.
+    /// Group in the docs: `string`, `list`, `hash`, `generic`, `table`, `connection`, `server`,
+    /// `transactions`.
     pub group: &'static str,
     /// The version of Redis or Valkey in which it appeared.
     pub since: &'static str,
@@ -88,6 +91,10 @@ pub mod flag {
     pub const ASKING: u32 = 1 << 21;
     /// Not while a replica loads what its primary has sent.
     pub const NO_ASYNC_LOADING: u32 = 1 << 22;
+    /// Takes long: somebody who must not wait leaves it to another thread.
+    pub const APART: u32 = 1 << 23;
+    /// Puts the record that its fourth argument describes, which is read before any lock is taken.
+    pub const PUTS: u32 = 1 << 24;
 }
 
 /// Finds the indices of a command's keys; its error is what the command answers, so it is the first that the command checks.
@@ -113,6 +120,21 @@ pub enum Keys {
     Counted(usize),
     /// At indices that a function finds.
     Found(FindKeys),
+    /// Records of the table that argument 1 names, by their keys from argument 2 up to this one (negative: counted from the
+    /// end). Where they lie is made of two arguments each, see [`record::Name`](crate::record::Name).
+    Records(i32),
+    /// The definition of the table that argument 1 names, which is none of the clients' keys.
+    Table,
+}
+
+/// The end of a range of arguments; `last` is negative if it is counted from their end.
+fn end_of(last: i32, args: &[&[u8]]) -> usize {
+    let end = if last < 0 {
+        args.len().saturating_sub(last.unsigned_abs() as usize - 1)
+    } else {
+        last.unsigned_abs() as usize + 1
+    };
+    end.min(args.len())
 }
 
 impl Spec {
@@ -138,22 +160,47 @@ impl Spec {
             || self.is(flag::PATTERNS) && args.iter().skip(2).any(|arg| memchr::memchr(b'*', arg).is_some())
     }
 
-    /// Indices of the keys among the arguments.
+    /// The keys that the arguments name.
     ///
     /// # Errors
     /// The arguments do not tell: a count that is no number, or larger than what follows.
-    pub fn key_indices(&self, args: &[&[u8]]) -> Result<Vec<usize>, Fail> {
-        match self.keys {
-            Keys::None => Ok(Vec::new()),
-            Keys::At(index) => Ok(if index < args.len() { vec![index] } else { Vec::new() }),
-            Keys::Range { first, last, step } => {
-                let end = if last < 0 {
-                    args.len().saturating_sub(last.unsigned_abs() as usize - 1)
-                } else {
-                    last.unsigned_abs() as usize + 1
-                };
-                Ok((first..end.min(args.len())).step_by(step).collect())
+    pub fn keys_of<'a>(&self, args: &[&'a [u8]]) -> Result<Vec<Cow<'a, [u8]>>, Fail> {
+        let indices = self.key_indices(args)?.into_iter();
+        Ok(match self.keys {
+            Keys::Records(_) => {
+                indices.map(|index| Cow::Owned(Name::of_record(args[1], args[index]).to_vec())).collect()
             }
+            _ => indices.map(|index| Cow::Borrowed(args[index])).collect(),
+        })
+    }
+
+    /// Visits the keys that have to be locked. `is_table` says whether there is a table of a name: the first record makes it.
+    pub(crate) fn each_locked(
+        &self,
+        args: &[&[u8]],
+        is_table: impl FnOnce(&[u8]) -> bool,
+        mut visit: impl FnMut(&[u8]),
+    ) -> Result<(), Fail> {
+        match self.keys {
+            Keys::Records(_) => {
+                let indices = self.key_indices(args)?;
+                indices.into_iter().for_each(|index| visit(&Name::of_record(args[1], args[index])));
+                if self.is(flag::PUTS) && !is_table(args[1]) {
+                    visit(&Name::of_table(args[1]));
+                }
+            }
+            Keys::Table => visit(&Name::of_table(args.get(1).copied().unwrap_or_default())),
+            _ => self.key_indices(args)?.into_iter().for_each(|index| visit(args[index])),
+        }
+        Ok(())
+    }
+
+    fn key_indices(&self, args: &[&[u8]]) -> Result<Vec<usize>, Fail> {
+        match self.keys {
+            Keys::None | Keys::Table => Ok(Vec::new()),
+            Keys::At(index) => Ok(if index < args.len() { vec![index] } else { Vec::new() }),
+            Keys::Range { first, last, step } => Ok((first..end_of(last, args)).step_by(step).collect()),
+            Keys::Records(last) => Ok((2..end_of(last, args)).collect()),
             Keys::Counted(at) => {
                 let count = args
                     .get(at)

@@ -72,7 +72,7 @@ impl Times {
 fn takes_long_to_drop(entry: &Entry) -> bool {
     match entry.view() {
         View::Str(_) => false,
-        View::Value(value @ (Value::Str(_) | Value::Long(_))) => {
+        View::Value(value @ (Value::Str(_) | Value::Long(_) | Value::Json(_))) => {
             value.heap_bytes() > STRING_DROPPED_AT_ONCE_BYTES_MAX
         }
         View::Value(value) => value.heap_bytes() > DROPPED_AT_ONCE_BYTES_MAX,

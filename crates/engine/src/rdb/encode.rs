@@ -39,14 +39,16 @@ impl Encoder {
         }
     }
 
-    /// Appends a value and gives its type; fields that have expired at `now_ms` are left out.
-    pub fn value(self, value: &Value, now_ms: u64, out: &mut Vec<u8>) -> u8 {
-        match value {
+    /// Appends a value and gives its type; fields that have expired at `now_ms` are left out. None for JSON, which the format
+    /// does not have.
+    pub fn value(self, value: &Value, now_ms: u64, out: &mut Vec<u8>) -> Option<u8> {
+        Some(match value {
             Value::Str(text) => self.string(text, out),
             Value::Long(long) => self.string(&long.whole(), out),
             Value::List(list) => self.list(list, out),
             Value::Hash(hash) => self.hash(hash, now_ms, out),
-        }
+            Value::Json(_) => return None,
+        })
     }
 
     /// Appends a string and gives its type.

@@ -64,7 +64,9 @@ pub fn convert(
     // At this time nothing has expired.
     const NOW_MS: u64 = 1;
     match decode(kind, dialect, object, &Packing::default(), NOW_MS)? {
-        Some(value) => Ok(encoder.value(&value, NOW_MS, out)),
+        Some(value) => {
+            encoder.value(&value, NOW_MS, out).ok_or(Fault::damaged("a type that the format does not have"))
+        }
         None => Err(Fault::damaged("a hash without fields")),
     }
 }

@@ -5,7 +5,7 @@
 //! run up to where it knows what it needs, and once more with that much in hand.
 
 use super::{Caller, Ran, Shards, refuse, space_for};
-use crate::command::{Command, Ctx, LargePut};
+use crate::command::{Command, Ctx, LargePut, flag};
 use crate::effect::Effect;
 use crate::error::Error;
 use crate::log::later::Source;
@@ -50,10 +50,9 @@ impl LargePut {
     /// Keys longer than this are seldom, and not worth being repeated in each part of a value.
     pub(crate) const KEY_BYTES_MAX: usize = 1 << 10;
 
-    /// No more is needed in the log for a value that `key` gets.
-    pub(crate) fn record_bytes_max(value: &crate::value::Value, key: &[u8]) -> u64 {
+    /// No more is needed in the log for a value of so many bytes, encoded, that `key` gets.
+    pub(crate) fn record_bytes_max(bytes: usize, key: &[u8]) -> u64 {
         const EFFECT_BYTES: usize = 64;
-        let bytes = codec::encoded_bytes_max(value);
         (bytes + (bytes / PART_BYTES + 2) * (key.len() + EFFECT_BYTES)) as u64
     }
 }
@@ -66,7 +65,10 @@ impl Shards {
             bytes: std::mem::take(&mut ctx.scratch.record),
             puts: std::mem::take(&mut ctx.scratch.large),
         };
-        let puts = record.puts.iter().map(|put| LargePut::record_bytes_max(&put.value, &put.key));
+        let puts = record
+            .puts
+            .iter()
+            .map(|put| LargePut::record_bytes_max(codec::encoded_bytes_max(&put.value), &put.key));
         let bytes_max = record.bytes.len() as u64 + puts.sum::<u64>();
         log.append_later(Box::new(record), bytes_max, ctx.reserved)
     }
@@ -79,6 +81,9 @@ impl Shards {
         args: &[&[u8]],
         out: &mut dyn Reply,
     ) -> Ran {
+        if caller.leaves_large && command.spec.is(flag::APART) {
+            return Ran { lsn: 0, blocked: None, left: true };
+        }
         let mut ahead = 0;
         loop {
             let leaves = caller.leaves_large;

@@ -4,16 +4,18 @@
 //! string  the bytes
 //! list    version 1 | count | count times: length | bytes
 //! hash    version 1 | count | count times: length | field | length | value | expiry
+//! JSON    version 1 | the form of `value::json`
 //! ```
 //!
 //! Numbers are LEB128; an expiry is absolute Unix milliseconds, 0 for never. The kind of a value stands beside its bytes,
-//! as a tag from the table below. Tags are never reused; sets, sorted sets, streams, JSON and HyperLogLog have theirs
+//! as a tag from the table below. Tags are never reused; sets, sorted sets, streams and HyperLogLog have theirs
 //! reserved. How a value was laid out in memory is not kept: decoding lays it out by the limits of the day.
 //!
 //! What must hold: decoding never panics, whatever the bytes, and allocates no more than a small multiple of them; bytes
 //! that decode are those of exactly one value, with nothing left over.
 
 use super::hash::{Field, Hash};
+use super::json::Json;
 use super::list::{ELEMENT_BYTES_MAX, List};
 use super::{Packing, Text, Value, varint};
 
@@ -31,14 +33,14 @@ pub mod tag {
     pub const SORTED_SET: u8 = 4;
     /// Reserved for streams.
     pub const STREAM: u8 = 5;
-    /// Reserved for JSON.
+    /// JSON.
     pub const JSON: u8 = 6;
     /// Reserved for HyperLogLog.
     pub const HYPERLOGLOG: u8 = 7;
 }
 
 /// The version of the layouts above.
-const VERSION: u8 = 1;
+pub(crate) const VERSION: u8 = 1;
 
 /// Why bytes are not a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +53,7 @@ pub enum DecodeError {
     Truncated,
     /// Bytes follow the value.
     Trailing,
-    /// A collection without elements, a field that stands twice, or an element too long to be held.
+    /// A collection without elements, a field that stands twice, an element too long to be held, or no JSON.
     Invalid,
 }
 
@@ -96,6 +98,11 @@ pub fn encode(value: &Value, out: &mut Vec<u8>) -> u8 {
             hash.stored().for_each(|field| put_field(out, field));
             tag::HASH
         }
+        Value::Json(json) => {
+            out.push(VERSION);
+            out.extend_from_slice(json.bytes());
+            tag::JSON
+        }
     }
 }
 
@@ -109,6 +116,7 @@ pub(crate) fn encoded_bytes_max(value: &Value) -> usize {
         Value::Long(long) => long.len(),
         Value::List(list) => list.heap_bytes() + list.len() * ELEMENT_BYTES + ELEMENT_BYTES,
         Value::Hash(hash) => hash.heap_bytes() + hash.stored_len() * FIELD_BYTES + FIELD_BYTES,
+        Value::Json(json) => json.bytes().len() + 1,
     }
 }
 
@@ -119,6 +127,7 @@ pub(crate) fn encoded_bytes_max(value: &Value) -> usize {
 pub fn decode(kind: u8, mut bytes: &[u8], packing: &Packing) -> Result<Value, DecodeError> {
     match kind {
         tag::STRING => return Ok(Value::string(bytes)),
+        tag::JSON => return decode_json(bytes),
         tag::LIST | tag::HASH => {}
         unknown => return Err(DecodeError::UnknownKind(unknown)),
     }
@@ -149,6 +158,12 @@ pub(crate) fn encode_parts<E>(
         }
         return each(tag::STRING, &text.part(at..len), false);
     }
+    if let Value::Json(_) = value {
+        // Of bounded size, and of no use in parts.
+        let mut whole = Vec::with_capacity(encoded_bytes_max(value));
+        let kind = encode(value, &mut whole);
+        return each(kind, &whole, false);
+    }
     let (kind, mut parts) = match value {
         Value::Hash(_) => (tag::HASH, Parts::new(part_bytes)),
         _ => (tag::LIST, Parts::new(part_bytes)),
@@ -164,7 +179,7 @@ pub(crate) fn encode_parts<E>(
                 parts.item(|out| put_bytes(out, element), |part| each(kind, part, true))?;
             }
         }
-        Value::Str(_) | Value::Long(_) => {}
+        Value::Str(_) | Value::Long(_) | Value::Json(_) => {}
     }
     each(kind, parts.take(), false)
 }
@@ -235,13 +250,23 @@ pub(crate) fn extend(value: &mut Value, kind: u8, mut bytes: &[u8]) -> Result<()
     if bytes.is_empty() { Ok(()) } else { Err(DecodeError::Trailing) }
 }
 
-/// Takes version and count.
-fn take_head(bytes: &mut &[u8]) -> Result<u64, DecodeError> {
+fn decode_json(mut bytes: &[u8]) -> Result<Value, DecodeError> {
+    take_version(&mut bytes)?;
+    Json::from_bytes(bytes).map(Value::Json).ok_or(DecodeError::Invalid)
+}
+
+fn take_version(bytes: &mut &[u8]) -> Result<(), DecodeError> {
     let (&version, rest) = bytes.split_first().ok_or(DecodeError::Truncated)?;
     if version != VERSION {
         return Err(DecodeError::UnknownVersion(version));
     }
     *bytes = rest;
+    Ok(())
+}
+
+/// Takes version and count.
+fn take_head(bytes: &mut &[u8]) -> Result<u64, DecodeError> {
+    take_version(bytes)?;
     match varint::take(bytes) {
         None => Err(DecodeError::Truncated),
         Some(0) => Err(DecodeError::Invalid),
@@ -305,11 +330,13 @@ mod tests {
 
     use super::*;
     use crate::value::hash::Limits;
+    use crate::value::json;
 
     fn value() -> impl Strategy<Value = Value> {
         let bytes = || prop::collection::vec(any::<u8>(), 0..40);
         prop_oneof![
             bytes().prop_map(Value::Str),
+            json::tests::text().prop_map(|text| Value::Json(Json::parse(text.as_bytes()).unwrap())),
             prop::collection::vec(bytes(), 1..40).prop_map(|elements| {
                 let mut list = List::new();
                 elements.iter().for_each(|element| list.push_back(element));
@@ -362,7 +389,7 @@ mod tests {
         fn a_cut_or_a_longer_collection_is_refused(value in value(), cut in any::<prop::sample::Index>()) {
             let mut bytes = Vec::new();
             let kind = encode(&value, &mut bytes);
-            prop_assume!(kind != tag::STRING);
+            prop_assume!(kind != tag::STRING && kind != tag::JSON);
             prop_assert!(decode(kind, &bytes[..cut.index(bytes.len())], &Packing::default()).is_err());
             bytes.push(0);
             prop_assert_eq!(decode(kind, &bytes, &Packing::default()), Err(DecodeError::Trailing));

@@ -7,6 +7,7 @@
 pub mod codec;
 pub mod glob;
 pub mod hash;
+pub mod json;
 pub mod list;
 pub mod long;
 pub mod number;
@@ -19,6 +20,7 @@ pub(crate) mod varint;
 pub use glob::glob;
 
 use hash::{Hash, Limits};
+use json::Json;
 use list::{Fill, List};
 use long::Long;
 use std::borrow::Cow;
@@ -42,6 +44,8 @@ pub enum Kind {
     List,
     /// Fields with values.
     Hash,
+    /// JSON: what records are.
+    Json,
 }
 
 impl Kind {
@@ -52,6 +56,8 @@ impl Kind {
             Self::Str => "string",
             Self::List => "list",
             Self::Hash => "hash",
+            // What clients know such values by.
+            Self::Json => "ReJSON-RL",
         }
     }
 }
@@ -70,6 +76,8 @@ pub enum Value {
     List(Box<List>),
     /// Fields with values.
     Hash(Box<Hash>),
+    /// JSON.
+    Json(Json),
 }
 
 const _: () = assert!(size_of::<Value>() <= 24);
@@ -104,7 +112,7 @@ impl Value {
         match self {
             Self::Str(text) => Some(Text::Flat(text)),
             Self::Long(long) => Some(Text::Long(long)),
-            Self::List(_) | Self::Hash(_) => None,
+            Self::List(_) | Self::Hash(_) | Self::Json(_) => None,
         }
     }
 
@@ -115,6 +123,7 @@ impl Value {
             Self::Str(_) | Self::Long(_) => Kind::Str,
             Self::List(_) => Kind::List,
             Self::Hash(_) => Kind::Hash,
+            Self::Json(_) => Kind::Json,
         }
     }
 
@@ -139,6 +148,7 @@ impl Value {
             Self::Long(long) => size_of::<Long>() + long.heap_bytes(),
             Self::List(list) => size_of::<List>() + list.heap_bytes(),
             Self::Hash(hash) => size_of::<Hash>() + hash.heap_bytes(),
+            Self::Json(json) => json.heap_bytes(),
         }
     }
 }
@@ -149,6 +159,7 @@ impl PartialEq for Value {
         match (self, other) {
             (Self::List(one), Self::List(other)) => one == other,
             (Self::Hash(one), Self::Hash(other)) => one == other,
+            (Self::Json(one), Self::Json(other)) => one == other,
             _ => match (self.text(), other.text()) {
                 (Some(one), Some(other)) => one.len() == other.len() && one.whole() == other.whole(),
                 _ => false,

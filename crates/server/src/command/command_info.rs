@@ -8,6 +8,7 @@ use crate::server::Server;
 use crate::session::{Peer, Replier};
 use ramekin::Reply;
 use ramekin::command::{Fail, Keys, Outcome, Spec, flag};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 const COMMON: u32 = flag::LOADING | flag::STALE;
@@ -104,7 +105,7 @@ pub(super) const COMMANDS: &[ServerCommand] = &[
             out.array(keys.len());
             for (key, access) in keys {
                 out.array(2);
-                out.bulk(key);
+                out.bulk(&key);
                 write_words(access.split(' '), out);
             }
             Ok(())
@@ -229,25 +230,25 @@ fn write_words<'a>(words: impl Iterator<Item = &'a str> + Clone, out: &mut Repli
     words.for_each(|word| out.simple(word));
 }
 
-/// The keys of a command with its arguments, each with how it is used.
-fn keys_of<'a>(args: &[&'a [u8]]) -> Result<Vec<(&'a [u8], &'static str)>, Fail> {
+/// A key, and how it is used.
+type UsedKey<'a> = (Cow<'a, [u8]>, &'static str);
+
+/// The keys of a command with its arguments.
+fn keys_of<'a>(args: &[&'a [u8]]) -> Result<Vec<UsedKey<'a>>, Fail> {
     const INVALID: Fail = Fail::new("ERR Invalid command specified");
     const NO_KEYS: Fail = Fail::new("ERR The command has no key arguments");
     if args.len() == 1 && super::find(args[0]).is_some_and(|row| row.spec.is(flag::CONTAINER)) {
         return Err(NO_KEYS);
     }
     let row = super::resolve(args).map_err(|_| INVALID)?;
-    if matches!(row.spec.keys, Keys::None) {
+    if matches!(row.spec.keys, Keys::None | Keys::Table) {
         return Err(NO_KEYS);
     }
     if !row.spec.takes(args.len()) {
         return Err(Fail::new("ERR Invalid number of arguments specified for command"));
     }
-    let indices =
-        row.spec.key_indices(args).map_err(|_| Fail::new("ERR Invalid arguments specified for command"))?;
-    Ok(indices
-        .iter()
-        .enumerate()
-        .map(|(nth, index)| (args[*index], command_facts::access(row.spec, args, nth)))
-        .collect())
+    let keys =
+        row.spec.keys_of(args).map_err(|_| Fail::new("ERR Invalid arguments specified for command"))?;
+    let with_access = |(nth, key)| (key, command_facts::access(row.spec, args, nth));
+    Ok(keys.into_iter().enumerate().map(with_access).collect())
 }

@@ -13,6 +13,8 @@ mod kind {
     pub(super) const STRING: u32 = 0;
     pub(super) const LIST: u32 = 1;
     pub(super) const HASH: u32 = 4;
+    /// That of modules: Valkey has JSON from one.
+    pub(super) const JSON: u32 = 5;
 }
 
 #[derive(Clone, Copy, Default)]
@@ -75,6 +77,12 @@ fn add_value(digest: &mut Digest, seen: &Seen<'_>, now_ms: u64) {
                 pair.mix(value);
                 digest.xor(&pair.0);
             }
+        }
+        Content::Json(json) => {
+            let mut text = Vec::new();
+            json.print(&mut text);
+            digest.mix(&kind::JSON.to_be_bytes());
+            digest.mix(&text);
         }
     }
     if seen.expire_at_ms() != 0 {

@@ -94,11 +94,17 @@ impl Session {
         let prefetch = server.db.prefetch(self.peer.caller.db);
         for at in self.ran..self.batch.len() {
             // Nearly every command's first key is its first argument; a wrong guess is a useless hint.
-            let hash = self.batch.args(at).get(1).map_or(0, |span| {
-                let hash = server.db.hash(span.of(&self.input));
-                prefetch.bucket(hash);
-                hash
-            });
+            let hash = match self.batch.args(at) {
+                [name, table, key, ..] if is_on_record(name.of(&self.input)) => {
+                    server.db.record_hash(table.of(&self.input), key.of(&self.input))
+                }
+                [_, key, ..] => server.db.hash(key.of(&self.input)),
+                _ => {
+                    self.hashes.push(0);
+                    continue;
+                }
+            };
+            prefetch.bucket(hash);
             self.hashes.push(hash);
         }
     }
@@ -365,6 +371,12 @@ impl Session {
             mode => mode,
         };
     }
+}
+
+/// Whether this may be a command whose first key is made of two arguments: TABLE.PUT, TABLE.GET or TABLE.DEL.
+#[inline]
+fn is_on_record(name: &[u8]) -> bool {
+    name.len() == 9 && name[..6].eq_ignore_ascii_case(b"table.")
 }
 
 /// Whether this is a line of a browser, which a page of somebody else may have sent here: such a connection is cut.

@@ -45,7 +45,7 @@ proptest! {
     fn an_object_comes_back_as_the_value_it_was(value in value(), compress: bool) {
         for dialect in BOTH {
             let mut object = Vec::new();
-            let kind = Encoder { dialect, compress }.value(&value, 0, &mut object);
+            let kind = Encoder { dialect, compress }.value(&value, 0, &mut object).unwrap();
             let read = decode(kind, dialect, &object, &Packing::default(), 0).unwrap();
             prop_assert_eq!(read.as_ref(), Some(&value));
         }
@@ -65,7 +65,7 @@ proptest! {
             let mut object = Vec::new();
             for (db, key, value, expire_at_ms) in &keys {
                 object.clear();
-                let kind = encoder.value(value, 0, &mut object);
+                let kind = encoder.value(value, 0, &mut object).unwrap();
                 writer.key(*db, key, *expire_at_ms, kind, &object).unwrap();
             }
             prop_assert_eq!(writer.keys(), keys.len() as u64);
