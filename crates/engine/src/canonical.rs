@@ -82,6 +82,8 @@ fn translate(db: u32, effect: &Effect<'_>, out: &mut Vec<Words>) -> Result<(), M
             extend(key, &part, out);
         }
         Effect::Delete { key } => out.push(words(&[b"DEL", key])),
+        // These are about a store, not about what keys hold.
+        Effect::Stored { .. } | Effect::Forget { .. } => {}
         Effect::Expire { key, at_ms: 0 } => out.push(words(&[b"PERSIST", key])),
         Effect::Expire { key, at_ms } => out.push(words(&[b"PEXPIREAT", key, &number(at_ms)])),
         Effect::Append { key, tail } => out.push(words(&[b"APPEND", key, tail])),

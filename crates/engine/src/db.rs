@@ -7,12 +7,14 @@
 mod limits;
 mod read;
 mod saving;
+mod store;
 
 pub use saving::{Checkpoint, CheckpointRules, CheckpointStats};
+pub use store::StoreTuning;
 
 use crate::checkpoint::{self, Loaded, Reader};
 use crate::command::{self, Command, Keys, Settings};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::io::os::{OsClock, OsDisk, OsRng};
 use crate::io::{Clock, Disk, Rng};
 use crate::keyspace::wait::{Served, Waiter, Watch};
@@ -21,7 +23,8 @@ use crate::log::{AppendFsync, Log, LogStats, Lsn, Recovery};
 use crate::manifest::Manifest;
 use crate::progress::Progress;
 use crate::reply::{Collector, Parts, Reply, Response};
-use crate::shard::{Caller, Ran, Shards};
+use crate::settle::Settle;
+use crate::shard::{Caller, Planned, Ran, Refusal, Shards};
 use parking_lot::{Condvar, Mutex};
 use saving::Saving;
 use std::cell::RefCell;
@@ -55,6 +58,10 @@ pub struct Options {
     pub checkpoints: CheckpointRules,
     /// Where it is told, while the folder is opened, how far that has come.
     pub progress: Arc<Progress>,
+    /// The store behind, if there is one.
+    pub store: Option<crate::settle::StoreOptions>,
+    /// Without one: a folder that has a store is opened all the same, and has none from then on.
+    pub detaches_store: bool,
 }
 
 impl Default for Options {
@@ -67,6 +74,8 @@ impl Default for Options {
             threads: true,
             checkpoints: CheckpointRules::default(),
             progress: Arc::default(),
+            store: None,
+            detaches_store: false,
         }
     }
 }
@@ -83,7 +92,9 @@ pub struct Database {
 }
 
 struct Inner {
-    shards: Shards,
+    shards: Arc<Shards>,
+    settle: Option<Arc<Settle>>,
+    has_threads: bool,
     clock: Arc<dyn Clock>,
     rng: Arc<dyn Rng>,
     /// The latest time that any command has seen.
@@ -127,6 +138,10 @@ impl Database {
         let rng = Arc::new(OsRng::open()?);
         let keyspace =
             Keyspace::new(options.shards as usize, options.databases, rng.next_u64(), rng.next_u64());
+        if options.store.is_some() {
+            let text = "a store needs a folder for the log, and a database in memory has none";
+            return Err(Error::new(ErrorKind::Invalid, text.to_owned()));
+        }
         let shards = Shards::new(keyspace, None);
         Self::start(shards, Arc::new(OsClock::default()), rng, None, Found::default(), options)
     }
@@ -142,8 +157,11 @@ impl Database {
         options: &Options,
     ) -> Result<Self, Error> {
         let manifest = Manifest::load_or_create(&*disk, &*rng, options.shards)?;
-        let keyspace =
+        let mut keyspace =
             Keyspace::new(manifest.shards as usize, options.databases, manifest.hash_seed, rng.next_u64());
+        if options.store.is_some() {
+            keyspace.settle();
+        }
         let mut shards = Shards::new(keyspace, None);
         let packing = shards.settings.packing();
         let read = read::read(&*disk, &manifest, &shards.keyspace, &packing, options)?;
@@ -158,7 +176,14 @@ impl Database {
             log.note_time(loaded.time_ms);
         }
         shards.log = Some(log);
-        Self::start(shards, clock, rng, Some(disk), Found { recovery: Some(recovery), loaded }, options)
+        Self::start(
+            shards,
+            clock,
+            rng,
+            Some(disk),
+            Found { recovery: Some(recovery), loaded, database_id: manifest.database_id },
+            options,
+        )
     }
 
     fn start(
@@ -166,15 +191,19 @@ impl Database {
         clock: Arc<dyn Clock>,
         rng: Arc<dyn Rng>,
         disk: Option<Arc<dyn Disk>>,
-        Found { recovery, loaded }: Found,
+        Found { recovery, loaded, database_id }: Found,
         options: &Options,
     ) -> Result<Self, Error> {
         let time_ms = recovery.as_ref().map_or(0, |recovery| recovery.time_ms);
         let last_ms = AtomicU64::new(time_ms.max(loaded.as_ref().map_or(0, |loaded| loaded.time_ms)));
         let replayed_bytes = recovery.as_ref().map_or(0, |recovery| recovery.bytes);
+        let shards = Arc::new(shards);
+        let settle = store::begin(&shards, &clock, database_id, options)?;
         let saving = Saving::new(options.checkpoints.clone(), loaded, replayed_bytes, &*clock);
         let inner = Arc::new(Inner {
             shards,
+            settle,
+            has_threads: options.threads,
             clock,
             rng,
             last_ms,
@@ -194,6 +223,9 @@ impl Database {
         if options.threads {
             database.start_sweeper()?;
             database.start_saving()?;
+            if let Some(settle) = &database.inner.settle {
+                settle.start()?;
+            }
         }
         Ok(database)
     }
@@ -344,14 +376,17 @@ impl Database {
 
     /// Begins a transaction that will run these commands: their shards are locked until it is committed or dropped.
     ///
+    /// `watched` are keys of databases that must be in memory as well, because it is going to be asked whether they exist.
+    ///
     /// # Errors
-    /// The reply that says why it cannot be: no space in the log.
+    /// The reply that says why it cannot be, no space in the log for one, or what it needs first.
     pub fn transaction<'a>(
         &'a self,
         caller: &'a mut Caller,
-        commands: &[(&Command, &[&[u8]])],
-    ) -> Result<crate::Transaction<'a>, command::Fail> {
-        crate::Transaction::begin(&self.inner.shards, caller, commands)
+        commands: &[Planned<'_>],
+        watched: &[(u32, &[u8])],
+    ) -> Result<crate::Transaction<'a>, Refusal> {
+        crate::Transaction::begin(&self.inner.shards, caller, commands, watched)
     }
 
     /// Raises `watch` when this key changes from now on. Returns whether it exists.
@@ -519,7 +554,7 @@ impl Database {
         let mut run = |caller: &mut Caller| {
             caller.now_ms = now_ms;
             caller.hash_hint = hash;
-            self.run(caller, command, args, out).lsn
+            self.run_here_and_wait(caller, command, args, out)
         };
         let kept =
             EMBEDDER.try_with(|caller| caller.try_borrow_mut().ok().map(|mut caller| run(&mut caller)));
@@ -575,12 +610,17 @@ impl Database {
     /// # Errors
     /// `Failed`: what was not durable before may be lost.
     pub fn close(&self) -> Result<(), Error> {
+        if !self.inner.has_threads {
+            self.settle_all();
+        }
+        let settled = self.inner.settle.as_ref().map_or(Ok(()), |settle| settle.close());
         self.stop_saving();
         self.stop_sweeper();
         if self.inner.closed.swap(true, Ordering::AcqRel) {
             return Ok(());
         }
-        self.inner.shards.log.as_ref().map_or(Ok(()), Log::close)
+        self.inner.shards.log.as_ref().map_or(Ok(()), Log::close)?;
+        settled
     }
 
     /// The disk that holds the folder; none for a database in memory.
@@ -604,6 +644,10 @@ impl Drop for Inner {
         // The sweeper holds only a weak reference, so this runs also while it waits; it ends at its next look.
         *self.stop.0.lock() = true;
         self.stop.1.notify_all();
+        if let Some(settle) = &self.settle {
+            // What has not settled is in the log.
+            let _ = settle.close();
+        }
         self.saving.stop();
         if let Some(log) = &self.shards.log
             && !self.closed.load(Ordering::Acquire)
@@ -646,4 +690,5 @@ fn sweep_until_stopped(inner: &Weak<Inner>, stop: &(Mutex<bool>, Condvar)) {
 struct Found {
     recovery: Option<Recovery>,
     loaded: Option<Loaded>,
+    database_id: u128,
 }

@@ -45,6 +45,11 @@ pub(crate) enum Effect<'a> {
     HashSet { key: &'a [u8], keep_expiry: bool, pairs: &'a [&'a [u8]] },
     /// Fields are gone.
     HashDelete { key: &'a [u8], fields: &'a [&'a [u8]] },
+    /// The store has a row of the key that somebody else has written, with this stamp; the key came from there.
+    Stored { key: &'a [u8], stamp: u64 },
+    /// What the store has of the key counts: memory knows nothing of it any more, unless it is to be settled, which `all` gives
+    /// up.
+    Forget { key: &'a [u8], all: bool },
     /// Fields expire then (0: never).
     HashExpire { key: &'a [u8], at_ms: u64, fields: &'a [&'a [u8]] },
     /// A database is empty.
@@ -76,6 +81,8 @@ mod tag {
     pub(super) const FLUSH: u8 = 7;
     pub(super) const SWAP: u8 = 8;
     pub(super) const EXTEND: u8 = 9;
+    pub(super) const STORED: u8 = 10;
+    pub(super) const FORGET: u8 = 11;
     pub(super) const LIST_PUSH: u8 = 16;
     pub(super) const LIST_POP: u8 = 17;
     pub(super) const LIST_SET: u8 = 18;
@@ -95,6 +102,8 @@ impl<'a> Effect<'a> {
             | Effect::Put { key, .. }
             | Effect::Extend { key, .. }
             | Effect::Delete { key }
+            | Effect::Stored { key, .. }
+            | Effect::Forget { key, .. }
             | Effect::Expire { key, .. }
             | Effect::Append { key, .. }
             | Effect::SetRange { key, .. }
@@ -109,6 +118,12 @@ impl<'a> Effect<'a> {
             | Effect::HashExpire { key, .. } => Some(key),
             Effect::Flush | Effect::Swap { .. } => None,
         }
+    }
+
+    /// Whether it says all that the key holds afterwards.
+    #[inline]
+    pub(crate) fn is_whole(&self) -> bool {
+        matches!(self, Effect::SetString { .. } | Effect::Put { .. } | Effect::Delete { .. })
     }
 
     /// Appends the bytes of this effect on database `db`.
@@ -133,6 +148,14 @@ impl<'a> Effect<'a> {
                 put_bytes(out, part);
             }
             Effect::Delete { key } => head(out, tag::DELETE, db, key),
+            Effect::Stored { key, stamp } => {
+                head(out, tag::STORED, db, key);
+                put_uint(out, stamp);
+            }
+            Effect::Forget { key, all } => {
+                head(out, tag::FORGET, db, key);
+                out.push(u8::from(all));
+            }
             Effect::Expire { key, at_ms } => {
                 head(out, tag::EXPIRE, db, key);
                 put_uint(out, at_ms);
@@ -255,6 +278,8 @@ where
         }
         tag::EXTEND => Effect::Extend { key, kind: take_byte(at)?, part: take_bytes(at)? },
         tag::DELETE => Effect::Delete { key },
+        tag::STORED => Effect::Stored { key, stamp: take_uint(at)? },
+        tag::FORGET => Effect::Forget { key, all: take_byte(at)? != 0 },
         tag::EXPIRE => Effect::Expire { key, at_ms: take_uint(at)? },
         tag::APPEND => Effect::Append { key, tail: take_bytes(at)? },
         tag::SET_RANGE => Effect::SetRange { key, offset: take_uint(at)?, bytes: take_bytes(at)? },
@@ -386,6 +411,8 @@ mod tests {
             Effect::Put { key: b"", kind: 2, value: b"xyz", expire_at_ms: 0 },
             Effect::Extend { key, kind: 1, part: b"more" },
             Effect::Delete { key },
+            Effect::Stored { key, stamp: 1 << 50 },
+            Effect::Forget { key, all: true },
             Effect::Expire { key, at_ms: 1 << 40 },
             Effect::Append { key, tail: b"" },
             Effect::SetRange { key, offset: 127, bytes: b"b" },

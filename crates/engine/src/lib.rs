@@ -33,13 +33,14 @@ mod progress;
 pub mod rdb;
 pub mod record;
 mod reply;
+mod settle;
 mod shard;
 pub mod store;
 mod transaction;
 mod typed;
 pub mod value;
 
-pub use db::{Checkpoint, CheckpointRules, CheckpointStats, Database, Options};
+pub use db::{Checkpoint, CheckpointRules, CheckpointStats, Database, Options, StoreTuning};
 pub use effect::Side;
 pub use error::{Error, ErrorKind};
 pub use inspect::{Awaited, Content, Seen, Tables};
@@ -48,6 +49,9 @@ pub use keyspace::wait::{Served, Waiter, Watch};
 pub use keyspace::{Counts, DatabaseCounts, Prefetch};
 pub use progress::Progress;
 pub use reply::{Collector, Later, PIECE_BYTES_MAX, Parts, Piece, Reply, Response};
-pub use shard::{Caller, DiskState, Ran};
+pub use settle::{
+    Attach, ColdKeys, Durations, Obtained, Quarantined, StoreOptions, StoreStats, WhenObtained,
+};
+pub use shard::{Caller, DiskState, Needs, Planned, Ran, Refusal};
 pub use transaction::Transaction;
 pub use typed::Popped;

@@ -8,21 +8,27 @@
 //! What must hold: nothing changes without space reserved for its record; nothing is appended without the locks of all
 //! shards that it changes; no lock is held over I/O.
 
+mod behind;
 mod disk_space;
 mod large;
+mod outside;
 mod record;
 mod room;
 mod system;
 
+pub use behind::{Needs, Planned, Refusal};
 pub use disk_space::DiskState;
 
-use crate::command::{Command, Ctx, Fail, Keys, Reserve, Scratch, Settings, flag};
-use crate::keyspace::entry::Entry;
+pub(crate) use behind::Behind;
+
+use crate::command::{Command, Ctx, Fail, Keys, LargePut, Reserve, Scratch, Settings, flag};
+use crate::keyspace::entry::{Entry, View, mark};
 use crate::keyspace::wait::Waiter;
 use crate::keyspace::{Held, Keyspace, place};
 use crate::log::{Log, Lsn};
 use crate::record::Registry;
 use crate::reply::{Collector, Reply, Response};
+use crate::value::codec;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
@@ -43,6 +49,7 @@ pub(crate) struct Shards {
     /// Whose turn it is to evict.
     turns: AtomicUsize,
     pub(crate) disk: disk_space::DiskGuard,
+    pub(crate) behind: Behind,
 }
 
 /// Who runs commands: a connection, a thread. Keeps what lasts from command to command.
@@ -81,6 +88,16 @@ pub struct Ran {
     pub blocked: Option<(Vec<Box<[u8]>>, u64)>,
     /// The command takes long and was left, see [`Caller::leaves_large`]. Nothing was replied.
     pub left: bool,
+    /// The command has to be run again once it has this ([`Database::obtain`](crate::Database::obtain)). What it has replied
+    /// means nothing.
+    pub needs: Option<Box<Needs>>,
+}
+
+impl Ran {
+    /// A command that is done.
+    pub(crate) const fn done(lsn: Lsn) -> Self {
+        Self { lsn, blocked: None, left: false, needs: None }
+    }
 }
 
 impl Shards {
@@ -95,6 +112,7 @@ impl Shards {
             exceeded: room::Exceeded::default(),
             turns: AtomicUsize::new(0),
             disk: disk_space::DiskGuard::default(),
+            behind: Behind::default(),
         }
     }
 
@@ -118,6 +136,9 @@ impl Shards {
             {
                 return refuse(&fail, out);
             }
+            if let Err(refusal) = self.admit_unsettled(command) {
+                return Self::refuse_or_wait(refusal, out);
+            }
             let bytes = if command.spec.is(flag::WRITE) { space_for(args) } else { 0 };
             if let Err(fail) = self.reserve_for_command(bytes) {
                 return refuse(&fail, out);
@@ -131,10 +152,21 @@ impl Shards {
             let shard = self.keyspace.shard_of(hash);
             let held = Held::One(shard, self.keyspace.lock(shard));
             let mut ctx = self.context(caller, held, Some((key, hash)), bytes);
+            if ctx.settles
+                && bytes != 0
+                && !command.spec.is(flag::BLIND)
+                && let Err(fail) = ctx.reserve_for_fetched(key)
+            {
+                out.error(&fail.0);
+                return self.commit(ctx);
+            }
             run_in(&mut ctx, command, args, out);
+            if !ctx.cold.is_empty() {
+                return self.leave_cold(ctx);
+            }
             if ctx.has_only_read() {
                 self.release(ctx.reserved);
-                return Ran { lsn: ctx.seen_lsn, blocked: None, left: false };
+                return Ran::done(ctx.seen_lsn);
             }
             return self.commit(ctx);
         }
@@ -155,13 +187,13 @@ impl Shards {
     ) -> (Ran, Option<Arc<Waiter>>) {
         let mut ctx = match self.begin(caller, command, args, 0) {
             Ok(ctx) => ctx,
-            Err(fail) => {
-                out.error(&fail.0);
-                return (Ran { lsn: 0, blocked: None, left: false }, None);
-            }
+            Err(refusal) => return (Self::refuse_or_wait(refusal, out), None),
         };
         ctx.may_block = true;
         run_in(&mut ctx, command, args, out);
+        if !ctx.cold.is_empty() {
+            return (self.leave_cold(ctx), None);
+        }
         let waiter = ctx.block.as_ref().map(|(keys, _)| make(keys.clone()));
         if let Some(waiter) = &waiter {
             // Still under the locks under which nothing was found.
@@ -179,11 +211,13 @@ impl Shards {
     pub(crate) fn begin_many<'a>(
         &'a self,
         caller: &'a mut Caller,
-        commands: &[(&Command, &[&[u8]])],
-    ) -> Result<Ctx<'a>, Fail> {
-        self.room_for(caller, commands.iter().any(|(command, _)| command.spec.is(flag::DENYOOM)))?;
+        commands: &[Planned<'_>],
+        watched: &[(u32, &[u8])],
+    ) -> Result<Ctx<'a>, Refusal> {
+        self.room_for(caller, commands.iter().any(|planned| planned.command.spec.is(flag::DENYOOM)))?;
         let (mut bytes, mut shards, mut whole) = (0, Vec::new(), false);
-        for (command, args) in commands {
+        for &Planned { command, args, .. } in commands {
+            self.admit_unsettled(command)?;
             if command.spec.is(flag::WRITE) {
                 bytes += space_for(args);
             }
@@ -191,11 +225,35 @@ impl Shards {
             // Keys that cannot be found are what the command will answer.
             let _ = self.shards_locked(command, args, &mut shards);
         }
+        if self.settles() {
+            shards.extend(watched.iter().map(|(_, key)| self.keyspace.shard_of(self.keyspace.hash(key))));
+        }
         self.reserve_for_command(bytes)?;
         shards.sort_unstable();
         shards.dedup();
         let held = if whole { self.keyspace.lock_all() } else { self.keyspace.lock_many(&shards) };
-        Ok(self.context(caller, held, None, bytes))
+        let mut ctx = self.context(caller, held, None, bytes);
+        if ctx.settles {
+            let (mut cold, db) = (Vec::new(), ctx.db);
+            for &(db, key) in watched {
+                if ctx.in_db(db, |ctx| ctx.is_cold(key)) {
+                    cold.push((db, key.into()));
+                }
+            }
+            for planned in commands {
+                ctx.db = planned.db;
+                if let Err(fail) = self.admit_keys(&mut ctx, planned.command, planned.args, &mut cold) {
+                    self.commit(ctx);
+                    return Err(Refusal::Fail(fail));
+                }
+            }
+            ctx.db = db;
+            if !cold.is_empty() {
+                self.commit(ctx);
+                return Err(Refusal::Needs(Box::new(Needs::Keys(cold))));
+            }
+        }
+        Ok(ctx)
     }
 
     /// Appends what was changed to the log as one record, serves those who waited for it, and unlocks.
@@ -203,7 +261,7 @@ impl Shards {
     pub(crate) fn commit(&self, mut ctx: Ctx<'_>) -> Ran {
         if ctx.scratch.ready.is_empty() && ctx.block.is_none() && !ctx.reclaims && ctx.drops.is_none() {
             // Nobody waits and nothing is left to be done: the common case.
-            return Ran { lsn: self.record(&mut ctx), blocked: None, left: false };
+            return Ran::done(self.record(&mut ctx));
         }
         self.commit_and_serve(ctx)
     }
@@ -233,7 +291,9 @@ impl Shards {
         let lsn = self.record(&mut ctx);
         let (blocked, reclaims, drops) = (ctx.block.take(), ctx.reclaims, ctx.drops.take());
         drop(ctx);
-        if let Some(table) = drops {
+        if let Some(table) = drops
+            && !self.settles()
+        {
             self.finish_drop(&table);
         }
         if reclaims {
@@ -242,7 +302,7 @@ impl Shards {
         for (waiter, response) in served {
             (waiter.deliver)((response, lsn));
         }
-        Ran { lsn, blocked, left: false }
+        Ran { blocked, ..Ran::done(lsn) }
     }
 
     /// Appends the effects of a command to the log as one record, with the shards still locked. Returns the LSN that the
@@ -301,10 +361,11 @@ impl Shards {
         command: &Command,
         args: &[&'a [u8]],
         ahead: u64,
-    ) -> Result<Ctx<'a>, Fail> {
+    ) -> Result<Ctx<'a>, Refusal> {
         if !command.spec.takes(args.len()) {
-            return Err(Fail::arity(command.spec.name));
+            return Err(Refusal::Fail(Fail::arity(command.spec.name)));
         }
+        self.admit_unsettled(command)?;
         self.room_for(caller, command.spec.is(flag::DENYOOM))?;
         let mut bytes = 0;
         if command.spec.is(flag::WRITE) {
@@ -318,16 +379,37 @@ impl Shards {
             let hash = self.keyspace.hash(key);
             let shard = self.keyspace.shard_of(hash);
             let held = Held::One(shard, self.keyspace.lock(shard));
-            return Ok(self.context(caller, held, Some((key, hash)), bytes));
+            let mut ctx = self.context(caller, held, Some((key, hash)), bytes);
+            if ctx.settles
+                && bytes != 0
+                && !command.spec.is(flag::BLIND)
+                && let Err(fail) = ctx.reserve_for_fetched(key)
+            {
+                self.commit(ctx);
+                return Err(Refusal::Fail(fail));
+            }
+            return Ok(ctx);
         }
         let held = match self.hold(command, args) {
             Ok(held) => held,
             Err(fail) => {
                 self.release(bytes);
-                return Err(fail);
+                return Err(Refusal::Fail(fail));
             }
         };
-        Ok(self.context(caller, held, None, bytes))
+        let mut ctx = self.context(caller, held, None, bytes);
+        if ctx.settles {
+            let mut cold = Vec::new();
+            if let Err(fail) = self.admit_keys(&mut ctx, command, args, &mut cold) {
+                self.commit(ctx);
+                return Err(Refusal::Fail(fail));
+            }
+            if !cold.is_empty() {
+                self.commit(ctx);
+                return Err(Refusal::Needs(Box::new(Needs::Keys(cold))));
+            }
+        }
+        Ok(ctx)
     }
 
     fn hold(&self, command: &Command, args: &[&[u8]]) -> Result<Held<'_>, Fail> {
@@ -378,6 +460,8 @@ impl Shards {
             whole: false,
             reclaims: false,
             drops: None,
+            settles: self.settles(),
+            cold: Vec::new(),
         }
     }
 
@@ -448,7 +532,13 @@ impl Shards {
 
     /// Runs the commands that wait for a key, one after the other, each under the locks of all its keys. Whom they wake is
     /// added to `deferred`.
-    fn serve_key(&self, db: u32, key: &[u8], now_ms: u64, deferred: &mut VecDeque<(u32, Box<[u8]>)>) {
+    pub(crate) fn serve_key(
+        &self,
+        db: u32,
+        key: &[u8],
+        now_ms: u64,
+        deferred: &mut VecDeque<(u32, Box<[u8]>)>,
+    ) {
         let shard = self.keyspace.shard_of(self.keyspace.hash(key));
         loop {
             let mut caller = Caller { db, now_ms, ..Caller::default() };
@@ -493,7 +583,21 @@ impl Shards {
         }
         let mut out = Collector::for_protocol(waiter.resp3);
         (ctx.db, ctx.may_block) = (waiter.db, true);
+        if ctx.settles {
+            let keys = command.spec.keys_of(&args).unwrap_or_default();
+            let more: u64 = keys.iter().map(|key| ctx.fetched_bytes_max(key)).sum();
+            if more != 0
+                && let Err(fail) = ctx.reserve(usize::try_from(more).unwrap_or(usize::MAX))
+            {
+                return Some(self.finish(ctx, waiter, Response::Error(fail.0.into_owned())));
+            }
+        }
         run_in(ctx, command, &args, &mut out);
+        if !ctx.cold.is_empty() {
+            waiter.release();
+            self.fetch_for_waiter(ctx, waiter.db, &waiter.keys[0]);
+            return None;
+        }
         if ctx.block.take().is_some() {
             waiter.release();
             return None;
@@ -613,13 +717,22 @@ impl Reserve for Shards {
             None => Ok(()),
         }
     }
+
+    fn may_flush(&self) -> bool {
+        self.behind.may_flush.load(Relaxed)
+    }
+
+    fn note_flush(&self, db: u32, lsn: u64) -> (Vec<u8>, Vec<u8>) {
+        self.behind.flushes.lock().insert(db, lsn);
+        (outside::flush_key(db), lsn.to_string().into_bytes())
+    }
 }
 
 /// Answers a refusal before anything was run.
 #[cold]
 fn refuse(fail: &Fail, out: &mut dyn Reply) -> Ran {
     out.error(&fail.0);
-    Ran { lsn: 0, blocked: None, left: false }
+    Ran::done(0)
 }
 
 /// Runs a handler; its refusal becomes the reply.
@@ -643,7 +756,14 @@ fn space_for(args: &[&[u8]]) -> u64 {
 
 /// An upper bound of the record that removes an entry, or fields of it.
 fn space_to_remove(key: &[u8], entry: &Entry) -> u64 {
-    RECORD_OVERHEAD + key.len() as u64 + entry.heap_bytes() as u64
+    let whole = match entry.view() {
+        // The log may not know it yet.
+        View::Value(value) if entry.has(mark::FETCHED) => {
+            LargePut::record_bytes_max(codec::encoded_bytes_max(value), key)
+        }
+        _ => 0,
+    };
+    RECORD_OVERHEAD + key.len() as u64 + entry.heap_bytes() as u64 + whole
 }
 
 /// The reply to a write that the log cannot take.

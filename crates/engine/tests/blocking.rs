@@ -1,7 +1,7 @@
 //! Lists that are waited for: who is served, in which order, and that each waits or is answered exactly once.
 
 use crate::common::{Session, show};
-use ramekin::{Caller, Collector, Database, Options, Response, Waiter, command};
+use ramekin::{Caller, Collector, Database, Options, Planned, Response, Waiter, command};
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -285,12 +285,14 @@ fn a_transaction_wakes_those_who_find_something_when_it_is_committed() {
     let lines =
         ["RPUSH gone x", "LPOP gone", "RPUSH left a b", "BLPOP left 0", "RPUSH left c", "BLPOP none 0"];
     let args: Vec<_> = lines.iter().map(|line| words(line)).collect();
-    let commands: Vec<_> =
-        args.iter().map(|args| (command::find(args[0]).unwrap(), args.as_slice())).collect();
+    let commands: Vec<_> = args
+        .iter()
+        .map(|args| Planned { db: 0, command: command::find(args[0]).unwrap(), args: args.as_slice() })
+        .collect();
     let mut caller = Caller::at(w.db.now_ms());
-    let mut transaction = w.db.transaction(&mut caller, &commands).unwrap();
+    let mut transaction = w.db.transaction(&mut caller, &commands, &[]).ok().unwrap();
     let mut replies = Vec::new();
-    for (command, args) in &commands {
+    for Planned { command, args, .. } in &commands {
         let mut out = Collector::new();
         transaction.run(command, args, &mut out);
         replies.push(show(&out.into_response().unwrap()));

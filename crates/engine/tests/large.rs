@@ -1,7 +1,7 @@
 //! Large values under new names and in copies: shared in memory, whole in the log.
 
 use crate::common::{Session, show};
-use ramekin::{Caller, Collector, Database, Options, Response, command};
+use ramekin::{Caller, Collector, Database, Options, Planned, Response, command};
 
 /// A list, a hash and a string of some megabytes each.
 fn filled() -> Session {
@@ -94,12 +94,14 @@ fn several_large_values_in_one_transaction_are_one_record() {
         ["COPY list a", "SET between 1", "COPY hash b", "RENAME string c", "APPEND between 2", "DEL list"];
     let words: Vec<Vec<&[u8]>> =
         lines.iter().map(|line| line.split(' ').map(str::as_bytes).collect()).collect();
-    let commands: Vec<_> =
-        words.iter().map(|args| (command::find(args[0]).unwrap(), args.as_slice())).collect();
+    let commands: Vec<_> = words
+        .iter()
+        .map(|args| Planned { db: 0, command: command::find(args[0]).unwrap(), args: args.as_slice() })
+        .collect();
     let last = session.db.last_lsn();
     let mut caller = Caller::at(session.db.now_ms());
-    let mut transaction = session.db.transaction(&mut caller, &commands).unwrap();
-    for (command, args) in &commands {
+    let mut transaction = session.db.transaction(&mut caller, &commands, &[]).ok().unwrap();
+    for Planned { command, args, .. } in &commands {
         transaction.run(command, args, &mut Collector::new());
     }
     assert_eq!(transaction.commit().lsn, last + 1);

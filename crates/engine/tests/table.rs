@@ -1,7 +1,7 @@
 //! TABLE.*: tables, their schemas and their records, and what of them comes back.
 
 use crate::common::{START_MS, Session, in_db, show, survives};
-use ramekin::Caller;
+use ramekin::{Caller, Planned};
 
 /// Runs words that may have blanks in them.
 fn run(session: &Session, words: &[&str]) -> String {
@@ -219,13 +219,19 @@ fn records_in_a_transaction_are_all_there_or_none() {
     ];
     let args: Vec<Vec<&[u8]>> =
         lines.iter().map(|line| line.iter().map(|word| word.as_bytes()).collect()).collect();
-    let commands: Vec<_> =
-        args.iter().map(|args| (ramekin::command::resolve(args).unwrap(), args.as_slice())).collect();
+    let commands: Vec<_> = args
+        .iter()
+        .map(|args| Planned {
+            db: 0,
+            command: ramekin::command::resolve(args).unwrap(),
+            args: args.as_slice(),
+        })
+        .collect();
     let mut caller = Caller::at(session.db.now_ms());
-    let mut transaction = session.db.transaction(&mut caller, &commands).unwrap();
+    let mut transaction = session.db.transaction(&mut caller, &commands, &[]).ok().unwrap();
     let answers: Vec<String> = commands
         .iter()
-        .map(|(command, args)| {
+        .map(|Planned { command, args, .. }| {
             let mut out = ramekin::Collector::new();
             transaction.run(command, args, &mut out);
             show(&out.into_response().unwrap())

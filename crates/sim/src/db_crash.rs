@@ -17,7 +17,7 @@ use ramekin::error::Error;
 use ramekin::io::SeededRng;
 use ramekin::io::mem::{CrashPoint, Faults, MemDisk};
 use ramekin::log::{AppendFsync, Lsn};
-use ramekin::{Caller, Checkpoint, Collector, Database, Options, Response};
+use ramekin::{Caller, Checkpoint, Collector, Database, Options, Planned, Response};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -378,9 +378,11 @@ impl<'a> Run<'a> {
 
     fn transact(&mut self, calls: &[Call]) {
         let resolved: Vec<_> = calls.iter().map(resolve).collect();
-        let commands: Vec<_> = resolved.iter().map(|(args, command)| (*command, args.as_slice())).collect();
+        let planned = resolved.iter().zip(calls);
+        let planned = planned.map(|((args, command), call)| Planned { db: call.db, command, args });
+        let commands: Vec<_> = planned.collect();
         let mut caller = self.caller(0);
-        let Ok(mut transaction) = self.db.transaction(&mut caller, &commands) else {
+        let Ok(mut transaction) = self.db.transaction(&mut caller, &commands, &[]) else {
             self.observe(0);
             return;
         };

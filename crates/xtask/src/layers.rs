@@ -17,7 +17,7 @@ const RANKS: &[&[&str]] = &[
     &["checkpoint", "rdb", "store"],
     &["command"],
     &["shard"],
-    &["transaction"],
+    &["transaction", "settle"],
     &["db"],
     &["typed", "inspect"],
     &["lib"],

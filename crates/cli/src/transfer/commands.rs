@@ -6,7 +6,7 @@
 use super::aof::Words;
 use super::tally::Tally;
 use ramekin::command::{self, Command};
-use ramekin::{Caller, Collector, Database, Response};
+use ramekin::{Caller, Collector, Database, Planned, Refusal, Response};
 use std::sync::atomic::Ordering::Relaxed;
 
 /// The time that all commands see. Times in these files are absolute.
@@ -68,19 +68,25 @@ impl Runner {
     fn run_transaction(&mut self, commands: &[Vec<&[u8]>], tally: &mut Tally) -> Result<(), String> {
         let found = commands.iter().map(|words| self.find(words, tally));
         let found: Vec<Found> = found.collect::<Result<_, _>>()?;
-        let pairs: Vec<(&Command, &[&[u8]])> = found
-            .iter()
-            .zip(commands)
-            .filter_map(|(found, words)| match found {
-                Found::Command(command) => Some((*command, &words[..])),
-                _ => None,
-            })
-            .collect();
         let mut selected = self.caller.db;
-        let mut transaction = self
-            .db
-            .transaction(&mut self.caller, &pairs)
-            .map_err(|fail| format!("the data folder takes nothing more: {}", fail.0))?;
+        let mut planned: Vec<Planned<'_>> = Vec::new();
+        let mut db = selected;
+        for (found, words) in found.iter().zip(commands) {
+            match found {
+                Found::Select(other) => db = *other,
+                Found::Command(command) => planned.push(Planned { db, command, args: words }),
+                Found::Nothing => {}
+            }
+        }
+        let mut transaction = match self.db.transaction(&mut self.caller, &planned, &[]) {
+            Ok(transaction) => transaction,
+            Err(Refusal::Fail(fail)) => {
+                return Err(format!("the data folder takes nothing more: {}", fail.0));
+            }
+            Err(Refusal::Needs(_)) => {
+                return Err("a folder with a store behind it is filled by its server".to_owned());
+            }
+        };
         let mut counted = Ok(());
         for (found, words) in found.iter().zip(commands) {
             match found {

@@ -9,8 +9,8 @@
 use crate::error::{Error, ErrorKind};
 use crate::log::Lsn;
 
-/// The newest format this version writes and reads.
-pub(crate) const FORMAT_VERSION: u32 = 1;
+/// The newest format, which this version writes. The first one knew no marks of unsettled keys and is otherwise the same.
+pub(crate) const FORMAT_VERSION: u32 = 2;
 
 /// The bytes before the first block.
 pub(crate) const HEADER_BYTES: usize = 64;
@@ -54,7 +54,7 @@ impl Header {
             return Err(damage(name, 0, "the header is broken"));
         }
         let version = u32_at(bytes, 8);
-        if version != FORMAT_VERSION {
+        if version == 0 || version > FORMAT_VERSION {
             let text = format!(
                 "{name} has checkpoint format {version}, this version reads up to {FORMAT_VERSION}: run a newer version"
             );
@@ -298,12 +298,12 @@ mod tests {
             assert_eq!(Header::decode("c", &flipped).unwrap_err().kind(), ErrorKind::Damaged, "bit {bit}");
         }
         let mut newer = bytes;
-        newer[8] = 2;
+        newer[8] = 3;
         let crc = crc_fast::crc32_iscsi(&newer[..60]);
         newer[60..].copy_from_slice(&crc.to_le_bytes());
         let error = Header::decode("c", &newer).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Newer);
-        assert!(error.to_string().contains("c has checkpoint format 2"), "{error}");
+        assert!(error.to_string().contains("c has checkpoint format 3"), "{error}");
     }
 
     proptest! {

@@ -185,7 +185,7 @@ impl Reader {
             // No more room ahead than the shard has bytes: a key takes a few.
             let room = usize::try_from(keys.min(range.bytes / 6)).unwrap_or(0);
             let space = keyspace.space_in(shard, part, db);
-            let mut loader = Loader::new(space, room, *packing, shard, keyspace.shards());
+            let mut loader = Loader::new(space, room, *packing, shard, keyspace.shards(), range.cut);
             let mut loaded = 0;
             while let Some((header, body, at)) = block.filter(|(header, ..)| header.db == db) {
                 let count = loader.load(body).map_err(|_| malformed(at))?;

@@ -8,14 +8,14 @@
 use super::settings::Use;
 use super::{Fail, Settings};
 use crate::effect::{Effect, SYSTEM_DB};
-use crate::keyspace::entry::{Entry, View};
+use crate::keyspace::entry::{Entry, View, mark};
 use crate::keyspace::space::Space;
 use crate::keyspace::{Held, Keyspace, Part};
 use crate::record::{Definition, Name, Registry, Snapshot};
 use crate::value::hash::Hash;
 use crate::value::json::Json;
 use crate::value::list::List;
-use crate::value::{Kind, LONG_BYTES_MIN, Text, Value};
+use crate::value::{Kind, LONG_BYTES_MIN, Text, Value, codec};
 use std::sync::Arc;
 
 /// Buffers that a caller keeps from command to command.
@@ -102,6 +102,11 @@ pub struct Ctx<'a> {
     pub(crate) reclaims: bool,
     /// The table whose records are to be removed before the answer.
     pub(crate) drops: Option<Box<str>>,
+    /// There is a store behind: a key without an entry may be there.
+    pub(crate) settles: bool,
+    /// Keys that the command has asked for and that only the store knows of, by database. From the first one on it changes
+    /// nothing, its answer means nothing, and it is run again once they are here.
+    pub(crate) cold: Vec<(u32, Box<[u8]>)>,
 }
 
 /// Where the record of a command lies: it is put together once, where that was done to lock its shard.
@@ -130,10 +135,16 @@ struct Reached<'a> {
     part: &'a mut Part,
 }
 
-/// Gives space in the log.
+/// Gives space in the log, and what else a command needs of what is around the keyspace.
 pub(crate) trait Reserve {
     /// Reserves so much more for the record of a command that has reserved so much, or refuses.
     fn reserve_more(&self, reserved: u64, more: u64) -> Result<(), Fail>;
+
+    /// Whether databases may be emptied, and their rows in the store with them.
+    fn may_flush(&self) -> bool;
+
+    /// Notes that the rows of a database up to this record are void; returns the system entry that says so.
+    fn note_flush(&self, db: u32, lsn: u64) -> (Vec<u8>, Vec<u8>);
 }
 
 impl<'a> Ctx<'a> {
@@ -186,6 +197,9 @@ impl<'a> Ctx<'a> {
     #[inline]
     pub(crate) fn peek(&mut self, key: &[u8]) -> Option<&Entry> {
         let now = self.now_ms;
+        if self.settles {
+            self.miss_if_cold(key);
+        }
         let Reached { hash, space, part, .. } = self.reach(key);
         part.space(space)?.get(hash, key).filter(|entry| entry.is_alive(now))
     }
@@ -194,6 +208,9 @@ impl<'a> Ctx<'a> {
     #[inline]
     pub(crate) fn read(&mut self, key: &[u8]) -> Option<&Entry> {
         let now = self.now_ms;
+        if self.settles && self.miss_if_cold(key) {
+            return None;
+        }
         let clock = self.touches.then(|| self.settings.access_clock(now));
         let Reached { hash, space, part, .. } = self.reach(key);
         let (space, counts) = part.space_and_counts(space);
@@ -219,7 +236,10 @@ impl<'a> Ctx<'a> {
         let clock = self.settings.access_clock(now);
         let Reached { hash, space, part, .. } = self.reach(key);
         let expired = match part.space_mut(space).and_then(|space| space.touch(hash, key)) {
-            None => return None,
+            None => {
+                self.miss_if_cold(key);
+                return None;
+            }
             Some(entry) if entry.is_alive(now) => {
                 clock.mark(entry);
                 has_expired_fields(entry, now)
@@ -253,8 +273,12 @@ impl<'a> Ctx<'a> {
     pub(crate) fn delete(&mut self, key: &[u8]) -> bool {
         let now = self.now_ms;
         let Reached { hash, space, part, .. } = self.reach(key);
-        let Some(entry) = part.space(space).and_then(|space| space.get(hash, key)) else { return false };
-        let alive = entry.is_alive(now);
+        let Some(alive) =
+            part.space(space).and_then(|space| space.get(hash, key)).map(|entry| entry.is_alive(now))
+        else {
+            self.miss_if_cold(key);
+            return false;
+        };
         part.counts.expired_keys += u64::from(!alive);
         self.apply(Effect::Delete { key });
         alive
@@ -307,6 +331,9 @@ impl<'a> Ctx<'a> {
     #[inline]
     pub(crate) fn apply(&mut self, effect: Effect<'_>) -> usize {
         let Some(key) = effect.key() else { return 0 };
+        if !self.cold.is_empty() {
+            return 0;
+        }
         let clock = self.settings.access_clock(self.now_ms);
         let (keyspace, settings, db) = (self.keyspace, self.settings, self.db);
         let Reached { hash, shard, part, .. } = self.reach(key);
@@ -360,8 +387,14 @@ impl<'a> Ctx<'a> {
         }
         let now = self.now_ms;
         let clock = self.settings.access_clock(now);
+        if !self.cold.is_empty() {
+            return Ok(None);
+        }
         let Reached { hash, shard, space, part } = self.reach(key);
-        let Some(space) = part.space_mut(space) else { return Ok(None) };
+        let Some(space) = part.space_mut(space) else {
+            self.miss_if_cold(key);
+            return Ok(None);
+        };
         let mut decide = Some(decide);
         let visited = space.amend(hash, key, |entry| {
             if !entry.is_alive(now) {
@@ -375,7 +408,10 @@ impl<'a> Ctx<'a> {
             decide(entry).map(|(result, effect)| (Found::Here(result), effect))
         });
         match visited {
-            None => Ok(None),
+            None => {
+                self.miss_if_cold(key);
+                Ok(None)
+            }
             Some(Err(fail)) => Err(fail),
             Some(Ok((Found::Here(result), effect, changed))) => {
                 if let Some(effect) = effect {
@@ -397,9 +433,129 @@ impl<'a> Ctx<'a> {
     /// Writes an effect that has been applied into this command's record, and tells those who watch or wait for the key.
     #[inline]
     fn log(&mut self, effect: &Effect<'_>, key: &[u8], hash: u64, shard: usize) {
-        effect.encode(self.db, &mut self.scratch.record);
+        if !self.settles || effect.is_whole() || !self.log_fetched(key, hash, shard) {
+            effect.encode(self.db, &mut self.scratch.record);
+        }
         let may_make_ready = matches!(effect, Effect::ListPush { .. } | Effect::Put { .. });
         self.note(key, hash, shard, may_make_ready);
+    }
+
+    /// Notes that the command needs a key, if only the store knows of it.
+    #[inline]
+    fn miss_if_cold(&mut self, key: &[u8]) -> bool {
+        if !self.settles {
+            return false;
+        }
+        let (db, is_cold) = (self.db, self.is_cold(key));
+        if is_cold && !self.cold.iter().any(|(at, known)| *at == db && **known == *key) {
+            self.cold.push((db, key.into()));
+        }
+        is_cold
+    }
+
+    /// Writes a whole value into the record, if the key came from the store and has changed for the first time: the log knows
+    /// nothing of it. The room for it has been reserved.
+    #[cold]
+    fn log_whole(&mut self, key: &[u8], hash: u64, shard: usize) {
+        let (db, index) = (self.db, self.keyspace.space_of(self.db));
+        let part = self.held.get(shard).expect("the shard of a key that was changed is held");
+        let Some(space) = part.space_mut(index) else { return };
+        let stamp = space.stamp(key);
+        let Some(entry) = space.touch(hash, key) else { return };
+        let expire_at_ms = entry.expire_at();
+        match entry.view() {
+            View::Value(value)
+                if value.heap_bytes() > LONG_BYTES_MIN && key.len() <= LargePut::KEY_BYTES_MAX =>
+            {
+                let (at, value) = (self.scratch.record.len(), value.share());
+                self.scratch.large.push(LargePut { at, db, key: key.into(), value, expire_at_ms });
+            }
+            View::Value(value) if value.kind() != Kind::Str => {
+                let mut encoded = Vec::new();
+                let kind = codec::encode(value, &mut encoded);
+                Effect::Put { key, kind, value: &encoded, expire_at_ms }.encode(db, &mut self.scratch.record);
+            }
+            _ => {
+                let text = entry.str().map(|text| text.whole().into_owned()).unwrap_or_default();
+                let effect = Effect::SetString { key, value: &text, expire_at_ms };
+                effect.encode(db, &mut self.scratch.record);
+            }
+        }
+        if let Some(stamp) = stamp {
+            Effect::Stored { key, stamp }.encode(db, &mut self.scratch.record);
+        }
+    }
+
+    /// As [`Ctx::log_whole`]; false if the log knows the key.
+    #[inline]
+    fn log_fetched(&mut self, key: &[u8], hash: u64, shard: usize) -> bool {
+        let index = self.keyspace.space_of(self.db);
+        let part = self.held.get(shard).expect("the shard of a key that was changed is held");
+        let entry = part.space(index).and_then(|space| space.get(hash, key));
+        let fetched = entry.is_some_and(|entry| entry.has(mark::FETCHED));
+        if fetched {
+            self.log_whole(key, hash, shard);
+        }
+        fetched
+    }
+
+    /// What the store has of this key counts; `all`: and not what has not settled.
+    pub(crate) fn forget(&mut self, key: &[u8], all: bool) {
+        let db = self.db;
+        let Reached { hash, shard, space, part } = self.reach(key);
+        part.raise_watches(db, key);
+        if let Some(space) = part.space_mut(space) {
+            if all {
+                space.give_up_change(hash, key);
+            }
+            space.forget(hash, key);
+        }
+        self.scratch.touched.push((shard, recent_key(self.keyspace.space_of(db), hash)));
+        Effect::Forget { key, all }.encode(db, &mut self.scratch.record);
+    }
+
+    /// Whether databases may be emptied, which removes the rows of the store, too.
+    pub(crate) fn may_flush(&self) -> Result<(), Fail> {
+        if self.reserve.may_flush() {
+            return Ok(());
+        }
+        Err(Fail::new("ERR this would remove all rows from the store: set store-flush yes if that is meant"))
+    }
+
+    /// The rows of a database are void up to this record; all shards are held.
+    pub(crate) fn flush_rows(&mut self, db: u32) {
+        let parts = 0..self.keyspace.shards();
+        let lsn = parts.filter_map(|shard| self.held.get(shard).map(|part| part.last_lsn)).max().unwrap_or(0);
+        let (entry, value) = self.reserve.note_flush(db, lsn);
+        self.in_db(SYSTEM_DB, |ctx| {
+            ctx.apply(Effect::SetString { key: &entry, value: &value, expire_at_ms: 0 });
+        });
+    }
+
+    /// Whether only the store knows of this key.
+    pub(crate) fn is_cold(&mut self, key: &[u8]) -> bool {
+        let Reached { hash, space, part, .. } = self.reach(key);
+        part.space(space).is_none_or(|space| space.is_cold(hash, key))
+    }
+
+    /// Reserves what the log needs at most for this key, if it came from the store and is about to change for the first time.
+    #[inline]
+    pub(crate) fn reserve_for_fetched(&mut self, key: &[u8]) -> Result<(), Fail> {
+        let bytes = self.fetched_bytes_max(key);
+        if bytes == 0 { Ok(()) } else { self.reserve(usize::try_from(bytes).unwrap_or(usize::MAX)) }
+    }
+
+    /// What the log needs at most for these keys, if they came from the store and are about to change for the first time.
+    pub(crate) fn fetched_bytes_max(&mut self, key: &[u8]) -> u64 {
+        let Reached { hash, space, part, .. } = self.reach(key);
+        let entry = part.space(space).and_then(|space| space.get(hash, key));
+        entry.filter(|entry| entry.has(mark::FETCHED)).map_or(0, |entry| {
+            64 + key.len() as u64
+                + match entry.view() {
+                    View::Str(text) => text.len() as u64,
+                    View::Value(value) => LargePut::record_bytes_max(codec::encoded_bytes_max(value), key),
+                }
+        })
     }
 
     /// Notes that a key has changed, and tells those who watch it, or wait for it if there may be a list now.
@@ -408,6 +564,12 @@ impl<'a> Ctx<'a> {
         let index = self.keyspace.space_of(self.db);
         self.scratch.touched.push((shard, recent_key(index, hash)));
         let part = self.held.get(shard).expect("the shard of a key that was changed is held");
+        if self.settles {
+            let since = part.last_lsn + 1;
+            if let Some(space) = part.space_mut(index) {
+                space.note_change(hash, key, since, self.now_ms);
+            }
+        }
         part.raise_watches(self.db, key);
         if may_make_ready
             && !part.waiters.is_empty()
@@ -430,11 +592,15 @@ impl<'a> Ctx<'a> {
         encoded: &[u8],
         expire_at_ms: u64,
     ) {
+        if !self.cold.is_empty() {
+            return;
+        }
         let (hash, shard) = self.put(key, value, expire_at_ms);
         self.log(&Effect::Put { key, kind, value: encoded, expire_at_ms }, key, hash, shard);
     }
 
     fn put(&mut self, key: &[u8], value: Value, expire_at_ms: u64) -> (u64, usize) {
+        debug_assert!(self.cold.is_empty(), "a command that has met a cold key changes nothing");
         let clock = self.settings.access_clock(self.now_ms);
         let (keyspace, db) = (self.keyspace, self.db);
         let Reached { hash, shard, part, .. } = self.reach(key);
@@ -458,6 +624,9 @@ impl<'a> Ctx<'a> {
     /// Takes the value of a key away, with its expiry.
     pub(crate) fn take(&mut self, key: &[u8]) -> Option<(Value, u64)> {
         self.claim(key)?;
+        if !self.cold.is_empty() {
+            return None;
+        }
         let Reached { hash, space, part, .. } = self.reach(key);
         let space = part.space_mut(space)?;
         let expire_at_ms = space.get(hash, key)?.expire_at();
@@ -489,6 +658,9 @@ impl<'a> Ctx<'a> {
 
     /// Puts a large value at a key, whatever was there. It is encoded for the log when the record is written.
     pub(crate) fn put_large(&mut self, key: &[u8], value: Value, expire_at_ms: u64) {
+        if !self.cold.is_empty() {
+            return;
+        }
         self.scratch.large.push(LargePut {
             at: self.scratch.record.len(),
             db: self.db,
@@ -502,6 +674,9 @@ impl<'a> Ctx<'a> {
 
     /// Changes a whole database; all shards must be held.
     pub(crate) fn apply_whole(&mut self, effect: Effect<'_>) {
+        if !self.cold.is_empty() {
+            return;
+        }
         effect.encode(self.db, &mut self.scratch.record);
         self.whole = true;
         self.keyspace.apply_whole(&mut self.held, self.db, &effect);
@@ -618,7 +793,8 @@ impl<'a> Ctx<'a> {
     /// Makes a table, or puts it in place of one of the same name. False if its system entry is not held.
     pub(crate) fn define(&mut self, definition: Definition) -> Result<bool, Fail> {
         let (key, text) = (Name::of_table(definition.name.as_bytes()), definition.encode());
-        if self.held.get(self.keyspace.shard_of(self.keyspace.hash(&key))).is_none() {
+        let is_held = self.held.get(self.keyspace.shard_of(self.keyspace.hash(&key))).is_some();
+        if !is_held || !self.cold.is_empty() {
             return Ok(false);
         }
         self.reserve(key.len() + text.len() + 64)?;

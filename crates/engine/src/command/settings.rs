@@ -84,6 +84,14 @@ impl Settings {
         Policy::ALL.get(self.policy.load(Relaxed)).map_or(Policy::NoEviction, |(policy, _)| *policy)
     }
 
+    /// What is removed where a store brings it back: that loses nothing, so something always is.
+    pub(crate) fn policy_behind_store(&self) -> Policy {
+        match self.policy() {
+            Policy::NoEviction => Policy::AllkeysLru,
+            policy => policy,
+        }
+    }
+
     /// Changes that, and with it what the access bits of keys tell; they need some time to adjust.
     pub fn set_policy(&self, policy: Policy) {
         self.policy.store(Policy::ALL.iter().position(|(known, _)| *known == policy).unwrap_or(0), Relaxed);
@@ -95,6 +103,13 @@ impl Settings {
         Present { now_ms, decay_minutes: self.lfu_decay_minutes.load(Relaxed) }
     }
 
+    /// For how long an entry has not been used, in milliseconds; 0 where uses are counted instead.
+    pub(crate) fn idle_ms(&self, entry: &Entry, now_ms: u64) -> u64 {
+        let clock = self.access_clock(now_ms);
+        if clock.counts_frequency() { 0 } else { u64::from(clock.idle_seconds(entry)) * 1000 }
+    }
+
+    /// What marks entries as used at this time.
     #[inline]
     pub(crate) fn access_clock(&self, now_ms: u64) -> AccessClock {
         let mode = if self.lfu.load(Relaxed) {

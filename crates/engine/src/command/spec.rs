@@ -89,6 +89,8 @@ pub mod flag {
     pub const PATTERNS: u32 = 1 << 20;
     /// May run on a node of a cluster that asked for it.
     pub const ASKING: u32 = 1 << 21;
+    /// What it changes, it replaces as a whole: with a store behind, keys need not be here.
+    pub const BLIND: u32 = 1 << 23;
     /// Not while a replica loads what its primary has sent.
     pub const NO_ASYNC_LOADING: u32 = 1 << 22;
     /// Takes long: somebody who must not wait leaves it to another thread.

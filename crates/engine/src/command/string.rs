@@ -27,7 +27,7 @@ pub(super) const COMMANDS: &[Command] = &[
         spec: Spec {
             name: "set",
             arity: -3,
-            flags: flag::WRITE | flag::DENYOOM,
+            flags: flag::WRITE | flag::DENYOOM | flag::BLIND,
             keys: Keys::At(1),
             group: "string",
             since: "1.0.0",
@@ -55,7 +55,7 @@ pub(super) const COMMANDS: &[Command] = &[
         spec: Spec {
             name: "setex",
             arity: 4,
-            flags: flag::WRITE | flag::DENYOOM,
+            flags: flag::WRITE | flag::DENYOOM | flag::BLIND,
             keys: Keys::At(1),
             group: "string",
             since: "2.0.0",
@@ -69,7 +69,7 @@ pub(super) const COMMANDS: &[Command] = &[
         spec: Spec {
             name: "psetex",
             arity: 4,
-            flags: flag::WRITE | flag::DENYOOM,
+            flags: flag::WRITE | flag::DENYOOM | flag::BLIND,
             keys: Keys::At(1),
             group: "string",
             since: "2.6.0",

@@ -28,7 +28,7 @@ pub(super) const COMMANDS: &[Command] = &[
         spec: Spec {
             name: "mset",
             arity: -3,
-            flags: flag::WRITE | flag::DENYOOM,
+            flags: flag::WRITE | flag::DENYOOM | flag::BLIND,
             keys: Keys::Range { first: 1, last: -1, step: 2 },
             group: "string",
             since: "1.0.1",

@@ -80,7 +80,7 @@ pub(super) const COMMANDS: &[Command] = &[
             ..on_tables(
                 "table.put",
                 -4,
-                flag::WRITE | flag::DENYOOM | flag::MOVABLE_KEYS | flag::PUTS,
+                flag::WRITE | flag::DENYOOM | flag::MOVABLE_KEYS | flag::PUTS | flag::BLIND,
                 Keys::Records(2),
             )
         },

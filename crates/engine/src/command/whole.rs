@@ -71,10 +71,17 @@ fn flush(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply, databases: std:
         [option] if is(option, "sync") => true,
         _ => return Err(Fail::SYNTAX),
     };
-    let filled: Vec<u32> = databases.filter(|&db| ctx.in_db(db, |ctx| !is_empty(ctx))).collect();
+    if ctx.settles {
+        ctx.may_flush()?;
+    }
+    let settles = ctx.settles;
+    let filled: Vec<u32> = databases.filter(|&db| settles || ctx.in_db(db, |ctx| !is_empty(ctx))).collect();
     ctx.reserve(filled.len() * EFFECT_BYTES_MAX)?;
     for db in filled {
         ctx.in_db(db, |ctx| ctx.apply_whole(Effect::Flush));
+        if settles {
+            ctx.flush_rows(db);
+        }
     }
     ctx.reclaims = at_once;
     out.ok();
@@ -87,6 +94,9 @@ fn is_empty(ctx: &mut Ctx<'_>) -> bool {
 }
 
 fn swap(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
+    if ctx.settles {
+        return Err(Fail::new("ERR SWAPDB is not possible with a store: its rows are of one database each"));
+    }
     let number = |text: &[u8]| number::parse_i64(text).filter(|number| i32::try_from(*number).is_ok());
     let one = number(args[1]).ok_or(Fail::new("ERR invalid first DB index"))?;
     let other = number(args[2]).ok_or(Fail::new("ERR invalid second DB index"))?;

@@ -26,6 +26,17 @@ impl Space {
                 Ok(1)
             }
             Effect::Delete { key } => Ok(usize::from(self.discard(hash, key))),
+            Effect::Stored { key, stamp } => {
+                self.set_stamp(hash, key, stamp);
+                Ok(0)
+            }
+            Effect::Forget { key, all } => {
+                if all {
+                    self.give_up_change(hash, key);
+                }
+                self.forget(hash, key);
+                Ok(0)
+            }
             Effect::Expire { key, at_ms } => {
                 Ok(usize::from(self.change(hash, key, |entry| entry.set_expire_at(at_ms)).is_some()))
             }

@@ -27,6 +27,19 @@ const BOXED: u8 = 1;
 const EXPIRES: u8 = 2;
 const WIDE: u8 = 4;
 const RAW: u8 = 8;
+const MARKS: u8 = mark::UNSETTLED | mark::SETTLING | mark::FETCHED | mark::STORED;
+
+/// How an entry stands towards a store; without one there are no marks.
+pub(crate) mod mark {
+    /// It has changed since it was last taken to the store.
+    pub(crate) const UNSETTLED: u8 = 16;
+    /// It is on its way there.
+    pub(crate) const SETTLING: u8 = 32;
+    /// It came from there and has not changed: the log knows nothing of it.
+    pub(crate) const FETCHED: u8 = 64;
+    /// The store has a row of it, if nobody else has removed it.
+    pub(crate) const STORED: u8 = 128;
+}
 
 #[repr(C, align(8))]
 #[derive(Clone, Copy)]
@@ -137,10 +150,28 @@ impl Entry {
         }
     }
 
-    /// True for a short string that does not expire.
+    /// True for a short string that does not expire and has nothing to settle.
     #[inline]
     pub(crate) fn is_plain(&self) -> bool {
-        self.header().flags & (BOXED | EXPIRES) == 0
+        self.header().flags & (BOXED | EXPIRES | mark::UNSETTLED) == 0
+    }
+
+    /// Its marks, see [`mark`].
+    #[inline]
+    pub(crate) fn marks(&self) -> u8 {
+        self.header().flags & MARKS
+    }
+
+    /// Whether it has any of these marks.
+    #[inline]
+    pub(crate) fn has(&self, marks: u8) -> bool {
+        self.header().flags & marks & MARKS != 0
+    }
+
+    /// Gives it these marks and takes those away.
+    #[inline]
+    pub(crate) fn set_marks(&mut self, set: u8, clear: u8) {
+        self.update(|to| to.flags = (to.flags & !(clear & MARKS)) | (set & MARKS));
     }
 
     /// When it expires, in Unix milliseconds; 0: never.
@@ -192,7 +223,7 @@ impl Entry {
         new.write(new.value_offset(), self.bytes(self.value_offset(), value_len));
         new.update(|to| {
             to.access = header.access;
-            to.flags |= header.flags & RAW;
+            to.flags |= header.flags & (RAW | MARKS);
         });
         self.release();
         self.0 = new.0;
@@ -209,7 +240,10 @@ impl Entry {
             && rounded(offset + value.len()) == rounded(offset + usize::from(header.value_len));
         if !fits {
             let new = Self::string(self.key(), value, expire_at_ms);
-            new.update(|to| to.access = header.access);
+            new.update(|to| {
+                to.access = header.access;
+                to.flags |= header.flags & MARKS;
+            });
             *self = new;
             return;
         }
@@ -236,10 +270,11 @@ impl Entry {
     /// Turns an embedded string into a boxed one that can be changed in place, and returns it; none for other types.
     pub(crate) fn string_mut(&mut self) -> Option<&mut Value> {
         if let View::Str(text) = self.view() {
-            let access = self.access();
+            let (access, marks) = (self.access(), self.marks());
             let new = Self::boxed(self.key(), Value::Str(text.to_vec()), self.expire_at());
             *self = new;
             self.set_access(access);
+            self.set_marks(marks, 0);
         }
         self.value_mut().filter(|value| value.kind() == Kind::Str)
     }
@@ -275,6 +310,14 @@ impl Entry {
                 View::Str(_) => 0,
                 View::Value(value) => size_of::<Value>() + value.heap_bytes(),
             }
+    }
+
+    /// Bytes of memory of the value alone.
+    pub(crate) fn value_bytes(&self) -> usize {
+        match self.view() {
+            View::Str(text) => text.len(),
+            View::Value(value) => value.heap_bytes(),
+        }
     }
 
     fn allocate(key: &[u8], value_len: usize, boxed: u8, expire_at_ms: u64) -> Self {

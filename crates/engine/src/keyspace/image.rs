@@ -8,10 +8,13 @@
 //! (`value/codec.rs`), the others flags: 0x10 more parts of this value follow, 0x20 there is an expiry, 0x40 a string that
 //! was changed in place, 0x80 this is a further part of the value before it, with the same key.
 //!
+//! With 0x80 there are also two kinds beyond those of values, which say how a key stands towards a store: 8, the key before is
+//! unsettled, and its row has the stamp that the value says, if it says one; 9, the key is not there, which has to settle.
+//!
 //! What must hold: adding an entry takes time that its own bytes bound; a large value is only shared under the lock, and
 //! encoded after it in parts. No bytes make reading panic.
 
-use super::entry::{Entry, View};
+use super::entry::{Entry, View, mark};
 use super::space::Space;
 use super::table::Item as _;
 use crate::effect::Malformed;
@@ -22,6 +25,11 @@ use crate::value::{Packing, Value, varint};
 const SHARED_BYTES_MIN: usize = 64 << 10;
 /// About the size of a part of a large value.
 pub(crate) const PART_BYTES: usize = 256 << 10;
+
+/// The key has changed and not settled.
+const UNSETTLED: u8 = 8;
+/// It was deleted, and that has not settled.
+const TOMBSTONE: u8 = 9;
 
 const KIND: u8 = 0x0F;
 const MORE: u8 = 0x10;
@@ -60,6 +68,7 @@ pub(crate) struct Large {
     key: Box<[u8]>,
     head: Head,
     value: Value,
+    unsettled: bool,
 }
 
 impl Image {
@@ -98,12 +107,21 @@ impl Image {
             View::Str(text) => put(&mut self.bytes, entry.key(), Head::of(entry), tag::STRING, text),
             View::Value(value) => self.add_value(entry, value),
         }
+        if entry.has(mark::UNSETTLED | mark::SETTLING) && entry.value_bytes() <= SHARED_BYTES_MIN {
+            put_mark(&mut self.bytes, entry.key(), UNSETTLED);
+        }
+    }
+
+    /// Adds a key that is not there.
+    pub(crate) fn add_tombstone(&mut self, key: &[u8]) {
+        put_mark(&mut self.bytes, key, TOMBSTONE);
     }
 
     fn add_value(&mut self, entry: &Entry, value: &Value) {
         let (key, head) = (entry.key(), Head::of(entry));
         if value.heap_bytes() > SHARED_BYTES_MIN {
-            self.large.push(Large { key: key.into(), head, value: value.share() });
+            let unsettled = entry.has(mark::UNSETTLED | mark::SETTLING);
+            self.large.push(Large { key: key.into(), head, value: value.share(), unsettled });
         } else if let Value::Str(text) = value {
             put(&mut self.bytes, key, head, tag::STRING, text);
         } else {
@@ -123,9 +141,22 @@ impl Large {
             head.flags |= if more { MORE } else { 0 } | if first { 0 } else { CONTINUES };
             bytes.clear();
             put(&mut bytes, &self.key, head, kind, part);
+            if self.unsettled && !more {
+                put_mark(&mut bytes, &self.key, UNSETTLED);
+            }
             each(&bytes, std::mem::take(&mut first))
         })
     }
+}
+
+/// Says how a key stands towards a store.
+fn put_mark(out: &mut Vec<u8>, key: &[u8], kind: u8) {
+    put(out, key, Head { flags: CONTINUES, access: 0, expire_at_ms: 0 }, kind, b"");
+}
+
+/// Whether these flags say how a key stands towards a store.
+fn is_mark(flags: u8) -> bool {
+    flags & CONTINUES != 0 && matches!(flags & KIND, UNSETTLED | TOMBSTONE)
 }
 
 #[inline]
@@ -176,7 +207,7 @@ pub(crate) fn check(mut bytes: &[u8]) -> Result<u32, Malformed> {
     while !bytes.is_empty() {
         let read = take(&mut bytes).ok_or(Malformed)?;
         keys += u32::from(read.flags & CONTINUES == 0);
-        if read.flags & KIND != tag::STRING {
+        if read.flags & KIND != tag::STRING && !is_mark(read.flags) {
             codec::decode(read.flags & KIND, read.value, &packing).map_err(|_| Malformed)?;
         }
     }
@@ -190,6 +221,8 @@ pub(crate) struct Loader<'a> {
     /// What of `hash` must be `shard`.
     shard: u64,
     shard_mask: u64,
+    /// The last record that the shard holds.
+    cut: u64,
     /// The key whose further parts come next, with its hash.
     open: Option<(Box<[u8]>, u64)>,
     due: Vec<(u64, u64)>,
@@ -203,6 +236,7 @@ impl<'a> Loader<'a> {
         packing: Packing,
         shard: usize,
         shards: usize,
+        cut: u64,
     ) -> Self {
         space.reserve(keys);
         Self {
@@ -210,6 +244,7 @@ impl<'a> Loader<'a> {
             packing,
             shard: shard as u64,
             shard_mask: shards as u64 - 1,
+            cut,
             open: None,
             due: Vec::new(),
         }
@@ -223,6 +258,8 @@ impl<'a> Loader<'a> {
             if read.flags & CONTINUES == 0 {
                 self.begin(&read)?;
                 keys += 1;
+            } else if is_mark(read.flags) {
+                self.unsettle(read.key)?;
             } else {
                 self.go_on(&read)?;
             }
@@ -251,6 +288,16 @@ impl<'a> Loader<'a> {
             self.open = Some((read.key.into(), hash));
         }
         self.space.load(hash, entry, &mut self.due);
+        Ok(())
+    }
+
+    /// The key has something to settle. Without a store that means nothing.
+    fn unsettle(&mut self, key: &[u8]) -> Result<(), Malformed> {
+        let hash = self.space.table().hasher().stable.of(key);
+        if hash & self.shard_mask != self.shard || self.open.is_some() {
+            return Err(Malformed);
+        }
+        self.space.recover_change(hash, key, self.cut, 0);
         Ok(())
     }
 

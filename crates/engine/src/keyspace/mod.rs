@@ -17,6 +17,7 @@ pub(crate) mod image;
 mod part;
 mod reload;
 mod replay;
+pub(crate) mod settling;
 pub(crate) mod space;
 #[expect(unsafe_code, reason = "buckets are chained by raw pointers")]
 pub(crate) mod table;
@@ -55,6 +56,8 @@ pub(crate) struct Keyspace {
     discarded: Mutex<Vec<aside::Flushed>>,
     /// What was put aside by others and is still to be freed.
     answered: Mutex<Vec<Box<dyn Parts>>>,
+    /// What is unsettled in all spaces, if there is a store behind.
+    unsettled: Option<Arc<settling::Totals>>,
 }
 
 /// One shard, on cache lines of its own.
@@ -81,7 +84,19 @@ impl Keyspace {
             spaces: (0..databases).map(AtomicU32::new).collect(),
             discarded: Mutex::default(),
             answered: Mutex::default(),
+            unsettled: None,
         }
+    }
+
+    /// A store is behind from now on; there must be no keys yet.
+    pub(crate) fn settle(&mut self) {
+        self.unsettled = Some(Arc::default());
+    }
+
+    /// What is unsettled in all spaces; none without a store.
+    #[inline]
+    pub(crate) fn unsettled(&self) -> Option<&Arc<settling::Totals>> {
+        self.unsettled.as_ref()
     }
 
     /// A random number to pick keys, fields and elements by: the seed's own sequence (Steele et al., SplitMix64).
@@ -297,7 +312,13 @@ impl Keyspace {
     pub(crate) fn space_in<'a>(&self, shard: usize, part: &'a mut Part, db: u32) -> &'a mut space::Space {
         let index = self.space_of(db);
         part.space_or_new(index, || {
-            let space = space::Space::new(TableHash { stable: self.stable, seed: self.table_seed(shard) });
+            let mut space =
+                space::Space::new(TableHash { stable: self.stable, seed: self.table_seed(shard) });
+            if db != SYSTEM_DB
+                && let Some(totals) = &self.unsettled
+            {
+                space.settle_with(settling::Settling::new(Arc::clone(totals)));
+            }
             // Set once: a space keeps its directory for ever.
             let _ = self.shards[shard].directories[index as usize].set(space.directory());
             space

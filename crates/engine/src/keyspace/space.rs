@@ -9,8 +9,9 @@
 use super::apply::{change, is_hollow};
 use super::aside::Aside;
 use super::directory::Directory;
-use super::entry::{Entry, View};
+use super::entry::{Entry, View, mark};
 use super::expiry::Expiry;
+use super::settling::{Settling, signed};
 use super::table::{Item, Table, TableHash};
 use super::walk::Walk;
 use crate::effect::Effect;
@@ -30,6 +31,8 @@ pub(crate) struct Space {
     discarded: Aside,
     /// Somebody walks the entries for a checkpoint.
     walk: Option<Box<Walk>>,
+    /// What a store behind has still to hear of; none without one.
+    settling: Option<Box<Settling>>,
 }
 
 /// Collections up to this size are dropped where they are removed; strings too, which are one piece of memory, up to another.
@@ -39,11 +42,12 @@ const STRING_DROPPED_AT_ONCE_BYTES_MAX: usize = 8 << 20;
 const CUT_SHARE: usize = 8;
 const CUT_AT_ONCE_BYTES_MAX: usize = 4 << 20;
 
-/// What is known of an entry's expiry before and after a change.
+/// What is known of an entry before and after a change: its expiry, and its bytes if it is unsettled.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 struct Times {
     key_ms: u64,
     fields_ms: u64,
+    unsettled_bytes: usize,
 }
 
 impl Times {
@@ -56,7 +60,7 @@ impl Times {
             View::Value(Value::Hash(hash)) => hash.next_expiry().unwrap_or(0),
             _ => 0,
         };
-        Self { key_ms: entry.expire_at(), fields_ms }
+        Self { key_ms: entry.expire_at(), fields_ms, unsettled_bytes: unsettled_bytes(entry) }
     }
 
     fn due(self) -> u64 {
@@ -65,6 +69,11 @@ impl Times {
             (key, fields) => key.min(fields),
         }
     }
+}
+
+#[inline]
+fn unsettled_bytes(entry: &Entry) -> usize {
+    if entry.has(mark::UNSETTLED) { entry.heap_bytes() } else { 0 }
 }
 
 /// Whether an entry is better dropped without the lock.
@@ -99,7 +108,30 @@ impl Space {
             volatile_items: 0,
             discarded: Aside::default(),
             walk: None,
+            settling: None,
         }
+    }
+
+    /// A store is behind from now on.
+    pub(crate) fn settle_with(&mut self, settling: Settling) {
+        self.settling = Some(Box::new(settling));
+    }
+
+    /// The side towards the store, if there is one.
+    #[inline]
+    pub(crate) fn settling(&self) -> Option<&Settling> {
+        self.settling.as_deref()
+    }
+
+    #[inline]
+    pub(super) fn settling_mut(&mut self) -> Option<&mut Settling> {
+        self.settling.as_deref_mut()
+    }
+
+    /// Entries to be marked, and the side towards the store.
+    #[inline]
+    pub(super) fn table_and_settling(&mut self) -> (&mut Table<Entry>, Option<&mut Settling>) {
+        (&mut self.table, self.settling.as_deref_mut())
     }
 
     /// To be called before anything changes in the chain of this hash: a checkpoint may still need it as it is.
@@ -204,7 +236,8 @@ impl Space {
             }
             entry.set_string(value, expire_at_ms);
             mark(entry, false);
-            let after = Times { key_ms: expire_at_ms, fields_ms: 0 };
+            let unsettled_bytes = unsettled_bytes(entry);
+            let after = Times { key_ms: expire_at_ms, fields_ms: 0, unsettled_bytes };
             self.moved(hash, before, after);
         } else {
             let mut entry = Entry::string(key, value, expire_at_ms);
@@ -215,8 +248,11 @@ impl Space {
 
     /// Puts a value, whatever was there.
     pub(crate) fn put(&mut self, hash: u64, key: &[u8], value: Value, expire_at_ms: u64) {
+        let marks = self.get(hash, key).map_or(0, Entry::marks) & (mark::STORED | mark::SETTLING);
         self.discard(hash, key);
-        self.insert(hash, Entry::of(key, value, expire_at_ms));
+        let mut entry = Entry::of(key, value, expire_at_ms);
+        entry.set_marks(marks, 0);
+        self.insert(hash, entry);
     }
 
     /// Takes an entry out.
@@ -316,6 +352,7 @@ impl Space {
 
     /// Moves everything out, in constant time. A walk that still needs it gets it instead.
     pub(crate) fn take(&mut self) -> Self {
+        self.forget_settling();
         let mut table = self.table.take_all();
         if let Some(walk) = &mut self.walk {
             let hash = table.hasher();
@@ -329,6 +366,7 @@ impl Space {
             volatile_items: std::mem::take(&mut self.volatile_items),
             discarded: std::mem::take(&mut self.discarded),
             walk: None,
+            settling: None,
         }
     }
 
@@ -372,6 +410,12 @@ impl Space {
     fn moved(&mut self, hash: u64, before: Times, after: Times) {
         if before == after {
             return;
+        }
+        if before.unsettled_bytes != after.unsettled_bytes
+            && let Some(settling) = self.settling_mut()
+        {
+            let records = i64::from(after.unsettled_bytes != 0) - i64::from(before.unsettled_bytes != 0);
+            settling.count(signed(after.unsettled_bytes) - signed(before.unsettled_bytes), records);
         }
         self.expiry.moved(hash, before.due(), after.due());
         self.count_times(before, after);

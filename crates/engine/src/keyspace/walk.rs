@@ -120,7 +120,8 @@ impl Walk {
 
     /// The entries that others have saved so far.
     fn take_saved(&mut self, gap: usize) -> Option<Image> {
-        (self.image.entries > 0).then(|| std::mem::replace(&mut self.image, Image::new(gap, 0)))
+        (self.image.len() > 0 || !self.image.large.is_empty())
+            .then(|| std::mem::replace(&mut self.image, Image::new(gap, 0)))
     }
 }
 
@@ -140,7 +141,8 @@ impl Keyspace {
         let mut cuts = Vec::new();
         for db in self.all_databases() {
             let index = self.space_of(db);
-            if let Some(space) = part.space_mut(index).filter(|space| space.len() > 0) {
+            let has_any = |space: &&mut Space| space.len() > 0 || space.tombstones().next().is_some();
+            if let Some(space) = part.space_mut(index).filter(has_any) {
                 cuts.push(Cut { space: index, db, keys: space.len() });
                 space.begin_walk(gap);
             }
@@ -181,8 +183,10 @@ impl Keyspace {
 impl Space {
     /// Everything in here, as it is now, is going to be walked.
     fn begin_walk(&mut self, gap: usize) {
-        let (table, walk) = self.walked();
-        *walk = Some(Box::new(Walk::begin(table, gap)));
+        let (table, _) = self.walked();
+        let mut begun = Box::new(Walk::begin(table, gap));
+        self.tombstones().for_each(|key| begun.image.add_tombstone(key));
+        *self.walked().1 = Some(begun);
     }
 
     fn walk_on(&mut self, buckets_max: usize, gap: usize, image: &mut Image) -> Slice {

@@ -104,7 +104,7 @@ fn change(space: &mut Space, step: &Step) {
 /// Loads entries into a new space, as opening does.
 fn load(images: &[Vec<u8>], keys: usize) -> Space {
     let mut space = Space::new(HASH);
-    let mut loader = Loader::new(&mut space, keys, Packing::default(), 0, 1);
+    let mut loader = Loader::new(&mut space, keys, Packing::default(), 0, 1, 0);
     let loaded: u32 = images.iter().map(|image| loader.load(image).unwrap()).sum();
     loader.finish().unwrap();
     assert_eq!(loaded as usize, keys, "each key of the cut is there once");

@@ -36,6 +36,11 @@ impl Snapshot {
         self.tables.get(std::str::from_utf8(name).ok()?)
     }
 
+    /// Whether there is none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.tables.is_empty()
+    }
+
     /// All tables.
     pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Definition>> {
         self.tables.values()

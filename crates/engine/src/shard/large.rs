@@ -4,7 +4,7 @@
 //! is reserved before anything changes, and, since that may have to wait for the disk, without the locks: the command is
 //! run up to where it knows what it needs, and once more with that much in hand.
 
-use super::{Caller, Ran, Shards, refuse, space_for};
+use super::{Caller, Ran, Shards, space_for};
 use crate::command::{Command, Ctx, LargePut, flag};
 use crate::effect::Effect;
 use crate::error::Error;
@@ -82,18 +82,21 @@ impl Shards {
         out: &mut dyn Reply,
     ) -> Ran {
         if caller.leaves_large && command.spec.is(flag::APART) {
-            return Ran { lsn: 0, blocked: None, left: true };
+            return Ran { left: true, ..Ran::done(0) };
         }
         let mut ahead = 0;
         loop {
             let leaves = caller.leaves_large;
             let mut ctx = match self.begin(caller, command, args, ahead) {
                 Ok(ctx) => ctx,
-                Err(fail) => return refuse(&fail, out),
+                Err(refusal) => return Self::refuse_or_wait(refusal, out),
             };
             (ctx.ahead, ctx.may_ask) = (ahead, true);
             let outcome = (command.run)(&mut ctx, args, out);
             let wanted = ctx.wanted;
+            if !ctx.cold.is_empty() {
+                return self.leave_cold(ctx);
+            }
             if let Err(fail) = outcome
                 && wanted == 0
             {

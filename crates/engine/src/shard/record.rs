@@ -57,6 +57,9 @@ impl Shards {
         if let Err(fail) = self.room_for(caller, command.spec.is(flag::DENYOOM)) {
             return refuse(&fail, out);
         }
+        if let Err(refusal) = self.admit_unsettled(command) {
+            return Self::refuse_or_wait(refusal, out);
+        }
         let key = Name::of_record(args[1], args[2]);
         let mut bytes = 0;
         if command.spec.is(flag::WRITE) {
@@ -70,16 +73,31 @@ impl Shards {
         let shard = self.keyspace.shard_of(hash);
         let held = Held::One(shard, self.keyspace.lock(shard));
         let mut ctx = self.context(caller, held, Some((&key, hash)), bytes);
+        if ctx.settles
+            && bytes != 0
+            && !command.spec.is(flag::BLIND)
+            && let Err(fail) = ctx.in_db(DATABASE, |ctx| ctx.reserve_for_fetched(&key))
+        {
+            out.error(&fail.0);
+            return self.commit(ctx);
+        }
         run_in(&mut ctx, command, args, out);
+        if !ctx.cold.is_empty() {
+            return self.leave_cold(ctx);
+        }
         self.commit(ctx)
+    }
+
+    /// Removes the records of a table that are in memory.
+    pub(crate) fn remove_all_records(&self, table: &str) -> Result<(), Fail> {
+        let prefix = Name::of_record(table.as_bytes(), b"");
+        (0..self.keyspace.shards()).try_for_each(|shard| self.remove_records(shard, &prefix))
     }
 
     /// Removes the records of a table that is being dropped, then its definition. What cannot be done now, for want of room in
     /// the log, is left to the sweeper.
     pub(crate) fn finish_drop(&self, table: &str) {
-        let prefix = Name::of_record(table.as_bytes(), b"");
-        let removed = (0..self.keyspace.shards()).try_for_each(|shard| self.remove_records(shard, &prefix));
-        if removed.is_err() {
+        if self.remove_all_records(table).is_err() {
             return;
         }
         let key = Name::of_table(table.as_bytes());
@@ -145,6 +163,10 @@ impl Shards {
 
     /// Ends what was begun with tables that are being dropped.
     pub(crate) fn finish_drops(&self) {
+        if self.settles() {
+            // The store has to be told first: whoever looks after it does so.
+            return;
+        }
         let tables = self.registry.snapshot();
         for table in tables.all().filter(|table| table.dropping) {
             self.finish_drop(&table.name);

@@ -81,6 +81,9 @@ impl Shards {
         self.exceeded.note(exceeds, caller.now_ms);
         // Of what was flushed nobody knows the size: it will be enough.
         let waiting = memory::waiting_to_be_freed().0 != 0 && self.settings.policy() != Policy::NoEviction;
+        if exceeds && evicted == 0 && self.may_exceed() {
+            return Ok(());
+        }
         if exceeds && evicted == 0 && !waiting { Err(OUT_OF_MEMORY) } else { Ok(()) }
     }
 
@@ -90,9 +93,18 @@ impl Shards {
         if may_need_memory && self.exceeds_memory() { self.make_room(caller) } else { Ok(()) }
     }
 
+    /// Whether it is what has still to settle that takes the memory; of that there is a bound of its own.
+    fn may_exceed(&self) -> bool {
+        let Some(unsettled) = self.keyspace.unsettled() else { return false };
+        self.behind.is_wanted.store(true, Relaxed);
+        let limit = self.settings.maxmemory.load(Relaxed);
+        used() <= limit.saturating_add(limit >> 4).saturating_add(unsettled.bytes())
+    }
+
     /// The same where locks are held, so that nothing can be evicted: refuses if nothing ever is.
     pub(super) fn room_at_hand(&self) -> Result<(), Fail> {
-        let refused = self.exceeds_memory() && self.settings.policy() == Policy::NoEviction;
+        let refused =
+            self.exceeds_memory() && self.settings.policy() == Policy::NoEviction && !self.settles();
         if refused { Err(OUT_OF_MEMORY) } else { Ok(()) }
     }
 
@@ -130,6 +142,10 @@ impl Shards {
         keys_max: usize,
         goal: Option<u64>,
     ) -> Result<usize, Fail> {
+        if self.settles() {
+            let is_enough = || goal.is_some_and(|goal| used() <= goal);
+            return Ok(self.evict_settled(caller, shard, keys_max, is_enough));
+        }
         let policy = self.settings.policy();
         if policy == Policy::NoEviction {
             return Ok(0);

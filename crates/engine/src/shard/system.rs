@@ -15,7 +15,6 @@ use crate::keyspace::table::Item as _;
 use crate::log::Lsn;
 use crate::value::LONG_BYTES_MIN;
 
-#[cfg_attr(not(test), expect(dead_code, reason = "for those who keep entries besides tables"))]
 impl Shards {
     /// The value of a system entry.
     pub(crate) fn system_get(&self, key: &[u8]) -> Option<Vec<u8>> {

@@ -6,8 +6,8 @@
 use super::{Row, Runner, ServerCommand};
 use crate::server::Server;
 use crate::session::{Peer, Queued, Replier, Transaction, Watching, is_notable, note, show};
-use ramekin::Reply;
-use ramekin::command::{Command, Fail, Keys, Outcome, Spec, flag};
+use ramekin::command::{Fail, Keys, Outcome, Spec, flag};
+use ramekin::{Caller, Needs, Planned, Refusal, Reply};
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -95,6 +95,14 @@ fn multi(peer: &mut Peer, _: &Arc<Server>, _: &[&[u8]], out: &mut Replier<'_>) -
 
 fn watch(peer: &mut Peer, server: &Arc<Server>, args: &[&[u8]], out: &mut Replier<'_>) -> Outcome {
     let db = peer.caller.db;
+    if server.db.has_store() {
+        let keys: Vec<(u32, &[u8])> = args[1..].iter().map(|key| (db, *key)).collect();
+        let mut caller = Caller::at(peer.caller.now_ms);
+        if let Err(Refusal::Needs(needs)) = server.db.transaction(&mut caller, &[], &keys) {
+            peer.needs = Some(needs);
+            return Ok(());
+        }
+    }
     let watching = peer.watching.get_or_insert_with(Watching::default);
     for &key in &args[1..] {
         if let Entry::Vacant(place) = watching.keys.entry((db, key.into())) {
@@ -116,8 +124,62 @@ fn exec(peer: &mut Peer, server: &Arc<Server>, _: &[&[u8]], out: &mut Replier<'_
     let watching = peer.watching.take();
     let outcome = run_all(peer, server, &transaction.queued, watching.as_ref(), out);
     peer.watching = watching;
+    if peer.needs.is_some() {
+        // It is run again, as it is now.
+        peer.transaction = Some(transaction);
+        return Ok(());
+    }
     peer.unwatch(server);
     outcome
+}
+
+/// The database in which each of the queued commands will be run.
+fn databases<'q>(db: u32, queued: &'q [Queued]) -> impl Iterator<Item = u32> + 'q {
+    queued.iter().scan(db, |selected, queued| {
+        let db = *selected;
+        if queued.row.spec.name == "select"
+            && let Some(next) =
+                queued.args.get(1).and_then(|text| std::str::from_utf8(text).ok()?.parse().ok())
+        {
+            *selected = next;
+        }
+        Some(db)
+    })
+}
+
+/// What the queued commands and the watched keys need from a store before anything is run or judged.
+fn missing(
+    peer: &Peer,
+    server: &Server,
+    queued: &[Queued],
+    args: &[Vec<&[u8]>],
+    watching: Option<&Watching>,
+) -> Result<Option<Box<Needs>>, Fail> {
+    if !server.db.has_store() {
+        return Ok(None);
+    }
+    let planned: Vec<Planned<'_>> = databases(peer.caller.db, queued)
+        .zip(queued.iter().zip(args))
+        .filter(|(db, _)| *db < server.db.databases())
+        .filter_map(|(db, (queued, args))| match queued.row.runner {
+            Runner::Engine(command) => Some(Planned { db, command, args }),
+            _ => None,
+        })
+        .collect();
+    let watched: Vec<(u32, &[u8])> = watching
+        .into_iter()
+        .flat_map(|watching| watching.keys.keys().map(|(db, key)| (*db, &**key)))
+        .collect();
+    let mut caller = Caller::at(peer.caller.now_ms);
+    caller.db = peer.caller.db;
+    match server.db.transaction(&mut caller, &planned, &watched) {
+        // Nothing was run, so nothing is logged.
+        Ok(transaction) => drop(transaction),
+        Err(Refusal::Needs(needs)) => return Ok(Some(needs)),
+        // Who runs it will be told.
+        Err(Refusal::Fail(_)) => {}
+    }
+    Ok(None)
 }
 
 /// Whether a watched key has changed, or was there and has expired since.
@@ -138,12 +200,16 @@ fn run_all(
     watching: Option<&Watching>,
     out: &mut Replier<'_>,
 ) -> Outcome {
+    let args: Vec<Vec<&[u8]>> =
+        queued.iter().map(|queued| queued.args.iter().map(|arg| &**arg).collect()).collect();
+    peer.needs = missing(peer, server, queued, &args, watching)?;
+    if peer.needs.is_some() {
+        return Ok(());
+    }
     if is_stale(server, peer.caller.now_ms, watching) {
         out.null_array();
         return Ok(());
     }
-    let args: Vec<Vec<&[u8]>> =
-        queued.iter().map(|queued| queued.args.iter().map(|arg| &**arg).collect()).collect();
     let mut at = 0;
     while at < queued.len() || at == 0 {
         let looks = |queued: &Queued| queued.row.spec.is(flag::LOOKS);
@@ -156,7 +222,7 @@ fn run_all(
             queued.len(),
             out,
         )?;
-        if stale {
+        if stale || peer.needs.is_some() {
             return Ok(());
         }
         if end < queued.len() {
@@ -166,9 +232,6 @@ fn run_all(
     }
     Ok(())
 }
-
-/// Commands of the engine with their arguments.
-type Commands<'c> = [(&'c Command, &'c [&'c [u8]])];
 
 /// Runs commands under the locks of all their keys. `first`: this part begins the reply, unless a watched key has changed
 /// before the locks were taken; then nothing is run and true is returned. A later part without room in the log is refused
@@ -181,11 +244,10 @@ fn run_part(
     len: usize,
     out: &mut Replier<'_>,
 ) -> Result<bool, Fail> {
-    let commands: Vec<(&Command, &[&[u8]])> = queued
-        .iter()
-        .zip(args)
-        .filter_map(|(queued, args)| match queued.row.runner {
-            Runner::Engine(command) => Some((command, &**args)),
+    let commands: Vec<Planned<'_>> = databases(peer.caller.db, queued)
+        .zip(queued.iter().zip(args))
+        .filter_map(|(db, (queued, args))| match queued.row.runner {
+            Runner::Engine(command) => Some(Planned { db: db.min(server.db.databases() - 1), command, args }),
             _ => None,
         })
         .collect();
@@ -200,7 +262,7 @@ fn run_part(
 fn run_locked(
     peer: &mut Peer,
     server: &Arc<Server>,
-    (caller, commands): (&mut ramekin::Caller, &Commands<'_>),
+    (caller, commands): (&mut Caller, &[Planned<'_>]),
     (queued, args): (&[Queued], &[Vec<&[u8]>]),
     first: Option<Option<&Watching>>,
     len: usize,
@@ -208,19 +270,40 @@ fn run_locked(
 ) -> Result<bool, Fail> {
     // Handlers of the server see the same database and time while the caller is lent to the transaction.
     (peer.caller.db, peer.caller.now_ms, peer.caller.no_touch) = (caller.db, caller.now_ms, caller.no_touch);
-    let mut transaction = match server.db.transaction(caller, commands) {
-        Ok(transaction) => transaction,
-        // A refusal for want of memory ends the transaction as one of EXEC itself.
-        Err(fail) if first.is_some() && fail.0.starts_with("OOM ") => {
-            return Err(Fail::text(format!("EXECABORT Transaction discarded because of: {}", fail.0)));
-        }
-        Err(fail) if first.is_some() => return Err(fail),
-        Err(fail) => {
-            // The reply has begun and says how long it is.
-            queued.iter().for_each(|_| out.error(&fail.0));
+    let fail = match server.db.transaction(caller, commands, &[]) {
+        Ok(transaction) => return run_begun(peer, server, transaction, (queued, args), first, len, out),
+        // A later part cannot wait any more: what it needs has left memory since it was looked for.
+        Err(Refusal::Needs(needs)) if first.is_some() => {
+            peer.needs = Some(needs);
             return Ok(false);
         }
+        Err(Refusal::Needs(_)) => Fail::new("TRYAGAIN a key of the transaction has left memory meanwhile"),
+        Err(Refusal::Fail(fail)) => fail,
     };
+    match fail {
+        // A refusal for want of memory ends the transaction as one of EXEC itself.
+        fail if first.is_some() && fail.0.starts_with("OOM ") => {
+            Err(Fail::text(format!("EXECABORT Transaction discarded because of: {}", fail.0)))
+        }
+        fail if first.is_some() => Err(fail),
+        fail => {
+            // The reply has begun and says how long it is.
+            queued.iter().for_each(|_| out.error(&fail.0));
+            Ok(false)
+        }
+    }
+}
+
+/// Runs commands whose keys are all locked.
+fn run_begun(
+    peer: &mut Peer,
+    server: &Arc<Server>,
+    mut transaction: ramekin::Transaction<'_>,
+    (queued, args): (&[Queued], &[Vec<&[u8]>]),
+    first: Option<Option<&Watching>>,
+    len: usize,
+    out: &mut Replier<'_>,
+) -> Result<bool, Fail> {
     if let Some(watching) = first {
         if watching.is_some_and(|watching| watching.watch.is_raised()) {
             out.null_array();

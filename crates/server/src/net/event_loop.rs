@@ -274,6 +274,10 @@ impl EventLoop {
                 let server = Arc::clone(&self.server);
                 self.with(token, id, |session| session.served(&server, wait, &served, now_ms));
             }
+            Message::Obtained { token, id, wait, outcome } => {
+                let server = Arc::clone(&self.server);
+                self.with(token, id, |session| session.obtained(&server, wait, outcome, now_ms));
+            }
             Message::Append { token, id, bytes } => self.with(token, id, |session| session.append(&bytes)),
             Message::Kill { token, id } => self.with(token, id, |_| {}),
             Message::Unblock { token, id, with_error } => {

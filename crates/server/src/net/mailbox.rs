@@ -2,7 +2,7 @@
 
 use mio::Waker;
 use parking_lot::Mutex;
-use ramekin::Served;
+use ramekin::{Obtained, Served};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -13,6 +13,8 @@ pub enum Message {
     Accepted(super::connection::Accepted),
     /// A blocked command has been run.
     Served { token: usize, id: u64, wait: u64, served: Served },
+    /// What a command needed from the store is here, or cannot be had.
+    Obtained { token: usize, id: u64, wait: u64, outcome: Result<Obtained, String> },
     /// Bytes to be sent to a client (MONITOR).
     Append { token: usize, id: u64, bytes: Arc<[u8]> },
     /// The connection shall be closed.

@@ -2,10 +2,11 @@
 
 use super::Session;
 use super::peer::{Peer, Wait, Work};
+use crate::command::Row;
 use crate::net::Message;
 use crate::server::Server;
 use ramekin::command::Command;
-use ramekin::{Caller, Collector, Reply, Response, Served, Waiter};
+use ramekin::{Caller, Collector, Needs, Obtained, Reply, Response, Served, Waiter};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -17,13 +18,15 @@ pub(super) enum Blocked {
     Safe { wait: Wait, lsn: u64, deadline_ms: Option<u64> },
     /// For the end of work that a thread does.
     Work { wait: u64 },
+    /// For what only the store knows; then the command is run again.
+    Store { wait: u64, row: &'static Row, args: Vec<Box<[u8]>> },
 }
 
 impl Blocked {
     pub(super) fn deadline_ms(&self) -> Option<u64> {
         match self {
             Blocked::Key { deadline_ms, .. } | Blocked::Safe { deadline_ms, .. } => *deadline_ms,
-            Blocked::Work { .. } => None,
+            Blocked::Work { .. } | Blocked::Store { .. } => None,
         }
     }
 }
@@ -37,9 +40,11 @@ impl Session {
     pub(super) fn run_or_block(
         &mut self,
         server: &Arc<Server>,
+        row: &'static Row,
         command: &'static Command,
         args: &[&[u8]],
     ) -> u64 {
+        let from = self.output.bytes.len();
         self.waits += 1;
         let (wait, client) = (self.waits, Arc::clone(&self.peer.client));
         let deliver = Box::new(move |served: Served| {
@@ -47,7 +52,9 @@ impl Session {
         });
         let mut out = self.output.replier(self.peer.protocol);
         let (ran, waiter) = server.db.run_or_wait(&mut self.peer.caller, command, args, &mut out, deliver);
-        if let Some(waiter) = waiter {
+        if let Some(needs) = ran.needs {
+            self.block_on_store(server, (row, args), from, &needs);
+        } else if let Some(waiter) = waiter {
             let timeout_ms = ran.blocked.map_or(0, |(_, timeout_ms)| timeout_ms);
             self.blocked = Some(Blocked::Key { waiter, wait, deadline_ms: deadline(&self.peer, timeout_ms) });
             self.note_blocked(server, true);
@@ -67,15 +74,85 @@ impl Session {
             let mut caller = Caller::at(server.db.now_ms());
             (caller.db, caller.no_touch) = (selected, no_touch);
             let args: Vec<&[u8]> = args.iter().map(|arg| &**arg).collect();
-            let ran = server.db.run(&mut caller, command, &args, &mut out);
-            (out.into_response().unwrap_or(Response::Null), ran.lsn)
+            let lsn = server.db.run_here_and_wait(&mut caller, command, &args, &mut out);
+            (out.into_response().unwrap_or(Response::Null), lsn)
         });
+    }
+
+    /// Waits for what a command needs from the store. What it has answered, from `from` on, means nothing.
+    #[cold]
+    pub(super) fn block_on_store(
+        &mut self,
+        server: &Arc<Server>,
+        (row, args): (&'static Row, &[&[u8]]),
+        from: usize,
+        needs: &Needs,
+    ) {
+        self.output.truncate(from, &server.db);
+        self.waits += 1;
+        let (wait, client) = (self.waits, Arc::clone(&self.peer.client));
+        let args = args.iter().map(|arg| Box::from(*arg)).collect();
+        self.blocked = Some(Blocked::Store { wait, row, args });
+        self.note_blocked(server, true);
+        server.db.obtain(
+            needs,
+            Box::new(move |outcome| {
+                client.mailbox.send(Message::Obtained { token: client.token, id: client.id, wait, outcome });
+            }),
+        );
+    }
+
+    /// What a command needed from the store is here, or cannot be had.
+    pub(crate) fn obtained(
+        &mut self,
+        server: &Arc<Server>,
+        wait: u64,
+        outcome: Result<Obtained, String>,
+        now_ms: u64,
+    ) {
+        if !matches!(&self.blocked, Some(Blocked::Store { wait: mine, .. }) if *mine == wait) {
+            return;
+        }
+        let Some(Blocked::Store { row, args, .. }) = self.blocked.take() else { return };
+        let from = self.unblock(server);
+        match outcome {
+            Err(text) => {
+                if row.spec.name == "exec" {
+                    self.peer.end_transaction(server);
+                }
+                server.stats.count_error(text.as_bytes());
+                self.output.replier(self.peer.protocol).error(&text);
+                self.finish(server, from, 0);
+            }
+            Ok(kept) => {
+                self.kept.push(kept);
+                self.peer.caller.now_ms = server.db.latest_ms().max(now_ms);
+                self.peer.caller.hash_hint = None;
+                self.begun_ticks = server.ticks.raw();
+                self.follow_settings(server);
+                let args: Vec<&[u8]> = args.iter().map(|arg| &**arg).collect();
+                self.run_admitted(server, row, &args, now_ms);
+            }
+        }
+        if !matches!(self.blocked, Some(Blocked::Store { .. })) {
+            self.kept.clear();
+        }
+        self.advance(server, now_ms);
+    }
+
+    /// Whether the command that was just run waits for the store.
+    pub(super) fn waits_for_store(&self) -> bool {
+        matches!(self.blocked, Some(Blocked::Store { .. }))
     }
 
     /// The engine has run the command that this client waited with.
     pub(crate) fn served(&mut self, server: &Arc<Server>, wait: u64, (response, lsn): &Served, now_ms: u64) {
         if !matches!(self.blocked, Some(Blocked::Key { wait: mine, .. } | Blocked::Work { wait: mine }) if mine == wait)
         {
+            return;
+        }
+        if self.peer.client.killed.load(Relaxed) {
+            // Nobody reads the answer: a server that ends closes the connection that asked for it.
             return;
         }
         let from = self.unblock(server);
@@ -143,7 +220,7 @@ impl Session {
                 let (wait, lsn) = (*wait, *lsn);
                 self.answer_safe(server, wait, lsn);
             }
-            Blocked::Work { .. } => return,
+            Blocked::Work { .. } | Blocked::Store { .. } => return,
             Blocked::Key { waiter, .. } => {
                 // If it is just being served, the answer is on its way.
                 if !server.db.give_up(waiter) {
@@ -161,7 +238,7 @@ impl Session {
     pub(crate) fn unblock_by_request(&mut self, server: &Arc<Server>, with_error: bool, now_ms: u64) {
         match &self.blocked {
             // Work is done to its end.
-            None | Some(Blocked::Work { .. }) => return,
+            None | Some(Blocked::Work { .. } | Blocked::Store { .. }) => return,
             Some(Blocked::Key { waiter, .. }) if !server.db.give_up(waiter) => return,
             Some(Blocked::Key { .. }) if !with_error => {
                 let from = self.unblock(server);

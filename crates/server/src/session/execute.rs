@@ -83,7 +83,7 @@ impl Session {
     }
 
     /// What does not change while a batch is run, unless by one of its commands.
-    fn follow_settings(&mut self, server: &Server) {
+    pub(super) fn follow_settings(&mut self, server: &Server) {
         self.waits_for_disk = self.peer.waits_for_disk(server);
         self.times_each_call = (0..SLOW_US_MIN).contains(&server.config.hot().slowlog_log_slower_than_us());
     }
@@ -170,7 +170,23 @@ impl Session {
             self.queue(row, args);
             return self.finish(server, from, 0);
         }
+        self.run_admitted(server, row, args, now_ms);
+    }
+
+    /// Runs a command that may be run now, and gates its reply.
+    #[inline]
+    pub(super) fn run_admitted(
+        &mut self,
+        server: &Arc<Server>,
+        row: &'static Row,
+        args: &[&[u8]],
+        now_ms: u64,
+    ) {
+        let from = self.output.bytes.len();
         let lsn = self.dispatch(server, row, args);
+        if self.blocked.is_some() && self.waits_for_store() {
+            return;
+        }
         self.account(server, row, args, from, now_ms);
         if !server.monitors.is_empty() {
             show(server, &self.peer, row, args);
@@ -183,12 +199,15 @@ impl Session {
     fn dispatch(&mut self, server: &Arc<Server>, row: &'static Row, args: &[&[u8]]) -> u64 {
         match row.runner {
             Runner::Engine(command) if row.spec.is(flag::BLOCKING) => {
-                self.run_or_block(server, command, args)
+                self.run_or_block(server, row, command, args)
             }
             Runner::Engine(command) => {
+                let from = self.output.bytes.len();
                 let mut out = self.output.replier(self.peer.protocol);
                 let ran = server.db.run(&mut self.peer.caller, command, args, &mut out);
-                if ran.left {
+                if let Some(needs) = ran.needs {
+                    self.block_on_store(server, (row, args), from, &needs);
+                } else if ran.left {
                     self.run_elsewhere(server, command, args);
                 }
                 if row.spec.is(flag::WRITE) {
@@ -200,10 +219,14 @@ impl Session {
                 // It may run commands of the engine with other arguments.
                 self.peer.caller.hash_hint = None;
                 self.tally.flush(&server.stats);
+                let from = self.output.bytes.len();
                 let mut out = self.output.replier(self.peer.protocol);
                 self.peer.reply_lsn = 0;
                 if let Err(fail) = run(&mut self.peer, server, args, &mut out) {
                     out.error(&fail.0);
+                }
+                if let Some(needs) = self.peer.needs.take() {
+                    self.block_on_store(server, (row, args), from, &needs);
                 }
                 if let Some(wait) = self.peer.wait.take() {
                     self.block_until_safe(server, wait);

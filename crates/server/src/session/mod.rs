@@ -18,6 +18,7 @@ pub(crate) use replier::Replier;
 use crate::clients::Client;
 use crate::server::Server;
 use block::Blocked;
+use ramekin::Obtained;
 use ramekin_resp::{Batch, Decoder, Limits};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -58,6 +59,8 @@ pub(crate) struct Session {
     has_received: bool,
     pub(crate) output: Output,
     blocked: Option<Blocked>,
+    /// What the command that waited for the store has got; kept until it has been run.
+    kept: Vec<Obtained>,
     /// Counts blocked commands, so that a late answer is known.
     waits: u64,
     /// A protocol error that is told once everything before it has been.
@@ -109,6 +112,7 @@ impl Session {
             has_received: false,
             output: Output::default(),
             blocked: None,
+            kept: Vec::new(),
             waits: 0,
             broken: false,
             tally: crate::stats::Tally::default(),

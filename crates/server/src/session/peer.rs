@@ -3,7 +3,7 @@
 use crate::clients::Client;
 use crate::command::Row;
 use crate::server::Server;
-use ramekin::{Caller, Response, Watch};
+use ramekin::{Caller, Needs, Response, Watch};
 use ramekin_resp::Protocol;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -108,6 +108,8 @@ pub struct Peer {
     pub wait: Option<Wait>,
     /// A handler asks for work that a thread of its own does before it answers.
     pub(crate) work: Option<Work>,
+    /// What the command needs from the store before it is run again; it has answered nothing.
+    pub(crate) needs: Option<Box<Needs>>,
     /// A handler ran several commands: the reply depends on this LSN.
     pub reply_lsn: u64,
     /// Between MULTI and EXEC handlers run with locks held; they may not look into the database.
@@ -134,6 +136,7 @@ impl Peer {
             last_write_lsn: 0,
             wait: None,
             work: None,
+            needs: None,
             reply_lsn: 0,
             in_exec: false,
         }

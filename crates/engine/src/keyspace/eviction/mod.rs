@@ -14,7 +14,7 @@ mod lfu;
 mod lru;
 mod ttl;
 
-use super::entry::Entry;
+use super::entry::{Entry, mark};
 use super::space::Space;
 use super::table::Item as _;
 use crate::value::prefetch;
@@ -233,6 +233,9 @@ impl Evictor {
     }
 
     fn consider(&mut self, db: u32, space: &Space, entry: &Entry, present: Present) {
+        if entry.has(mark::UNSETTLED | mark::SETTLING) {
+            return;
+        }
         let order = self.policy.order();
         let mut candidate =
             Candidate { hash: 0, expire_at_ms: entry.expire_at(), access: entry.access(), db };

@@ -137,6 +137,11 @@ impl<'a> Lane<'a> {
             let LanePart { shard, part, .. } = &mut parts[dealt.place as usize];
             let space = keyspace.space_in(*shard, part, db);
             space.apply(dealt.hash, &effect, packing)?;
+            if let (Some(key), false) =
+                (effect.key(), matches!(effect, Effect::Stored { .. } | Effect::Forget { .. }))
+            {
+                space.recover_change(dealt.hash, key, dealt.lsn, 0);
+            }
             drop(space.take_discarded());
             Ok(())
         })

@@ -1,0 +1,286 @@
+//! The store behind a database, as those who hold the database see it.
+
+use super::Database;
+use crate::command::{Command, Fail};
+use crate::error::{Error, ErrorKind};
+use crate::log::Lsn;
+use crate::reply::{Collector, Reply, Response};
+use crate::settle::{Attach, ColdKeys, Obtained, Quarantined, Settle, StoreStats, WhenObtained};
+use crate::shard::{Caller, Needs};
+use crate::store::Place;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::mpsc;
+
+/// Without threads of its own a database asks its store so often for what a command needs.
+const STEPS_MAX: usize = 10_000;
+
+impl Database {
+    fn settle(&self) -> Option<&Arc<Settle>> {
+        self.inner.settle.as_ref()
+    }
+
+    fn need_settle(&self) -> Result<&Arc<Settle>, Fail> {
+        self.settle()
+            .ok_or(Fail::new("ERR there is no store behind this database (see the directive `store`)"))
+    }
+
+    /// Whether there is a store behind.
+    #[must_use]
+    pub fn has_store(&self) -> bool {
+        self.settle().is_some()
+    }
+
+    /// How the store is doing; none without one.
+    #[must_use]
+    pub fn store_stats(&self) -> Option<StoreStats> {
+        self.settle().map(|settle| settle.stats())
+    }
+
+    /// Gets what a command needs before it can be run again ([`Ran::needs`](crate::Ran::needs)), and calls `ready` then, on whichever thread;
+    /// or with the reply that says why it cannot be had. What was obtained is to be kept until the command has been run.
+    pub fn obtain(&self, needs: &Needs, ready: WhenObtained) {
+        match self.settle() {
+            Some(settle) => settle.obtain(needs, ready),
+            None => ready(Err("ERR there is no store".to_owned())),
+        }
+    }
+
+    /// The same, for a thread that may wait.
+    ///
+    /// # Errors
+    /// The reply that says why it cannot be had.
+    pub fn obtain_here(&self, needs: &Needs) -> Result<Obtained, String> {
+        let (send, receive) = mpsc::sync_channel(1);
+        // Whoever asked is there until it has been answered.
+        self.obtain(needs, Box::new(move |outcome| drop(send.send(outcome))));
+        if !self.inner.has_threads {
+            for _ in 0..STEPS_MAX {
+                if let Ok(outcome) = receive.try_recv() {
+                    return outcome;
+                }
+                self.settle_step();
+            }
+            return Err("STOREDOWN the store does not answer".to_owned());
+        }
+        receive.recv().unwrap_or_else(|_| Err("STOREDOWN the database has been closed".to_owned()))
+    }
+
+    /// Runs a command, and waits for the store where it has to.
+    pub fn run_here_and_wait(
+        &self,
+        caller: &mut Caller,
+        command: &Command,
+        args: &[&[u8]],
+        out: &mut dyn Reply,
+    ) -> Lsn {
+        if !self.has_store() {
+            return self.run(caller, command, args, out).lsn;
+        }
+        let mut obtained: Vec<Obtained> = Vec::new();
+        loop {
+            let mut answer = Collector::for_protocol(out.resp3());
+            let ran = self.run(caller, command, args, &mut answer);
+            let Some(needs) = ran.needs else {
+                answer.into_response().unwrap_or(Response::Null).write_to(out);
+                return ran.lsn;
+            };
+            match self.obtain_here(&needs) {
+                Ok(kept) => obtained.push(kept),
+                Err(text) => {
+                    out.error(&text);
+                    return ran.lsn;
+                }
+            }
+        }
+    }
+
+    /// Has everything that has changed so far settled; `ready` is called then, or with what is wrong.
+    ///
+    /// # Errors
+    /// There is no store.
+    pub fn flush_to_store(&self, ready: Box<dyn FnOnce(Result<(), String>) + Send>) -> Result<(), Fail> {
+        self.need_settle().map(|settle| settle.flush(ready))
+    }
+
+    /// Has what has changed up to this record settled; `ready` is called then.
+    ///
+    /// # Errors
+    /// There is no store.
+    pub fn wait_for_store(
+        &self,
+        lsn: Lsn,
+        ready: Box<dyn FnOnce(Result<(), String>) + Send>,
+    ) -> Result<(), Fail> {
+        self.need_settle().map(|settle| settle.wait_settled(lsn, ready))
+    }
+
+    /// The last record up to which all changes are in the store, or set aside; 0 without a store.
+    #[must_use]
+    pub fn settled_lsn(&self) -> Lsn {
+        self.settle().map_or(0, |settle| settle.settled_lsn())
+    }
+
+    /// Takes keys out of memory that have settled and were not used for so long. Returns how many.
+    ///
+    /// # Errors
+    /// There is no store.
+    pub fn evict_idle(&self, idle_ms: u64) -> Result<usize, Fail> {
+        self.need_settle().map(|settle| settle.evict_idle(idle_ms))
+    }
+
+    /// Rows that the store does not take.
+    ///
+    /// # Errors
+    /// There is no store.
+    pub fn quarantined(&self) -> Result<Vec<Quarantined>, Fail> {
+        self.need_settle().map(|settle| settle.quarantine.list())
+    }
+
+    /// Has rows that were set aside tried again: this one, or all. Returns how many.
+    ///
+    /// # Errors
+    /// There is no store, or no room in the log.
+    pub fn retry_quarantined(&self, key: Option<(u32, &[u8])>) -> Result<usize, Fail> {
+        self.need_settle()?.retry_quarantined(key)
+    }
+
+    /// Gives up the change of a row that was set aside: what the store has counts again. False if there is none.
+    ///
+    /// # Errors
+    /// There is no store, or no room in the log.
+    pub fn skip_quarantined(&self, db: u32, key: &[u8]) -> Result<bool, Fail> {
+        self.need_settle()?.skip_quarantined(db, key)
+    }
+
+    /// Changes how the store is used, as in [`StoreOptions`](crate::StoreOptions): none is left as it is.
+    pub fn tune_store(&self, tuning: &StoreTuning) {
+        let Some(settle) = self.settle() else { return };
+        let (knobs, behind) = (&settle.knobs, &settle.shards.behind);
+        let set = |knob: &std::sync::atomic::AtomicU64, value: Option<u64>| {
+            if let Some(value) = value {
+                knob.store(value, Relaxed);
+            }
+        };
+        set(&knobs.flush_interval_ms, tuning.flush_interval_ms);
+        set(&knobs.flush_bytes, tuning.flush_bytes);
+        set(&knobs.quarantine_bytes_max, tuning.quarantine_bytes_max);
+        set(&knobs.evict_interval_ms, tuning.evict_interval_ms);
+        set(&knobs.outside_interval_ms, tuning.outside_interval_ms);
+        set(&behind.unsettled_bytes_max, tuning.unsettled_bytes_max);
+        if let Some(refuses) = tuning.refuses_at_max {
+            behind.refuses.store(refuses, Relaxed);
+        }
+        if let Some(may_flush) = tuning.may_flush {
+            behind.may_flush.store(may_flush, Relaxed);
+        }
+        settle.kick();
+    }
+
+    /// Keys of a database that only the store has, in the order of their bytes within a place: up to `limit` from the one after
+    /// `after` on, which is the last one of the page before. What has changed and not settled is judged as it is in memory.
+    /// Returns the keys and where the next page begins; none at the end. This waits for the store.
+    ///
+    /// # Errors
+    /// The reply that says what is wrong.
+    pub fn cold_keys(
+        &self,
+        db: u32,
+        after: Option<&(Place, Vec<u8>)>,
+        limit: usize,
+    ) -> Result<ColdKeys, Fail> {
+        self.need_settle()?.cold_keys(db, after, limit)
+    }
+
+    /// How many keys a database has, in memory and in the store. This waits for the store.
+    ///
+    /// # Errors
+    /// The reply that says what is wrong.
+    pub fn count_keys(&self, db: u32) -> Result<u64, Fail> {
+        self.need_settle()?.count_keys(db)
+    }
+
+    /// Does what threads of the database would do for the store, once: for databases that have none.
+    pub fn settle_step(&self) {
+        if let Some(settle) = self.settle() {
+            settle.step();
+        }
+    }
+
+    /// Without threads: settles what can be settled now.
+    pub(super) fn settle_all(&self) {
+        let Some(settle) = self.settle() else { return };
+        settle.flush(Box::new(drop));
+        for _ in 0..STEPS_MAX {
+            let stats = settle.stats();
+            if stats.unsettled_records == stats.quarantined || !stats.is_up || stats.is_fenced {
+                return;
+            }
+            settle.step();
+        }
+    }
+
+    /// Ends that the changes of this folder settle in a store, whatever has not. The database must have been opened without it.
+    ///
+    /// # Errors
+    /// `DiskFull`, `Failed`: it still does.
+    pub fn detach_store(&self) -> Result<(), Error> {
+        if self.has_store() {
+            return Err(Error::new(
+                ErrorKind::Invalid,
+                "the store is in use: open the folder without it".to_owned(),
+            ));
+        }
+        crate::settle::detach(&self.inner.shards)
+    }
+
+    /// Where the changes of this folder settle; none if it has no store.
+    #[must_use]
+    pub fn store_address(&self) -> Option<String> {
+        crate::settle::address_of(&self.inner.shards)
+    }
+}
+
+/// What can be changed about a store in use, as in [`StoreOptions`](crate::StoreOptions); none is left as it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StoreTuning {
+    /// See there.
+    pub flush_interval_ms: Option<u64>,
+    /// See there.
+    pub flush_bytes: Option<u64>,
+    /// See there.
+    pub unsettled_bytes_max: Option<u64>,
+    /// See there.
+    pub refuses_at_max: Option<bool>,
+    /// See there.
+    pub quarantine_bytes_max: Option<u64>,
+    /// See there.
+    pub evict_interval_ms: Option<u64>,
+    /// See there.
+    pub outside_interval_ms: Option<u64>,
+    /// See there.
+    pub may_flush: Option<bool>,
+}
+
+/// Opens a folder with the store that its options name, or refuses if it has one that they do not name.
+pub(super) fn begin(
+    shards: &Arc<crate::shard::Shards>,
+    clock: &Arc<dyn crate::io::Clock>,
+    database_id: u128,
+    options: &super::Options,
+) -> Result<Option<Arc<Settle>>, Error> {
+    let Some(store) = &options.store else {
+        return match crate::settle::address_of(shards) {
+            Some(address) if !options.detaches_store => {
+                let text = format!(
+                    "the changes of this folder settle in the store {address}, and what was evicted is only there: name it, or detach the folder from it (`store-detach yes`)"
+                );
+                Err(Error::new(ErrorKind::Invalid, text))
+            }
+            Some(_) => crate::settle::detach(shards).map(|()| None),
+            None => Ok(None),
+        };
+    };
+    debug_assert!(store.attach != Some(Attach::Store) || !store.read_only);
+    Settle::open(Arc::clone(shards), Arc::clone(clock), database_id, store).map(Some)
+}

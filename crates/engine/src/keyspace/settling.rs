@@ -1,0 +1,760 @@
+//! What of a space is still to be settled, and what is known of keys that are not in memory.
+//!
+//! Owns the order in which keys have changed, tombstones, keys that are known to be absent from the store, rows that are
+//! being fetched, and keys that must not be evicted. A space has one of these only while there is a store.
+//!
+//! What must hold: an entry with [`mark::UNSETTLED`], or a tombstone with it, is in `due`, or its taker has it; what `due`
+//! names may have settled since. `bytes` counts the entries and tombstones that are unsettled, exactly. A key without an
+//! entry is *cold* unless it stands in `absent`: only the store knows of it. A row that is on its way in is dropped if its
+//! key has changed since it was asked for.
+
+use super::entry::{Entry, View, mark};
+use super::space::Space;
+use super::table::Item as _;
+use crate::value::Value;
+use parking_lot::Mutex;
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
+
+/// Keys of a space that are remembered to be nowhere.
+const KNOWN_ABSENT_MAX: usize = 512;
+/// What a tombstone takes besides its key.
+const TOMBSTONE_BYTES: usize = 96;
+/// Bytes are handed on to the sum of all spaces in steps of this.
+const SHARED_STEP_BYTES: i64 = 16 << 10;
+
+/// What is unsettled in all spaces.
+#[derive(Default)]
+pub(crate) struct Totals {
+    bytes: AtomicI64,
+    records: AtomicI64,
+}
+
+impl Totals {
+    /// Bytes of entries and tombstones that are unsettled, short of a few for each shard.
+    pub(crate) fn bytes(&self) -> u64 {
+        u64::try_from(self.bytes.load(Relaxed)).unwrap_or(0)
+    }
+
+    /// How many those are.
+    pub(crate) fn records(&self) -> u64 {
+        u64::try_from(self.records.load(Relaxed)).unwrap_or(0)
+    }
+}
+
+/// A key that has changed.
+struct Due {
+    hash: u64,
+    /// Of a tombstone.
+    key: Option<Box<[u8]>>,
+    /// Its change has no lower number in the log.
+    since: u64,
+    at_ms: u64,
+}
+
+/// What is called in the end, with what went wrong if anything did.
+pub(crate) type Ready = Box<dyn FnOnce(Result<(), String>) + Send>;
+
+/// Somebody who waits for several things to happen.
+pub(crate) struct Waiting {
+    state: Mutex<(usize, Option<String>, Option<Ready>)>,
+}
+
+impl Waiting {
+    /// `ready` is called once `happened` was, as often as `things` says.
+    pub(crate) fn new(things: usize, ready: Ready) -> Arc<Self> {
+        Arc::new(Self { state: Mutex::new((things, None, Some(ready))) })
+    }
+
+    /// One of the things has happened, or cannot. No lock may be held.
+    pub(crate) fn happened(&self, failure: Option<&str>) {
+        let mut state = self.state.lock();
+        state.0 = state.0.saturating_sub(1);
+        if state.1.is_none() {
+            state.1 = failure.map(str::to_owned);
+        }
+        if state.0 == 0
+            && let Some(ready) = state.2.take()
+        {
+            let outcome = state.1.take().map_or(Ok(()), Err);
+            drop(state);
+            ready(outcome);
+        }
+    }
+}
+
+/// A row that is being fetched.
+#[derive(Default)]
+struct Fetch {
+    waiting: Vec<Arc<Waiting>>,
+    /// The key has changed since: the row may be older than what was.
+    stale: bool,
+}
+
+/// The side of a space towards the store.
+pub(crate) struct Settling {
+    due: VecDeque<Due>,
+    /// Keys without an entry that the store need not be asked for. With `UNSETTLED` or `SETTLING`: tombstones. Else it has no row.
+    absent: HashMap<Box<[u8]>, u8>,
+    tombstones: usize,
+    fetches: HashMap<Box<[u8]>, Fetch>,
+    /// How many need the key with this hash to stay.
+    pins: HashMap<u64, u32>,
+    /// Stamps of rows that somebody else has written last and that were read since.
+    stamps: HashMap<Box<[u8]>, u64>,
+    /// Last changes of keys that were unsettled when the folder was opened.
+    recovered: HashMap<u64, u64>,
+    /// Keys whose rows somebody else has changed since, found when the log was read back.
+    doubtful: HashSet<Box<[u8]>>,
+    /// Unsettled keys that are not in `due`, because the store has refused them as they are.
+    quarantined: HashSet<Box<[u8]>>,
+    totals: Arc<Totals>,
+    /// Not in `totals` yet.
+    bytes: i64,
+    records: i64,
+    /// All that is unsettled here.
+    unsettled_bytes: i64,
+    unsettled_records: i64,
+}
+
+/// What a key holds when it is taken to the store.
+pub(crate) enum Taken {
+    Str(Vec<u8>),
+    /// Shared with the entry.
+    Value(Value),
+    Gone,
+}
+
+/// A change that is taken to the store.
+pub(crate) struct Capture {
+    pub(crate) hash: u64,
+    pub(crate) key: Box<[u8]>,
+    /// No change of the key up to now has a higher number, and each later one has.
+    pub(crate) version: u64,
+    /// No change of the key that has not settled has a lower number.
+    pub(crate) since: u64,
+    pub(crate) at_ms: u64,
+    pub(crate) expire_at_ms: u64,
+    pub(crate) value: Taken,
+    /// The row is in the store, with this stamp.
+    pub(crate) stored: Option<u64>,
+}
+
+impl Capture {
+    /// About how many bytes it is.
+    pub(crate) fn bytes(&self) -> usize {
+        self.key.len()
+            + match &self.value {
+                Taken::Str(text) => text.len(),
+                Taken::Value(value) => value.heap_bytes(),
+                Taken::Gone => 0,
+            }
+    }
+}
+
+/// What became of a key that was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// It is in memory, or known to be nowhere.
+    Here,
+    /// The store has to be asked.
+    Ask,
+    /// It has been already.
+    Coming,
+}
+
+impl Settling {
+    pub(crate) fn new(totals: Arc<Totals>) -> Self {
+        Self {
+            due: VecDeque::new(),
+            absent: HashMap::new(),
+            tombstones: 0,
+            fetches: HashMap::new(),
+            pins: HashMap::new(),
+            stamps: HashMap::new(),
+            recovered: HashMap::new(),
+            doubtful: HashSet::new(),
+            quarantined: HashSet::new(),
+            totals,
+            bytes: 0,
+            records: 0,
+            unsettled_bytes: 0,
+            unsettled_records: 0,
+        }
+    }
+
+    /// Counts bytes and records that have become unsettled, or settled.
+    #[inline]
+    pub(super) fn count(&mut self, bytes: i64, records: i64) {
+        self.bytes += bytes;
+        self.records += records;
+        self.unsettled_bytes += bytes;
+        self.unsettled_records += records;
+        if self.bytes.abs() >= SHARED_STEP_BYTES {
+            self.share_counts();
+        }
+    }
+
+    fn share_counts(&mut self) {
+        self.totals.bytes.fetch_add(std::mem::take(&mut self.bytes), Relaxed);
+        self.totals.records.fetch_add(std::mem::take(&mut self.records), Relaxed);
+    }
+
+    /// Whether this key is known to be nowhere, or deleted.
+    #[inline]
+    pub(crate) fn knows_absent(&self, key: &[u8]) -> bool {
+        self.absent.contains_key(key)
+    }
+
+    /// Whether an entry with this hash may be evicted as far as others are concerned.
+    #[inline]
+    pub(crate) fn is_pinned(&self, hash: u64) -> bool {
+        !self.pins.is_empty() && self.pins.contains_key(&hash)
+    }
+
+    fn know_absent(&mut self, key: &[u8]) {
+        if self.absent.len() >= KNOWN_ABSENT_MAX + self.tombstones {
+            self.absent.retain(|_, marks| *marks != 0);
+        }
+        self.absent.insert(key.into(), 0);
+    }
+
+    /// Takes a key out of those that are nowhere: there is an entry now.
+    fn appears(&mut self, key: &[u8]) {
+        if !self.absent.is_empty()
+            && let Some(marks) = self.absent.remove(key)
+        {
+            self.uncount_tombstone(key, marks);
+        }
+    }
+
+    fn uncount_tombstone(&mut self, key: &[u8], marks: u8) {
+        self.tombstones -= usize::from(marks != 0);
+        if marks & mark::UNSETTLED != 0 {
+            self.count(-tombstone_bytes(key), -1);
+        }
+    }
+
+    /// The first change that has not been taken: its number and its time.
+    pub(crate) fn oldest(&self) -> Option<(u64, u64)> {
+        self.due.front().map(|due| (due.since, due.at_ms))
+    }
+}
+
+fn tombstone_bytes(key: &[u8]) -> i64 {
+    i64::try_from(key.len() + TOMBSTONE_BYTES).unwrap_or(i64::MAX)
+}
+
+impl Space {
+    /// True if the key has no entry and only the store knows whether there is one.
+    #[inline]
+    pub(crate) fn is_cold(&self, hash: u64, key: &[u8]) -> bool {
+        self.settling().is_some_and(|settling| !settling.knows_absent(key)) && self.get(hash, key).is_none()
+    }
+
+    /// A key has changed, by a record of the log with a higher number than `since - 1`.
+    pub(crate) fn note_change(&mut self, hash: u64, key: &[u8], since: u64, now_ms: u64) {
+        let (table, settling) = self.table_and_settling();
+        let Some(settling) = settling else { return };
+        if !settling.recovered.is_empty() {
+            settling.recovered.remove(&hash);
+        }
+        if !settling.fetches.is_empty()
+            && let Some(fetch) = settling.fetches.get_mut(key)
+        {
+            fetch.stale = true;
+        }
+        let mut due = Due { hash, key: None, since, at_ms: now_ms };
+        // What it is now, the store may take.
+        let again = !settling.quarantined.is_empty() && settling.quarantined.remove(key);
+        match table.get_mut(hash, key) {
+            Some(entry) => {
+                if !entry.has(mark::UNSETTLED) {
+                    entry.set_marks(mark::UNSETTLED, mark::FETCHED);
+                    settling.count(signed(entry.heap_bytes()), 1);
+                    settling.due.push_back(due);
+                } else if again {
+                    settling.due.push_back(due);
+                } else if entry.has(mark::FETCHED) {
+                    entry.set_marks(0, mark::FETCHED);
+                }
+                settling.appears(key);
+            }
+            None => {
+                due.key = Some(key.into());
+                settling.bury(due, key);
+            }
+        }
+    }
+
+    /// Goes on where the log ends: `version` is the key's last change.
+    pub(crate) fn recover_change(&mut self, hash: u64, key: &[u8], version: u64, now_ms: u64) {
+        self.note_change(hash, key, version, now_ms);
+        if let Some(settling) = self.settling_mut() {
+            settling.recovered.insert(hash, version);
+            settling.doubtful.remove(key);
+        }
+    }
+
+    /// The log has been read back, and the store says that it has all changes up to `watermark`: those have settled. What others
+    /// have changed since is cold.
+    pub(crate) fn recover_settled(&mut self, watermark: u64) {
+        let hasher = self.table().hasher().stable;
+        let Some(settling) = self.settling_mut() else { return };
+        let doubtful = std::mem::take(&mut settling.doubtful);
+        let mut due = std::mem::take(&mut settling.due);
+        due.retain(|due| {
+            let settled = self.settling().is_some_and(|settling| {
+                settling.recovered.get(&due.hash).is_none_or(|version| *version <= watermark)
+            });
+            if settled {
+                let key = match &due.key {
+                    Some(key) => Some(key.clone()),
+                    None => {
+                        let is_due =
+                            |entry: &Entry| entry.has(mark::UNSETTLED) && hasher.of(entry.key()) == due.hash;
+                        self.table().find_by(due.hash, is_due).map(|entry| entry.key().into())
+                    }
+                };
+                if let Some(key) = key {
+                    self.recover_one_settled(due.hash, &key, doubtful.contains(&key));
+                }
+            }
+            !settled
+        });
+        for key in &doubtful {
+            let (table, _) = self.table_and_settling();
+            let hash = hasher.of(key);
+            // Its row is not as this database left it.
+            if let Some(entry) = table.get_mut(hash, key).filter(|entry| entry.has(mark::UNSETTLED)) {
+                entry.set_marks(mark::STORED, 0);
+            }
+        }
+        if let Some(settling) = self.settling_mut() {
+            settling.due = due;
+            settling.recovered.retain(|_, version| *version > watermark);
+            settling.share_counts();
+        }
+    }
+
+    fn recover_one_settled(&mut self, hash: u64, key: &[u8], is_doubtful: bool) {
+        let (table, settling) = self.table_and_settling();
+        let Some(settling) = settling else { return };
+        settling.quarantined.remove(key);
+        settling.appears(key);
+        if let Some(entry) = table.get_mut(hash, key).filter(|entry| entry.has(mark::UNSETTLED)) {
+            let bytes = signed(entry.heap_bytes());
+            entry.set_marks(mark::STORED, mark::UNSETTLED);
+            settling.count(-bytes, -1);
+        }
+        if is_doubtful {
+            self.forget(hash, key);
+        }
+    }
+
+    /// Nobody has anything to settle or to fetch any more: the database is empty.
+    pub(crate) fn forget_settling(&mut self) {
+        let Some(settling) = self.settling_mut() else { return };
+        settling.absent.clear();
+        settling.tombstones = 0;
+        settling.count(-settling.unsettled_bytes, -settling.unsettled_records);
+        settling.due.clear();
+        settling.quarantined.clear();
+        settling.stamps.clear();
+        settling.recovered.clear();
+        settling.fetches.values_mut().for_each(|fetch| fetch.stale = true);
+    }
+
+    /// Takes up to `rows_max` changes, or about `bytes_max`, into `out`. `version` is the shard's last record; `until_ms`:
+    /// only what has changed by then. Returns whether there is more of that.
+    pub(crate) fn capture(
+        &mut self,
+        version: u64,
+        until_ms: u64,
+        rows_max: usize,
+        bytes_max: usize,
+        out: &mut Vec<Capture>,
+    ) -> bool {
+        let (mut rows, mut bytes) = (0, 0);
+        loop {
+            let (_, Some(settling)) = self.table_and_settling() else { return false };
+            let Some(due) = settling.due.front() else {
+                settling.share_counts();
+                return false;
+            };
+            if due.at_ms > until_ms {
+                return false;
+            }
+            if rows >= rows_max || bytes >= bytes_max {
+                return true;
+            }
+            let due = settling.due.pop_front().expect("it was looked at");
+            if let Some(capture) = self.capture_one(due, version) {
+                rows += 1;
+                bytes += capture.bytes();
+                out.push(capture);
+            }
+        }
+    }
+
+    fn capture_one(&mut self, due: Due, version: u64) -> Option<Capture> {
+        let hash = due.hash;
+        let hasher = self.table().hasher().stable;
+        let (table, settling) = self.table_and_settling();
+        let settling = settling?;
+        let version = settling.recovered.remove(&hash).unwrap_or(version);
+        let capture = |key, expire_at_ms, value, stored| Capture {
+            hash,
+            key,
+            version,
+            since: due.since,
+            at_ms: due.at_ms,
+            expire_at_ms,
+            value,
+            stored,
+        };
+        let Some(key) = due.key else {
+            let is_due = |entry: &Entry| entry.has(mark::UNSETTLED) && hasher.of(entry.key()) == hash;
+            let key: Box<[u8]> = table.find_by(hash, is_due)?.key().into();
+            let entry = table.get_mut(hash, &key)?;
+            entry.set_marks(mark::SETTLING, mark::UNSETTLED);
+            let value = match entry.view() {
+                View::Str(text) => Taken::Str(text.to_vec()),
+                View::Value(value) => Taken::Value(value.share()),
+            };
+            let stored = entry.has(mark::STORED).then(|| settling.stamps.get(&key).copied().unwrap_or(0));
+            let (bytes, expire_at_ms) = (signed(entry.heap_bytes()), entry.expire_at());
+            settling.count(-bytes, -1);
+            return Some(capture(key, expire_at_ms, value, stored));
+        };
+        let marks = settling.absent.get_mut(&key).filter(|marks| **marks & mark::UNSETTLED != 0)?;
+        *marks = mark::SETTLING;
+        settling.count(-tombstone_bytes(&key), -1);
+        Some(capture(key, 0, Taken::Gone, None))
+    }
+
+    /// A change that was taken is in the store; `gone`: it was a removal.
+    pub(crate) fn settled(&mut self, hash: u64, key: &[u8], gone: bool) {
+        let (table, settling) = self.table_and_settling();
+        let Some(settling) = settling else { return };
+        if !settling.stamps.is_empty() {
+            settling.stamps.remove(key);
+        }
+        if let Some(entry) = table.get_mut(hash, key) {
+            entry.set_marks(if gone { 0 } else { mark::STORED }, mark::SETTLING);
+        } else if let Some(marks) = settling.absent.get_mut(key)
+            && *marks & mark::SETTLING != 0
+        {
+            *marks &= !mark::SETTLING;
+            settling.tombstones -= usize::from(*marks == 0);
+        }
+    }
+
+    /// A change that was taken did not settle: it is unsettled as before. `queue`: it is taken again at the next opportunity;
+    /// otherwise whoever took it brings it back by [`Space::requeue`].
+    pub(crate) fn unsettle(&mut self, hash: u64, key: &[u8], since: u64, at_ms: u64, queue: bool) {
+        let (table, settling) = self.table_and_settling();
+        let Some(settling) = settling else { return };
+        let mut buried = None;
+        if let Some(entry) = table.get_mut(hash, key) {
+            if !entry.has(mark::SETTLING) {
+                return;
+            }
+            if !entry.has(mark::UNSETTLED) {
+                settling.count(signed(entry.heap_bytes()), 1);
+            }
+            entry.set_marks(mark::UNSETTLED, mark::SETTLING);
+        } else if let Some(marks) = settling.absent.get_mut(key)
+            && *marks & mark::SETTLING != 0
+        {
+            let was = std::mem::replace(marks, mark::UNSETTLED);
+            if was & mark::UNSETTLED == 0 {
+                settling.count(tombstone_bytes(key), 1);
+            }
+            buried = Some(key.into());
+        } else {
+            return;
+        }
+        if queue {
+            settling.due.push_front(Due { hash, key: buried, since, at_ms });
+        }
+    }
+
+    /// A change that was held back is taken again at the next opportunity.
+    pub(crate) fn requeue(&mut self, hash: u64, key: &[u8], since: u64, at_ms: u64) {
+        if let Some(settling) = self.settling_mut() {
+            settling.quarantined.remove(key);
+            let buried = settling.absent.contains_key(key).then(|| key.into());
+            settling.due.push_front(Due { hash, key: buried, since, at_ms });
+        }
+    }
+
+    /// Nothing is known of the row of this key.
+    pub(crate) fn forget_row(&mut self, hash: u64, key: &[u8]) {
+        let (table, settling) = self.table_and_settling();
+        if let (Some(settling), Some(entry)) = (settling, table.get_mut(hash, key)) {
+            entry.set_marks(0, mark::STORED);
+            settling.stamps.remove(key);
+        }
+    }
+
+    /// The store has refused the key as it is: it stays unsettled, and is not taken again until it changes or is requeued.
+    pub(crate) fn quarantine(&mut self, key: &[u8]) {
+        let is_unsettled = |entry: &Entry| entry.has(mark::UNSETTLED);
+        let hash = self.table().hasher().stable.of(key);
+        if self.get(hash, key).is_some_and(is_unsettled)
+            && let Some(settling) = self.settling_mut()
+        {
+            settling.quarantined.insert(key.into());
+        }
+    }
+
+    /// The same for a key that was found in quarantine when the folder was opened.
+    pub(crate) fn recover_quarantined(&mut self, hash: u64, key: &[u8]) {
+        let (table, settling) = self.table_and_settling();
+        if let (Some(settling), Some(entry)) = (settling, table.get_mut(hash, key)) {
+            if !entry.has(mark::UNSETTLED) {
+                entry.set_marks(mark::UNSETTLED, 0);
+                settling.count(signed(entry.heap_bytes()), 1);
+            }
+            settling.quarantined.insert(key.into());
+        }
+    }
+
+    /// Takes settled entries out of memory that `is_idle`, from this cursor on. Returns the next cursor, 0 at the end, and how
+    /// many they were.
+    pub(crate) fn evict_idle(
+        &mut self,
+        mut cursor: u64,
+        buckets: usize,
+        is_idle: &dyn Fn(&Entry) -> bool,
+    ) -> (u64, usize) {
+        let mut idle: Vec<Box<[u8]>> = Vec::new();
+        for _ in 0..buckets {
+            cursor = self.table().scan(cursor, &mut |entry: &Entry| {
+                if !entry.has(mark::UNSETTLED | mark::SETTLING) && is_idle(entry) {
+                    idle.push(entry.key().into());
+                }
+            });
+            if cursor == 0 {
+                break;
+            }
+        }
+        let hasher = self.table().hasher().stable;
+        (cursor, idle.iter().filter(|key| self.evict(hasher.of(key), key)).count())
+    }
+
+    /// Keys that begin so and have settled are void; see [`Space::forget`]. Returns them.
+    pub(crate) fn forget_all(&mut self, prefix: &[u8]) -> Vec<Box<[u8]>> {
+        let begins = |key: &[u8]| key.starts_with(prefix);
+        let is_void = |entry: &&Entry| begins(entry.key()) && !entry.has(mark::UNSETTLED | mark::SETTLING);
+        let keys: Vec<Box<[u8]>> =
+            self.table().iter().filter(is_void).map(|entry| entry.key().into()).collect();
+        let hasher = self.table().hasher().stable;
+        keys.iter().for_each(|key| self.forget(hasher.of(key), key));
+        if let Some(settling) = self.settling_mut() {
+            settling.absent.retain(|key, marks| *marks != 0 || !begins(key));
+            settling
+                .fetches
+                .iter_mut()
+                .filter(|(key, _)| begins(key))
+                .for_each(|(_, fetch)| fetch.stale = true);
+        }
+        keys
+    }
+
+    /// Whether the key may be taken out of memory: the store has what it holds, and nobody needs it here.
+    #[inline]
+    pub(crate) fn may_evict(&self, hash: u64, entry: &Entry) -> bool {
+        !entry.has(mark::UNSETTLED | mark::SETTLING)
+            && self.settling().is_some_and(|settling| !settling.is_pinned(hash))
+    }
+
+    /// Takes a settled entry out of memory. False if it may not be. Whoever watches the key is not told: nothing has changed.
+    pub(crate) fn evict(&mut self, hash: u64, key: &[u8]) -> bool {
+        if !self.get(hash, key).is_some_and(|entry| self.may_evict(hash, entry)) {
+            return false;
+        }
+        if let Some(settling) = self.settling_mut()
+            && !settling.stamps.is_empty()
+        {
+            settling.stamps.remove(key);
+        }
+        self.discard(hash, key)
+    }
+
+    /// Somebody else has changed the row of this key: what memory knows of it is void, unless it is to be settled.
+    pub(crate) fn forget(&mut self, hash: u64, key: &[u8]) {
+        let Some(settling) = self.settling_mut() else { return };
+        if let Some(fetch) = settling.fetches.get_mut(key) {
+            fetch.stale = true;
+        }
+        if settling.absent.get(key) == Some(&0) {
+            settling.absent.remove(key);
+        }
+        let Some(entry) = self.get(hash, key) else { return };
+        if entry.has(mark::UNSETTLED | mark::SETTLING) {
+            if let Some(settling) =
+                self.settling_mut().filter(|settling| settling.recovered.contains_key(&hash))
+            {
+                settling.doubtful.insert(key.into());
+            }
+        } else {
+            if let Some(settling) = self.settling_mut() {
+                settling.stamps.remove(key);
+            }
+            self.discard(hash, key);
+        }
+    }
+
+    /// Drops an unsettled change: what the store has counts again.
+    pub(crate) fn give_up_change(&mut self, hash: u64, key: &[u8]) {
+        let (table, settling) = self.table_and_settling();
+        let Some(settling) = settling else { return };
+        settling.appears(key);
+        settling.quarantined.remove(key);
+        if let Some(entry) = table.get_mut(hash, key) {
+            if entry.has(mark::UNSETTLED) {
+                settling.count(-signed(entry.heap_bytes()), -1);
+            }
+            entry.set_marks(0, mark::UNSETTLED | mark::SETTLING);
+            self.forget(hash, key);
+        }
+    }
+
+    /// Somebody needs this key, and hears of it once it is there, if it is not. The key stays until [`Space::unpin`].
+    pub(crate) fn ask(&mut self, hash: u64, key: &[u8], waiting: &Arc<Waiting>) -> Asked {
+        let here = self.get(hash, key).is_some();
+        let Some(settling) = self.settling_mut() else { return Asked::Here };
+        *settling.pins.entry(hash).or_insert(0) += 1;
+        if here || settling.knows_absent(key) {
+            return Asked::Here;
+        }
+        let known = settling.fetches.len();
+        let fetch = settling.fetches.entry(key.into()).or_default();
+        fetch.waiting.push(Arc::clone(waiting));
+        if settling.fetches.len() == known { Asked::Coming } else { Asked::Ask }
+    }
+
+    /// The store is about to be asked for this key: an answer is only good if the key does not change until it comes.
+    pub(crate) fn begin_fetch(&mut self, hash: u64, key: &[u8]) {
+        let cold = self.is_cold(hash, key);
+        if let Some(settling) = self.settling_mut()
+            && cold
+        {
+            settling.fetches.entry(key.into()).or_default().stale = false;
+        }
+    }
+
+    /// A key need not stay any longer on behalf of one who asked for it.
+    pub(crate) fn unpin(&mut self, hash: u64) {
+        let Some(settling) = self.settling_mut() else { return };
+        if let Some(count) = settling.pins.get_mut(&hash) {
+            *count -= 1;
+            if *count == 0 {
+                settling.pins.remove(&hash);
+            }
+        }
+    }
+
+    /// A row has come, or there is none. It is put where nothing is known of the key; those who wait are returned, or none if
+    /// the row has to be asked for again because the key has changed.
+    pub(crate) fn arrive(
+        &mut self,
+        hash: u64,
+        key: &[u8],
+        row: Option<(Entry, u64)>,
+    ) -> Option<Vec<Arc<Waiting>>> {
+        let cold = self.is_cold(hash, key);
+        let settling = self.settling_mut()?;
+        let Some(fetch) = settling.fetches.get_mut(key) else { return Some(Vec::new()) };
+        if fetch.stale && cold {
+            fetch.stale = false;
+            return None;
+        }
+        let waiting = settling.fetches.remove(key).map(|fetch| fetch.waiting).unwrap_or_default();
+        if cold {
+            match row {
+                None => settling.know_absent(key),
+                Some((mut entry, stamp)) => {
+                    if stamp != 0 {
+                        settling.stamps.insert(key.into(), stamp);
+                    }
+                    entry.set_marks(mark::FETCHED | mark::STORED, mark::UNSETTLED | mark::SETTLING);
+                    self.insert(hash, entry);
+                }
+            }
+        }
+        Some(waiting)
+    }
+
+    /// A row cannot be had: whoever waits is returned.
+    pub(crate) fn give_up_fetch(&mut self, key: &[u8]) -> Vec<Arc<Waiting>> {
+        let fetch = self.settling_mut().and_then(|settling| settling.fetches.remove(key));
+        fetch.map(|fetch| fetch.waiting).unwrap_or_default()
+    }
+
+    /// The stamp of the row that this entry came from.
+    pub(crate) fn stamp(&self, key: &[u8]) -> Option<u64> {
+        self.settling().and_then(|settling| settling.stamps.get(key).copied())
+    }
+
+    /// Notes it anew when the log is read back.
+    pub(crate) fn set_stamp(&mut self, hash: u64, key: &[u8], stamp: u64) {
+        let (table, settling) = self.table_and_settling();
+        if let (Some(settling), Some(entry)) = (settling, table.get_mut(hash, key)) {
+            entry.set_marks(mark::STORED, 0);
+            settling.stamps.insert(key.into(), stamp);
+        }
+    }
+
+    /// Keys that have not settled, and whether they are there.
+    pub(crate) fn unsettled_keys(&self, now_ms: u64) -> Vec<(Box<[u8]>, bool)> {
+        let is_unsettled = |entry: &&Entry| entry.has(mark::UNSETTLED | mark::SETTLING);
+        let there = self.table().iter().filter(is_unsettled);
+        let there = there.map(|entry| (Box::from(entry.key()), entry.is_alive(now_ms)));
+        there.chain(self.tombstones().map(|key| (Box::from(key), false))).collect()
+    }
+
+    /// Unsettled tombstones, for a checkpoint.
+    pub(crate) fn tombstones(&self) -> impl Iterator<Item = &[u8]> {
+        let absent = self.settling().into_iter().flat_map(|settling| &settling.absent);
+        absent.filter(|(_, marks)| **marks != 0).map(|(key, _)| &**key)
+    }
+
+    /// Every entry is to be settled: there is a store that has nothing of them.
+    pub(crate) fn unsettle_all(&mut self, version: u64, now_ms: u64) {
+        let hasher = self.table().hasher().stable;
+        let keys: Vec<Box<[u8]>> = self.table().iter().map(|entry| entry.key().into()).collect();
+        for key in keys {
+            // Whatever the store has of a watermark, it means none of these.
+            self.note_change(hasher.of(&key), &key, 1, now_ms);
+            if let Some(settling) = self.settling_mut() {
+                settling.recovered.insert(hasher.of(&key), version);
+            }
+        }
+        if let Some(settling) = self.settling_mut() {
+            settling.share_counts();
+        }
+    }
+}
+
+impl Settling {
+    /// A key is gone: the store has to hear of it.
+    fn bury(&mut self, due: Due, key: &[u8]) {
+        let marks = self.absent.entry(key.into()).or_insert(0);
+        let was = *marks;
+        *marks |= mark::UNSETTLED;
+        self.tombstones += usize::from(was == 0);
+        if was & mark::UNSETTLED == 0 {
+            self.count(tombstone_bytes(key), 1);
+            self.due.push_back(due);
+        }
+    }
+}
+
+#[inline]
+pub(super) fn signed(bytes: usize) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,116 @@
+//! Turns what was taken from a shard into changes of rows, and rows into entries.
+
+use super::Settle;
+use super::tables::table_of;
+use crate::keyspace::entry::Entry;
+use crate::keyspace::settling::{Capture, Taken};
+use crate::record::Snapshot;
+use crate::store::{Change, Content, Expect, Place, Row};
+use crate::value::json::Json;
+use crate::value::{Kind, Packing, Value, codec};
+use std::sync::Arc;
+
+/// Values larger than this are kept in parts.
+const PARTS_BYTES_MIN: usize = 512 << 10;
+/// About the size of a part.
+const PART_BYTES: usize = 256 << 10;
+
+/// Where the row of a key lies, or rows that may be of it: the first that is there counts.
+pub(super) fn places_of(settle: &Settle, tables: &Snapshot, db: u32, key: &[u8]) -> Vec<(Place, Vec<u8>)> {
+    let plain = || (Place::Keys(db), key.to_vec());
+    match table_of(tables, db, key) {
+        None => vec![plain()],
+        Some((definition, rest)) => {
+            let record = (Place::Table(Arc::from(&*definition.name)), rest.to_vec());
+            if settle.has_others(&definition.name) { vec![record, plain()] } else { vec![record] }
+        }
+    }
+}
+
+/// The change of a row that a change of a key is, and that of the row that may lie in another place. The bytes of the value
+/// move there.
+pub(super) fn change_of(
+    settle: &Settle,
+    tables: &Snapshot,
+    db: u32,
+    capture: &mut Capture,
+) -> (Change, Option<Change>) {
+    let version = settle.base + capture.version;
+    let change = |place, key: &[u8], content, expect| Change {
+        place,
+        key: key.to_vec(),
+        version,
+        expire_at_ms: capture.expire_at_ms,
+        content,
+        expect,
+    };
+    let plain = Place::Keys(db);
+    let Some((definition, rest)) = table_of(tables, db, &capture.key) else {
+        return (change(plain, &capture.key, content_of(&mut capture.value), Expect::Any), None);
+    };
+    let table = Place::Table(Arc::from(&*definition.name));
+    if let Taken::Str(_) = capture.value {
+        settle.note_others(&definition.name);
+        let value = change(plain, &capture.key, content_of(&mut capture.value), Expect::Any);
+        return (value, Some(change(table, rest, Content::Gone, Expect::Any)));
+    }
+    if let Taken::Value(value) = &capture.value
+        && value.kind() != Kind::Json
+    {
+        settle.note_others(&definition.name);
+        let value = change(plain, &capture.key, content_of(&mut capture.value), Expect::Any);
+        return (value, Some(change(table, rest, Content::Gone, Expect::Any)));
+    }
+    let beside =
+        settle.has_others(&definition.name).then(|| change(plain, &capture.key, Content::Gone, Expect::Any));
+    let expect = capture.stored.map_or(Expect::Any, Expect::Stored);
+    let content = match &capture.value {
+        Taken::Value(Value::Json(json)) => {
+            let mut text = Vec::new();
+            json.print(&mut text);
+            Content::Record(String::from_utf8_lossy(&text).into_owned())
+        }
+        _ => Content::Gone,
+    };
+    (change(table, rest, content, expect), beside)
+}
+
+fn content_of(taken: &mut Taken) -> Content {
+    match taken {
+        Taken::Gone => Content::Gone,
+        Taken::Str(text) => Content::Whole(codec::tag::STRING, std::mem::take(text)),
+        Taken::Value(value) if value.heap_bytes() > PARTS_BYTES_MIN && value.kind() != Kind::Json => {
+            let (mut parts, mut kind) = (Vec::new(), codec::tag::STRING);
+            let encoded: Result<(), std::convert::Infallible> =
+                codec::encode_parts(value, PART_BYTES, |tag, part, _| {
+                    kind = tag;
+                    parts.push(part.to_vec());
+                    Ok(())
+                });
+            let Ok(()) = encoded;
+            Content::Parts(kind, parts)
+        }
+        Taken::Value(value) => {
+            let mut bytes = Vec::new();
+            let kind = codec::encode(value, &mut bytes);
+            Content::Whole(kind, bytes)
+        }
+    }
+}
+
+/// The entry that a row is; none if its bytes are not a value.
+pub(super) fn entry_of(key: &[u8], row: &Row, packing: &Packing) -> Option<Entry> {
+    let value = match &row.content {
+        Content::Whole(codec::tag::STRING, text) => return Some(Entry::string(key, text, row.expire_at_ms)),
+        Content::Whole(kind, bytes) => codec::decode(*kind, bytes, packing).ok()?,
+        Content::Parts(kind, parts) => {
+            let (first, rest) = parts.split_first()?;
+            let mut value = codec::decode(*kind, first, packing).ok()?;
+            rest.iter().try_for_each(|part| codec::extend(&mut value, *kind, part)).ok()?;
+            value
+        }
+        Content::Record(text) => Value::Json(Json::parse(text.as_bytes()).ok()?),
+        Content::Gone => return None,
+    };
+    Some(Entry::of(key, value, row.expire_at_ms))
+}

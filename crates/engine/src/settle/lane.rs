@@ -1,0 +1,670 @@
+//! Takes changes to the store, lane by lane.
+//!
+//! A batch goes through these steps: changes are taken from the shards of the lane; the log is made durable up to them; rows and
+//! watermark are applied in one transaction of the store; what was taken is marked as settled. What fails passes, and is tried
+//! again with growing pauses; or a row is refused, and is found by halving and set aside; or a table is at fault, and its
+//! rows are held back while all others go on; or the commit is in doubt, and the store is asked what became of it before
+//! anything else is done.
+
+use super::change::change_of;
+use super::tables::{snapshot, table_of};
+use super::{LOOK_PERIOD, Settle};
+use crate::keyspace::settling::Capture;
+use crate::record::OnConflict;
+use crate::store::{Batch, Change, Conflict, Connection, Content, ErrorKind, Expect, Place, StoreError};
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+/// Rows in a batch, and about how many bytes.
+const ROWS_MAX: usize = 4096;
+const BYTES_MAX: usize = 4 << 20;
+/// Rows taken under one lock.
+const ROWS_AT_ONCE: usize = 64;
+/// Pauses after failures.
+const PAUSE_MIN_MS: u64 = 50;
+const PAUSE_MAX_MS: u64 = 5_000;
+
+/// A change that is under way, and whose it is.
+struct Taken {
+    db: u32,
+    capture: Capture,
+    change: Change,
+    /// The row of the key in another place, which goes.
+    beside: Option<Change>,
+    bytes: u64,
+}
+
+/// A change whose table is at fault.
+struct Held {
+    db: u32,
+    hash: u64,
+    key: Box<[u8]>,
+    since: u64,
+    at_ms: u64,
+    until_ms: u64,
+}
+
+/// What a lane works with.
+pub(super) struct Worker {
+    number: usize,
+    connection: Option<Box<dyn Connection>>,
+    /// The number of the last batch that is known to have been applied.
+    sequence: u64,
+    /// Changes that were taken and whose batch did not go through yet.
+    pending: Vec<Taken>,
+    /// What the pending batch was sent as, if it may have been applied.
+    in_doubt: Option<u64>,
+    /// How many of them that were, from the front.
+    doubtful: usize,
+    held: Vec<Held>,
+    failures: u32,
+    pause_until_ms: u64,
+    /// Where the next batch begins to take.
+    next_shard: usize,
+}
+
+/// How a step went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// There was nothing to do.
+    Idle,
+    /// Something has settled; there may be more.
+    Settled,
+    /// The store is waited for.
+    Waiting,
+}
+
+impl Worker {
+    pub(super) fn new(number: usize, sequence: u64) -> Self {
+        Self {
+            number,
+            connection: None,
+            sequence,
+            pending: Vec::new(),
+            in_doubt: None,
+            doubtful: 0,
+            held: Vec::new(),
+            failures: 0,
+            pause_until_ms: 0,
+            next_shard: 0,
+        }
+    }
+
+    /// The watermark, if nothing that is held back is above it; else what lies below that.
+    fn below_held(&self, watermark: u64) -> u64 {
+        self.held.iter().map(|held| held.since - 1).fold(watermark, u64::min)
+    }
+
+    /// Whether no change up to this number is under way.
+    pub(super) fn is_done_before(&self, lsn: u64) -> bool {
+        self.pending.iter().all(|taken| taken.capture.version > lsn)
+    }
+}
+
+impl Settle {
+    /// The work of a lane's thread: steps until it is stopped, and then until everything has settled or time is up.
+    pub(super) fn work_lane(&self, number: usize) {
+        loop {
+            let step = self.lane_step(number);
+            self.tell_waiting();
+            if self.is_fenced.load(Relaxed) {
+                self.fail_waiting("STOREFENCED the store has another owner now");
+            }
+            if self.is_stopping()
+                && (step == Step::Idle || self.is_past_deadline() || self.is_fenced.load(Relaxed))
+            {
+                return;
+            }
+            if step != Step::Settled {
+                self.sleep(LOOK_PERIOD);
+                if self.is_stopping() {
+                    // A pause between tries.
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+            }
+        }
+    }
+
+    /// Takes the next batch to the store.
+    pub(crate) fn lane_step(&self, number: usize) -> Step {
+        if self.read_only || self.is_fenced.load(Relaxed) {
+            return Step::Idle;
+        }
+        let mut worker = self.workers[number].lock();
+        let worker = &mut *worker;
+        let now_ms = self.now_ms();
+        // A clock that was set back does not prolong a pause.
+        if now_ms < worker.pause_until_ms
+            && worker.pause_until_ms - now_ms <= PAUSE_MAX_MS
+            && !self.is_stopping()
+        {
+            return Step::Waiting;
+        }
+        let outcome = self.advance(worker, now_ms);
+        match outcome {
+            Ok(step) => {
+                worker.failures = 0;
+                step
+            }
+            Err(error) => {
+                self.note_failure(&error);
+                if matches!(error.kind, ErrorKind::Unavailable | ErrorKind::InDoubt) {
+                    worker.connection = None;
+                }
+                let pause = PAUSE_MIN_MS << worker.failures.min(10);
+                worker.failures += u32::from(error.kind != ErrorKind::Busy);
+                worker.pause_until_ms = now_ms + pause.min(PAUSE_MAX_MS);
+                Step::Waiting
+            }
+        }
+    }
+
+    fn advance(&self, worker: &mut Worker, now_ms: u64) -> Result<Step, StoreError> {
+        self.bring_back(worker, now_ms);
+        let seen = self.shards.log.as_ref().map_or(0, crate::log::Log::appended);
+        if worker.pending.is_empty() {
+            self.take(worker, now_ms);
+        }
+        let watermark = self.watermark(worker, seen);
+        if worker.pending.is_empty() {
+            // Nothing is due. The store need not hear of that; whoever waits for it does.
+            self.publish(worker.number, watermark);
+            return Ok(Step::Idle);
+        }
+        self.make_durable()?;
+        self.settle(worker, watermark)?;
+        self.publish(worker.number, worker.below_held(watermark));
+        Ok(Step::Settled)
+    }
+
+    fn publish(&self, lane: usize, watermark: u64) {
+        self.lanes[lane].watermark.fetch_max(watermark, Relaxed);
+    }
+
+    /// The highest number below all changes of the lane that will not have settled once the pending batch has. `seen` had been
+    /// appended before they were looked for.
+    fn watermark(&self, worker: &Worker, seen: u64) -> u64 {
+        let keyspace = &self.shards.keyspace;
+        let mut watermark = worker.below_held(seen);
+        for shard in self.shards_of(worker.number) {
+            let part = keyspace.lock(shard);
+            for db in 0..keyspace.databases() {
+                let oldest = part.space(keyspace.space_of(db)).and_then(|space| space.settling()?.oldest());
+                if let Some((since, _)) = oldest {
+                    watermark = watermark.min(since - 1);
+                }
+            }
+        }
+        watermark
+    }
+
+    fn shards_of(&self, lane: usize) -> impl Iterator<Item = usize> + use<> {
+        (lane..self.shards.keyspace.shards()).step_by(self.workers.len())
+    }
+
+    /// When the oldest change of the lane happened.
+    fn oldest_ms(&self, lane: usize) -> Option<u64> {
+        let keyspace = &self.shards.keyspace;
+        let mut oldest: Option<u64> = None;
+        for shard in self.shards_of(lane) {
+            let part = keyspace.lock(shard);
+            for db in 0..keyspace.databases() {
+                let here = part.space(keyspace.space_of(db)).and_then(|space| space.settling()?.oldest());
+                if let Some((_, at_ms)) = here {
+                    oldest = Some(oldest.map_or(at_ms, |known| known.min(at_ms)));
+                }
+            }
+        }
+        oldest
+    }
+
+    /// When the oldest change that has not settled happened; 0: before the folder was opened.
+    pub(super) fn oldest_change_ms(&self) -> Option<u64> {
+        (0..self.workers.len()).filter_map(|lane| self.oldest_ms(lane)).min()
+    }
+
+    fn is_due(&self, worker: &Worker, now_ms: u64) -> bool {
+        let behind = &self.shards.behind;
+        let unsettled = self.shards.keyspace.unsettled().map_or(0, |totals| totals.bytes());
+        if self.flush_all.load(Relaxed)
+            || self.is_stopping()
+            || unsettled >= self.knobs.flush_bytes.load(Relaxed)
+            || behind.is_wanted.load(Relaxed)
+        {
+            return true;
+        }
+        let interval = self.knobs.flush_interval_ms.load(Relaxed);
+        // The batch itself takes some time, too.
+        let early = (interval / 10).min(250);
+        self.oldest_ms(worker.number).is_some_and(|at| {
+            now_ms.saturating_add(early) >= at.saturating_add(interval) || at > now_ms.saturating_add(1000)
+        })
+    }
+
+    /// Takes changes that are due from the shards of the lane.
+    fn take(&self, worker: &mut Worker, now_ms: u64) {
+        if !self.is_due(worker, now_ms) {
+            return;
+        }
+        let keyspace = &self.shards.keyspace;
+        let shards: Vec<usize> = self.shards_of(worker.number).collect();
+        let (mut bytes, mut captures) = (0, Vec::new());
+        for turn in 0..shards.len() {
+            let shard = shards[(worker.next_shard + turn) % shards.len()];
+            loop {
+                let mut more = false;
+                {
+                    let mut part = keyspace.lock(shard);
+                    let version = part.last_lsn;
+                    for db in 0..keyspace.databases() {
+                        let Some(space) = part.space_mut(keyspace.space_of(db)) else { continue };
+                        let room = BYTES_MAX - bytes.min(BYTES_MAX);
+                        more |= space.capture(version, u64::MAX, ROWS_AT_ONCE, room, &mut captures);
+                        for capture in captures.drain(..) {
+                            bytes += capture.bytes();
+                            let bytes = capture.bytes() as u64;
+                            worker.pending.push(Taken {
+                                db,
+                                capture,
+                                change: nothing(),
+                                beside: None,
+                                bytes,
+                            });
+                        }
+                    }
+                }
+                if !more || worker.pending.len() >= ROWS_MAX || bytes >= BYTES_MAX {
+                    break;
+                }
+            }
+            if worker.pending.len() >= ROWS_MAX || bytes >= BYTES_MAX {
+                worker.next_shard = (worker.next_shard + turn) % shards.len();
+                break;
+            }
+        }
+        // A key may have been taken, have changed and have been taken again: the later state is the one that counts.
+        let mut seen = HashSet::new();
+        let mut last = Vec::with_capacity(worker.pending.len());
+        for taken in worker.pending.drain(..).rev() {
+            if seen.insert((taken.db, taken.capture.key.clone())) {
+                last.push(taken);
+            }
+        }
+        worker.pending = last;
+        let tables = snapshot(&self.shards);
+        for taken in &mut worker.pending {
+            (taken.change, taken.beside) = change_of(self, &tables, taken.db, &mut taken.capture);
+        }
+        worker.pending.sort_by(|one, other| {
+            (&one.change.place, &one.change.key).cmp(&(&other.change.place, &other.change.key))
+        });
+        self.shards.behind.is_wanted.store(false, Relaxed);
+    }
+
+    /// Nothing is taken to the store that a crash could take from the log.
+    pub(super) fn make_durable(&self) -> Result<(), StoreError> {
+        let Some(log) = &self.shards.log else { return Ok(()) };
+        if log.durable() >= log.appended() {
+            return Ok(());
+        }
+        log.sync().map(drop).map_err(|error| {
+            StoreError::new(
+                ErrorKind::Busy,
+                format!("nothing settles, because the log cannot be made durable: {error}"),
+            )
+        })
+    }
+
+    /// Applies what is pending.
+    fn settle(&self, worker: &mut Worker, watermark: u64) -> Result<(), StoreError> {
+        let mut connection = match worker.connection.take() {
+            Some(connection) => connection,
+            None => self.connect()?,
+        };
+        let outcome = self.settle_over(worker, &mut *connection, watermark);
+        if !outcome
+            .as_ref()
+            .is_err_and(|error| matches!(error.kind, ErrorKind::Unavailable | ErrorKind::InDoubt))
+        {
+            worker.connection = Some(connection);
+        }
+        outcome
+    }
+
+    fn settle_over(
+        &self,
+        worker: &mut Worker,
+        connection: &mut dyn Connection,
+        watermark: u64,
+    ) -> Result<(), StoreError> {
+        if let Some(sequence) = worker.in_doubt {
+            let position = connection.position(u32::try_from(worker.number).unwrap_or(0), self.epoch)?;
+            worker.in_doubt = None;
+            worker.sequence = position.sequence;
+            if position.sequence == sequence {
+                self.mark_applied(worker);
+            }
+        }
+        self.define_tables(worker, connection)?;
+        // Until the last part of it, the batch leaves the watermark where it is.
+        let low = self.lanes[worker.number].watermark.load(Relaxed);
+        while !worker.pending.is_empty() {
+            let size = worker.pending.len();
+            self.settle_part(worker, connection, size, (low, watermark))?;
+        }
+        self.note_up();
+        Ok(())
+    }
+
+    /// Tells the store of tables that it has not heard of.
+    fn define_tables(&self, worker: &mut Worker, connection: &mut dyn Connection) -> Result<(), StoreError> {
+        let tables = snapshot(&self.shards);
+        let mut names: Vec<Arc<str>> = Vec::new();
+        for taken in &worker.pending {
+            for change in std::iter::once(&taken.change).chain(&taken.beside) {
+                if let Place::Table(name) = &change.place
+                    && names.last() != Some(name)
+                {
+                    names.push(Arc::clone(name));
+                }
+            }
+        }
+        for name in names {
+            let Some(definition) = tables.get(name.as_bytes()) else { continue };
+            match self.define(connection, definition) {
+                Err(error)
+                    if matches!(
+                        error.kind,
+                        ErrorKind::Table(_) | ErrorKind::Invalid | ErrorKind::Refused
+                    ) =>
+                {
+                    self.note_failure(&error);
+                    self.hold_back(worker, &Place::Table(name));
+                }
+                outcome => outcome?,
+            }
+        }
+        Ok(())
+    }
+
+    /// The batch that was in doubt had been applied. Only a change that may have met somebody else's is sent again.
+    fn mark_applied(&self, worker: &mut Worker) {
+        let (size, pending) = (worker.doubtful, std::mem::take(&mut worker.pending));
+        for (index, taken) in pending.into_iter().enumerate() {
+            if index < size && taken.change.expect == Expect::Any {
+                self.mark_settled(&taken);
+            } else {
+                worker.pending.push(taken);
+            }
+        }
+    }
+
+    /// Applies the first `size` pending changes, in halves where the store refuses a row.
+    fn settle_part(
+        &self,
+        worker: &mut Worker,
+        connection: &mut dyn Connection,
+        size: usize,
+        (low, high): (u64, u64),
+    ) -> Result<(), StoreError> {
+        // A change that meets somebody else's is sent again, so it has not settled with this batch.
+        let is_last = size == worker.pending.len()
+            && worker.pending.iter().all(|taken| taken.change.expect == Expect::Any);
+        let watermark = if is_last { worker.below_held(high) } else { low };
+        match self.apply(worker, connection, size, watermark) {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind == ErrorKind::Refused && size > 1 => {
+                let half = size / 2;
+                self.settle_part(worker, connection, half, (low, high))?;
+                // Some of the first half may have been set aside or held back: it is gone from the front in any case.
+                let rest = (size - half).min(worker.pending.len());
+                if rest == 0 { Ok(()) } else { self.settle_part(worker, connection, rest, (low, high)) }
+            }
+            Err(error) if error.kind == ErrorKind::Refused => {
+                let taken = worker.pending.remove(0);
+                self.set_aside(worker, &taken, &error.text)
+            }
+            Err(error) => {
+                if let ErrorKind::Table(place) = &error.kind
+                    && worker.pending[..size].iter().any(|taken| taken.change.place == *place)
+                {
+                    self.note_failure(&error);
+                    self.hold_back(worker, place);
+                    return Ok(());
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// One transaction of the store.
+    fn apply(
+        &self,
+        worker: &mut Worker,
+        connection: &mut dyn Connection,
+        size: usize,
+        watermark: u64,
+    ) -> Result<(), StoreError> {
+        let sequence = worker.sequence + 1;
+        let mut batch = Batch {
+            lane: u32::try_from(worker.number).unwrap_or(0),
+            epoch: self.epoch,
+            sequence,
+            watermark: self.base + watermark,
+            changes: worker.pending[..size]
+                .iter_mut()
+                .map(|taken| std::mem::replace(&mut taken.change, nothing()))
+                .collect(),
+        };
+        // Rows of two places may come in any order, but those of one have to be sorted.
+        let mut owners = Vec::new();
+        for (index, taken) in worker.pending[..size].iter_mut().enumerate() {
+            if let Some(beside) = taken.beside.take() {
+                owners.push(index);
+                batch.changes.push(beside);
+            }
+        }
+        let begun = self.clock.monotonic();
+        let outcome = if batch.changes.len() == size {
+            connection.apply(&batch)
+        } else {
+            self.apply_sorted(connection, &mut batch)
+        };
+        let mut changes = batch.changes.into_iter();
+        for (taken, change) in worker.pending.iter_mut().zip(changes.by_ref().take(size)) {
+            taken.change = change;
+        }
+        if outcome.is_err() {
+            owners
+                .iter()
+                .zip(changes)
+                .for_each(|(&index, change)| worker.pending[index].beside = Some(change));
+        }
+        let conflicts = outcome.inspect_err(|error| {
+            if error.kind == ErrorKind::InDoubt {
+                (worker.in_doubt, worker.doubtful) = (Some(sequence), size);
+            }
+        })?;
+        worker.sequence = sequence;
+        let micros = u64::try_from((self.clock.monotonic() - begun).as_micros()).unwrap_or(u64::MAX);
+        self.stats.note_batch(size - conflicts.len(), micros, self.now_ms());
+        let mut again = Vec::new();
+        let conflicts: std::collections::HashMap<usize, Conflict> = conflicts.into_iter().collect();
+        let applied: Vec<Taken> = worker.pending.drain(..size).collect();
+        for (index, taken) in applied.into_iter().enumerate() {
+            match conflicts.get(&index) {
+                None => self.mark_settled(&taken),
+                Some(conflict) => again.extend(self.resolve(worker, taken, *conflict)),
+            }
+        }
+        if !again.is_empty() {
+            // They come first, and each by itself if need be.
+            again.append(&mut worker.pending);
+            worker.pending = again;
+        }
+        Ok(())
+    }
+
+    /// Applies a batch with rows of several places, which are in no order. Conflicts are told by the order that was.
+    fn apply_sorted(
+        &self,
+        connection: &mut dyn Connection,
+        batch: &mut Batch,
+    ) -> Result<Vec<(usize, Conflict)>, StoreError> {
+        let mut order: Vec<usize> = (0..batch.changes.len()).collect();
+        let of = |index: &usize| (&batch.changes[*index].place, &batch.changes[*index].key);
+        order.sort_by(|one, other| of(one).cmp(&of(other)));
+        let mut changes: Vec<Option<Change>> =
+            std::mem::take(&mut batch.changes).into_iter().map(Some).collect();
+        batch.changes = order.iter().filter_map(|&index| changes[index].take()).collect();
+        let outcome = connection.apply(batch);
+        for (change, &index) in std::mem::take(&mut batch.changes).into_iter().zip(&order) {
+            changes[index] = Some(change);
+        }
+        batch.changes = changes.into_iter().flatten().collect();
+        outcome.map(|conflicts| {
+            conflicts.into_iter().map(|(index, conflict)| (order[index], conflict)).collect()
+        })
+    }
+
+    /// A change that has met somebody else's. Returned if it is to be sent again.
+    fn resolve(&self, worker: &mut Worker, mut taken: Taken, conflict: Conflict) -> Option<Taken> {
+        match conflict {
+            Conflict::Version(version) if version >= taken.change.version => {
+                // It had been applied before: the batch was sent twice, or settled before the folder was opened.
+                if version > taken.change.version {
+                    self.stats.conflicts.fetch_add(1, Relaxed);
+                }
+                self.mark_settled(&taken);
+                None
+            }
+            _ => {
+                self.stats.conflicts.fetch_add(1, Relaxed);
+                match self.rule_of(&taken) {
+                    OnConflict::MemoryWins => {
+                        taken.change.expect = Expect::Any;
+                        Some(taken)
+                    }
+                    OnConflict::StoreWins => {
+                        self.unsettle(&taken, false);
+                        // Without room in the log it is tried again, and meets the same.
+                        match self.shards.give_up_change(taken.db, &taken.capture.key) {
+                            Ok(()) => None,
+                            Err(_) => Some(taken),
+                        }
+                    }
+                    OnConflict::Quarantine => {
+                        let what = match conflict {
+                            Conflict::Removed => "somebody else has removed the row",
+                            _ => "somebody else has changed the row",
+                        };
+                        taken.change.expect = Expect::Any;
+                        match self.set_aside(worker, &taken, what) {
+                            Ok(()) => None,
+                            Err(_) => Some(taken),
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn rule_of(&self, taken: &Taken) -> OnConflict {
+        let tables = snapshot(&self.shards);
+        table_of(&tables, taken.db, &taken.capture.key)
+            .map_or(OnConflict::MemoryWins, |(definition, _)| definition.on_conflict)
+    }
+
+    fn mark_settled(&self, taken: &Taken) {
+        let keyspace = &self.shards.keyspace;
+        let capture = &taken.capture;
+        let mut part = keyspace.lock(keyspace.shard_of(capture.hash));
+        let gone = taken.change.content == Content::Gone;
+        if let Some(space) = part.space_mut(keyspace.space_of(taken.db)) {
+            space.settled(capture.hash, &capture.key, gone);
+        }
+        drop(part);
+        if !self.quarantine.is_empty() {
+            self.quarantine.leave(self, taken.db, &capture.key);
+        }
+    }
+
+    /// A row that the store refuses is set aside, which the log knows before the watermark passes it.
+    fn set_aside(&self, worker: &mut Worker, taken: &Taken, reason: &str) -> Result<(), StoreError> {
+        let (capture, bytes) = (&taken.capture, taken.bytes);
+        self.unsettle(taken, false);
+        if self.quarantine.bytes().saturating_add(bytes) > self.knobs.quarantine_bytes_max.load(Relaxed) {
+            // No room for it: it is tried again from time to time, and counts as unsettled.
+            worker.held.push(self.held(taken));
+            let text = format!("the quarantine is full, and the store refuses another row: {reason}");
+            self.note_failure(&StoreError::new(ErrorKind::Refused, text));
+            return Ok(());
+        }
+        let keyspace = &self.shards.keyspace;
+        if let Some(space) =
+            keyspace.lock(keyspace.shard_of(capture.hash)).space_mut(keyspace.space_of(taken.db))
+        {
+            space.quarantine(&capture.key);
+        }
+        self.quarantine.put(self, taken.db, &capture.key, bytes, reason)
+    }
+
+    fn held(&self, taken: &Taken) -> Held {
+        let capture = &taken.capture;
+        Held {
+            db: taken.db,
+            hash: capture.hash,
+            key: capture.key.clone(),
+            since: capture.since,
+            at_ms: capture.at_ms,
+            until_ms: self.now_ms() + PAUSE_MAX_MS,
+        }
+    }
+
+    /// The rows of a table that is at fault are left for later.
+    fn hold_back(&self, worker: &mut Worker, place: &Place) {
+        let (back, rest) =
+            std::mem::take(&mut worker.pending).into_iter().partition(|taken| taken.change.place == *place);
+        worker.pending = rest;
+        let back: Vec<Taken> = back;
+        for taken in &back {
+            self.unsettle(taken, false);
+            worker.held.push(self.held(taken));
+        }
+    }
+
+    fn unsettle(&self, taken: &Taken, queue: bool) {
+        let keyspace = &self.shards.keyspace;
+        let capture = &taken.capture;
+        let mut part = keyspace.lock(keyspace.shard_of(capture.hash));
+        if let Some(space) = part.space_mut(keyspace.space_of(taken.db)) {
+            space.unsettle(capture.hash, &capture.key, capture.since, capture.at_ms, queue);
+        }
+    }
+
+    /// What was held back is tried again once its time has come.
+    fn bring_back(&self, worker: &mut Worker, now_ms: u64) {
+        let keyspace = &self.shards.keyspace;
+        let is_back = |held: &Held| now_ms >= held.until_ms || held.until_ms - now_ms > PAUSE_MAX_MS;
+        for held in worker.held.extract_if(.., |held| is_back(held)) {
+            let mut part = keyspace.lock(keyspace.shard_of(held.hash));
+            if let Some(space) = part.space_mut(keyspace.space_of(held.db)) {
+                space.requeue(held.hash, &held.key, held.since, held.at_ms);
+            }
+        }
+    }
+}
+
+/// Stands in for a change that is not made yet, or is on its way.
+fn nothing() -> Change {
+    Change {
+        place: Place::Keys(0),
+        key: Vec::new(),
+        version: 0,
+        expire_at_ms: 0,
+        content: Content::Gone,
+        expect: Expect::Any,
+    }
+}

@@ -1,0 +1,271 @@
+//! Fetches rows: one question for many keys, and one for a key however many ask.
+//!
+//! What must hold: whoever has asked is answered, with the key in its place, known to be absent, or with why not; a row is
+//! dropped if its key has changed since the question ([`Space::arrive`](crate::keyspace::space::Space::arrive)).
+
+use super::Settle;
+use super::change::{entry_of, places_of};
+use super::tables::{snapshot, table_of};
+use crate::keyspace::settling::Waiting;
+use crate::record::Snapshot;
+use crate::shard::Shards;
+use crate::store::{Connection, ErrorKind, Row, StoreError};
+use parking_lot::{Condvar, Mutex};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+/// Keys in one question.
+const KEYS_MAX: usize = 512;
+/// A question that lost against somebody else's transaction is asked again so often.
+const TRIES_MAX: u32 = 5;
+
+/// Keys that are to be fetched.
+pub(super) struct Loader {
+    queue: Mutex<VecDeque<Wanted>>,
+    wake: Condvar,
+    pub(super) threads: u32,
+    revisits: Mutex<Vec<Arc<Revisit>>>,
+}
+
+struct Wanted {
+    db: u32,
+    key: Box<[u8]>,
+    hash: u64,
+}
+
+/// A key whose waiters are to be served once what they need is here.
+struct Revisit {
+    db: u32,
+    key: Box<[u8]>,
+}
+
+impl Loader {
+    pub(super) fn new(threads: u32) -> Self {
+        Self { queue: Mutex::default(), wake: Condvar::new(), threads, revisits: Mutex::default() }
+    }
+
+    pub(super) fn ask(&self, db: u32, key: &[u8], hash: u64) {
+        self.queue.lock().push_back(Wanted { db, key: key.into(), hash });
+        self.wake.notify_one();
+    }
+
+    pub(super) fn wake(&self) {
+        self.wake.notify_all();
+    }
+
+    fn take(&self, wait: Option<Duration>) -> Vec<Wanted> {
+        let mut queue = self.queue.lock();
+        if let (true, Some(wait)) = (queue.is_empty(), wait) {
+            self.wake.wait_for(&mut queue, wait);
+        }
+        let count = queue.len().min(KEYS_MAX);
+        queue.drain(..count).collect()
+    }
+
+    /// Tells everybody who waits for a row that it cannot be had.
+    pub(super) fn fail_all(&self, shards: &Shards, text: &str) {
+        let wanted = std::mem::take(&mut *self.queue.lock());
+        wanted.iter().for_each(|wanted| give_up(shards, wanted, text));
+    }
+}
+
+fn give_up(shards: &Shards, wanted: &Wanted, text: &str) {
+    let keyspace = &shards.keyspace;
+    let waiting = {
+        let mut part = keyspace.lock(keyspace.shard_of(wanted.hash));
+        part.space_mut(keyspace.space_of(wanted.db))
+            .map(|space| space.give_up_fetch(&wanted.key))
+            .unwrap_or_default()
+    };
+    waiting.iter().for_each(|waiting| waiting.happened(Some(text)));
+}
+
+impl Settle {
+    /// Has keys fetched, and then serves those who wait for another one. Called under locks of shards: only notes it.
+    pub(crate) fn fetch_for_waiters(&self, cold: Vec<(u32, Box<[u8]>)>, for_key: (u32, Box<[u8]>)) {
+        let revisit = Arc::new(Revisit { db: for_key.0, key: for_key.1 });
+        self.loader.revisits.lock().push(revisit);
+        // The keys are asked for outside of the locks, by whoever comes next.
+        let mut queue = self.loader.queue.lock();
+        for (db, key) in cold {
+            let hash = self.shards.keyspace.hash(&key);
+            queue.push_back(Wanted { db, key, hash });
+        }
+        self.loader.wake.notify_one();
+    }
+
+    /// The work of a thread that fetches.
+    pub(super) fn work_loader(&self) {
+        let mut connection = None;
+        while !self.is_stopping() {
+            self.load_step(&mut connection, Some(super::LOOK_PERIOD));
+        }
+    }
+
+    /// Answers the next question. Returns whether there was one.
+    pub(super) fn load_step(
+        &self,
+        connection: &mut Option<Box<dyn Connection>>,
+        wait: Option<Duration>,
+    ) -> bool {
+        let wanted = self.loader.take(wait);
+        let revisits = std::mem::take(&mut *self.loader.revisits.lock());
+        if wanted.is_empty() && revisits.is_empty() {
+            return false;
+        }
+        for wanted in &wanted {
+            self.begin_fetch(wanted);
+        }
+        let begun = self.clock.monotonic();
+        let outcome = self.load(connection, &wanted);
+        self.stats.fetches.fetch_add(wanted.len() as u64, Relaxed);
+        let micros = (self.clock.monotonic() - begun).as_micros();
+        self.stats.fetch_time.add(u64::try_from(micros).unwrap_or(u64::MAX));
+        match outcome {
+            Ok(rows) => {
+                self.note_up();
+                self.make_room_for_rows();
+                wanted.iter().zip(rows).for_each(|(wanted, row)| self.arrive(wanted, row));
+            }
+            Err(error)
+                if matches!(error.kind, ErrorKind::Table(_) | ErrorKind::Refused) && wanted.len() > 1 =>
+            {
+                // Each by itself: others may be well.
+                for wanted in &wanted {
+                    match self.load(connection, std::slice::from_ref(wanted)) {
+                        Ok(mut rows) => self.arrive(wanted, rows.pop().flatten()),
+                        Err(error) => self.fail(wanted, &error),
+                    }
+                }
+            }
+            Err(error) => wanted.iter().for_each(|wanted| self.fail(wanted, &error)),
+        }
+        for revisit in revisits {
+            let mut deferred = VecDeque::new();
+            self.shards.serve_key(revisit.db, &revisit.key, self.now_ms(), &mut deferred);
+            while let Some((db, key)) = deferred.pop_front() {
+                self.shards.serve_key(db, &key, self.now_ms(), &mut deferred);
+            }
+        }
+        true
+    }
+
+    /// A key that is asked for on behalf of a waiter has nobody in its list yet.
+    fn begin_fetch(&self, wanted: &Wanted) {
+        let keyspace = &self.shards.keyspace;
+        let shard = keyspace.shard_of(wanted.hash);
+        let mut part = keyspace.lock(shard);
+        keyspace.space_in(shard, &mut part, wanted.db).begin_fetch(wanted.hash, &wanted.key);
+    }
+
+    fn fail(&self, wanted: &Wanted, error: &StoreError) {
+        let text = format!("STOREDOWN the key is not in memory and cannot be read from the store: {error}");
+        give_up(&self.shards, wanted, &text.replace(['\r', '\n'], " "));
+    }
+
+    fn load(
+        &self,
+        connection: &mut Option<Box<dyn Connection>>,
+        wanted: &[Wanted],
+    ) -> Result<Vec<Option<Row>>, StoreError> {
+        if wanted.is_empty() {
+            return Ok(Vec::new());
+        }
+        let tables = snapshot(&self.shards);
+        let (mut tries, mut reconnected) = (0, false);
+        loop {
+            let connected = match connection {
+                Some(connected) => connected,
+                None => {
+                    reconnected = true;
+                    connection.insert(self.connect().inspect_err(|error| self.note_failure(error))?)
+                }
+            };
+            match self.load_over(&mut **connected, &tables, wanted) {
+                Ok(rows) => return Ok(rows),
+                Err(error) => {
+                    self.note_failure(&error);
+                    if matches!(error.kind, ErrorKind::Unavailable | ErrorKind::InDoubt) {
+                        *connection = None;
+                        // The connection may have been idle for long; the store itself may be well.
+                        if !reconnected {
+                            continue;
+                        }
+                        return Err(error);
+                    }
+                    tries += 1;
+                    if error.kind != ErrorKind::Busy || tries >= TRIES_MAX {
+                        return Err(error);
+                    }
+                }
+            }
+        }
+    }
+
+    fn load_over(
+        &self,
+        connection: &mut dyn Connection,
+        tables: &Snapshot,
+        wanted: &[Wanted],
+    ) -> Result<Vec<Option<Row>>, StoreError> {
+        let (mut keys, mut counts) = (Vec::with_capacity(wanted.len()), Vec::with_capacity(wanted.len()));
+        for wanted in wanted {
+            if let Some((definition, _)) = table_of(tables, wanted.db, &wanted.key) {
+                self.define(connection, &definition)?;
+            }
+            let places = places_of(self, tables, wanted.db, &wanted.key);
+            counts.push(places.len());
+            keys.extend(places);
+        }
+        let mut rows = connection.load(&keys)?.into_iter();
+        Ok(counts.into_iter().map(|count| rows.by_ref().take(count).fold(None, Option::or)).collect())
+    }
+
+    fn make_room_for_rows(&self) {
+        if self.shards.exceeds_memory() {
+            let mut caller = crate::shard::Caller::at(self.now_ms());
+            // What cannot be evicted now is bounded elsewhere.
+            let _ = self.shards.make_room(&mut caller);
+        }
+    }
+
+    fn arrive(&self, wanted: &Wanted, row: Option<Row>) {
+        let keyspace = &self.shards.keyspace;
+        let now_ms = self.now_ms();
+        let flushed = self.flushed_version(wanted.db);
+        let tables = snapshot(&self.shards);
+        let dropping =
+            table_of(&tables, wanted.db, &wanted.key).is_some_and(|(definition, _)| definition.dropping);
+        let row = row.filter(|row| {
+            !dropping
+                && (row.expire_at_ms == 0 || now_ms <= row.expire_at_ms)
+                && (flushed == 0 || row.version > flushed)
+        });
+        let entry = match &row {
+            None => None,
+            Some(row) => match entry_of(&wanted.key, row, &self.shards.settings.packing()) {
+                Some(mut entry) => {
+                    self.stats.fetched.fetch_add(1, Relaxed);
+                    self.shards.settings.access_clock(now_ms).mark_new(&mut entry);
+                    Some((entry, row.stamp))
+                }
+                None => {
+                    let text = "STOREDOWN the row of this key is not a value of this version";
+                    return give_up(&self.shards, wanted, text);
+                }
+            },
+        };
+        let shard = keyspace.shard_of(wanted.hash);
+        let waiting: Option<Vec<Arc<Waiting>>> = {
+            let mut part = keyspace.lock(shard);
+            keyspace.space_in(shard, &mut part, wanted.db).arrive(wanted.hash, &wanted.key, entry)
+        };
+        match waiting {
+            Some(waiting) => waiting.iter().for_each(|waiting| waiting.happened(None)),
+            // It has changed meanwhile: once more.
+            None => self.loader.ask(wanted.db, &wanted.key, wanted.hash),
+        }
+    }
+}

@@ -1,0 +1,460 @@
+//! Settling: what is in memory reaches the store behind it, exactly once, and comes back from there.
+//!
+//! Owns the threads between memory and a store: a few *lanes* that take changes there ([`lane`]), loaders that fetch rows
+//! ([`loader`]), and a keeper that looks for what others have changed, what has expired and what is idle ([`keeper`]).
+//!
+//! What must hold:
+//!
+//! - Only what is durable in the log is taken to the store: after a crash the store is never ahead of the log.
+//! - A lane has one batch under way at a time. What became of it is known before the next one is begun.
+//! - The watermark that a batch carries lies below every change of the lane that is neither in the store with it nor set
+//!   aside: what lies above is unsettled when the folder is opened again.
+//! - No lock of a shard is held while the store is asked for anything.
+
+mod change;
+mod cold;
+mod keeper;
+mod lane;
+mod loader;
+mod quarantine;
+mod recover;
+mod stats;
+mod tables;
+
+pub(crate) use recover::{address_of, detach};
+
+pub use cold::ColdKeys;
+pub use quarantine::Quarantined;
+pub use stats::{Durations, StoreStats};
+
+use self::loader::Loader;
+use self::quarantine::Quarantine;
+use self::stats::Stats;
+use crate::error::{Error, ErrorKind};
+use crate::io::Clock;
+use crate::keyspace::settling::{Asked, Ready, Waiting};
+use crate::log::Lsn;
+use crate::shard::{Needs, Shards};
+use crate::store::{Connection, Store, StoreError};
+use parking_lot::{Condvar, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// How long a thread sleeps at most before it looks whether there is something to do.
+const LOOK_PERIOD: Duration = Duration::from_millis(50);
+
+/// What an operator decides when a folder and a store do not belong together yet, or no longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attach {
+    /// What is in memory counts: all of it is written to the store.
+    Memory,
+    /// What the store has counts: what is in memory is dropped.
+    Store,
+}
+
+/// How a store is used.
+#[derive(Clone)]
+pub struct StoreOptions {
+    /// The store.
+    pub store: Arc<dyn Store>,
+    /// No change waits longer than this to be settled, in milliseconds.
+    pub flush_interval_ms: u64,
+    /// Nor does it wait once so many bytes are unsettled.
+    pub flush_bytes: u64,
+    /// So many bytes may be unsettled.
+    pub unsettled_bytes_max: u64,
+    /// Beyond that writes are refused; otherwise they wait.
+    pub refuses_at_max: bool,
+    /// Rows that the store does not take are set aside, up to so many bytes.
+    pub quarantine_bytes_max: u64,
+    /// A key that was not used for so long leaves memory, in milliseconds; 0: never for that reason.
+    pub evict_interval_ms: u64,
+    /// What others have changed is looked for so often, in milliseconds.
+    pub outside_interval_ms: u64,
+    /// Lanes, each with a connection of its own.
+    pub lanes: u32,
+    /// Connections that fetch rows.
+    pub loaders: u32,
+    /// `FLUSHALL` and `FLUSHDB` remove rows too.
+    pub may_flush: bool,
+    /// Only look: nothing is settled.
+    pub read_only: bool,
+    /// A decision of the operator's, to be given once.
+    pub attach: Option<Attach>,
+    /// How long the last flush may take when the database is closed, in milliseconds.
+    pub close_ms: u64,
+}
+
+impl StoreOptions {
+    /// The usual way to use a store.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>) -> Self {
+        Self {
+            store,
+            flush_interval_ms: 30_000,
+            flush_bytes: 16 << 20,
+            unsettled_bytes_max: 1 << 30,
+            refuses_at_max: false,
+            quarantine_bytes_max: 64 << 20,
+            evict_interval_ms: 60_000,
+            outside_interval_ms: 500,
+            lanes: 2,
+            loaders: 4,
+            may_flush: false,
+            read_only: false,
+            attach: None,
+            close_ms: 10_000,
+        }
+    }
+}
+
+impl std::fmt::Debug for StoreOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StoreOptions").field("store", &self.store.describe()).finish_non_exhaustive()
+    }
+}
+
+/// What can be changed while a store is in use, as in [`StoreOptions`].
+pub(crate) struct Knobs {
+    pub(crate) flush_interval_ms: AtomicU64,
+    pub(crate) flush_bytes: AtomicU64,
+    pub(crate) quarantine_bytes_max: AtomicU64,
+    pub(crate) evict_interval_ms: AtomicU64,
+    pub(crate) outside_interval_ms: AtomicU64,
+}
+
+/// The side of a database towards its store.
+pub(crate) struct Settle {
+    pub(crate) shards: Arc<Shards>,
+    pub(crate) store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    pub(crate) knobs: Knobs,
+    pub(crate) stats: Stats,
+    pub(crate) quarantine: Quarantine,
+    epoch: u64,
+    /// A version is a number of the log and this.
+    base: u64,
+    read_only: bool,
+    close_ms: u64,
+    opened_ms: u64,
+    lanes: Box<[LaneState]>,
+    /// Who works a lane has it.
+    workers: Box<[Mutex<lane::Worker>]>,
+    loader: Loader,
+    keeper: Mutex<keeper::Keeper>,
+    /// Connections for questions that are seldom.
+    spare: Mutex<Vec<Box<dyn Connection>>>,
+    tables: Mutex<tables::Tables>,
+    waits: Mutex<Waits>,
+    /// Everything that has changed is due.
+    flush_all: AtomicBool,
+    is_fenced: AtomicBool,
+    /// All that was in memory when the folder got its store has settled once this number has; 0: it has.
+    filled_at: AtomicU64,
+    stop: Mutex<Stop>,
+    wake: Condvar,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+#[derive(Default)]
+struct Stop {
+    /// Threads are to end, lanes after a last flush.
+    stopping: bool,
+    /// Until then, by the clock.
+    deadline_ms: u64,
+    /// Something is to be done now.
+    kicked: u64,
+}
+
+/// Who waits for what.
+#[derive(Default)]
+struct Waits {
+    /// For all changes up to this number.
+    settled: Vec<(Lsn, Arc<Waiting>)>,
+    /// For less to be unsettled.
+    room: Vec<Arc<Waiting>>,
+}
+
+/// How far a lane has come.
+#[derive(Default)]
+struct LaneState {
+    /// All changes up to this number have settled or are set aside.
+    watermark: AtomicU64,
+}
+
+impl Settle {
+    /// The time, by the clock that the database was opened with.
+    fn now_ms(&self) -> u64 {
+        self.clock.now_ms()
+    }
+
+    /// All changes up to this number are in the store, or set aside.
+    pub(crate) fn settled_lsn(&self) -> Lsn {
+        self.lanes.iter().map(|lane| lane.watermark.load(Relaxed)).min().unwrap_or(0)
+    }
+
+    /// Has everything that has changed so far settled, and calls `ready` then.
+    pub(crate) fn flush(&self, ready: Ready) {
+        self.wait_settled(self.shards.log.as_ref().map_or(0, crate::log::Log::appended), ready);
+    }
+
+    /// The same for what has changed up to this number.
+    pub(crate) fn wait_settled(&self, lsn: Lsn, ready: Ready) {
+        let waiting = Waiting::new(1, ready);
+        self.waits.lock().settled.push((lsn, waiting));
+        self.flush_all.store(true, Relaxed);
+        self.kick();
+    }
+
+    /// Wakes all threads.
+    pub(crate) fn kick(&self) {
+        self.stop.lock().kicked += 1;
+        self.wake.notify_all();
+    }
+
+    /// Gets what a command needs, and calls `ready` then.
+    pub(crate) fn obtain(self: &Arc<Self>, needs: &Needs, ready: WhenObtained) {
+        let Needs::Keys(keys) = needs else {
+            let waiting = Waiting::new(
+                1,
+                Box::new(|outcome| ready(outcome.map(|()| Obtained { settle: None, pins: Vec::new() }))),
+            );
+            self.waits.lock().room.push(waiting);
+            return self.kick();
+        };
+        let pins: Vec<_> = keys.iter().map(|(db, key)| (*db, self.shards.keyspace.hash(key))).collect();
+        let obtained = Obtained { settle: Some(Arc::clone(self)), pins };
+        let waiting = Waiting::new(keys.len(), Box::new(move |outcome| ready(outcome.map(|()| obtained))));
+        for (db, key) in keys {
+            self.ask(*db, key, &waiting);
+        }
+    }
+
+    fn ask(&self, db: u32, key: &[u8], waiting: &Arc<Waiting>) {
+        let keyspace = &self.shards.keyspace;
+        let hash = keyspace.hash(key);
+        let shard = keyspace.shard_of(hash);
+        let asked = {
+            let mut part = keyspace.lock(shard);
+            keyspace.space_in(shard, &mut part, db).ask(hash, key, waiting)
+        };
+        match asked {
+            Asked::Here => waiting.happened(None),
+            Asked::Coming => {}
+            Asked::Ask => self.loader.ask(db, key, hash),
+        }
+    }
+
+    /// Tells those who wait, after something has settled or failed.
+    fn tell_waiting(&self) {
+        let settled = self.settled_lsn();
+        let unsettled = self.shards.keyspace.unsettled().map_or(0, |totals| totals.bytes());
+        let max = self.shards.behind.unsettled_bytes_max.load(Relaxed);
+        let mut told = Vec::new();
+        {
+            let mut waits = self.waits.lock();
+            waits.settled.retain(|(lsn, waiting)| {
+                let is_there = *lsn <= settled;
+                if is_there {
+                    told.push(Arc::clone(waiting));
+                }
+                !is_there
+            });
+            if waits.settled.is_empty() {
+                self.flush_all.store(false, Relaxed);
+            }
+            if unsettled < max {
+                told.append(&mut waits.room);
+            }
+        }
+        told.iter().for_each(|waiting| waiting.happened(None));
+    }
+
+    /// Nobody waits for ever: what cannot be had any more is told.
+    fn fail_waiting(&self, text: &str) {
+        let waits = std::mem::take(&mut *self.waits.lock());
+        waits.settled.iter().for_each(|(_, waiting)| waiting.happened(Some(text)));
+        waits.room.iter().for_each(|waiting| waiting.happened(Some(text)));
+        self.loader.fail_all(&self.shards, text);
+    }
+
+    /// How things are.
+    pub(crate) fn stats(&self) -> StoreStats {
+        let (stats, now_ms) = (&self.stats, self.now_ms());
+        let unsettled = self.shards.keyspace.unsettled();
+        let percentiles = |durations: &Durations| [0.5, 0.99, 0.999].map(|share| durations.percentile(share));
+        let (last_error_ms, last_error) = stats.last_error();
+        let oldest = self.oldest_change_ms().map(|at| if at == 0 { self.opened_ms } else { at });
+        let appended = self.shards.log.as_ref().map_or(0, crate::log::Log::appended);
+        StoreStats {
+            kind: self.store.kind().to_owned(),
+            address: self.store.describe(),
+            is_up: !self.shards.behind.is_down.load(Relaxed),
+            is_fenced: self.is_fenced.load(Relaxed),
+            read_only: self.read_only,
+            epoch: self.epoch,
+            unsettled_records: unsettled.map_or(0, |totals| totals.records()),
+            unsettled_bytes: unsettled.map_or(0, |totals| totals.bytes()),
+            lag_ms: oldest.map_or(0, |at| now_ms.saturating_sub(at)),
+            lag_lsn: if oldest.is_none() { 0 } else { appended.saturating_sub(self.settled_lsn()) },
+            batches: stats.batches.load(Relaxed),
+            rows: stats.rows.load(Relaxed),
+            batch_micros: percentiles(&stats.batch_time),
+            last_batch_ms: stats.last_batch_ms(),
+            fetches: stats.fetches.load(Relaxed),
+            fetched: stats.fetched.load(Relaxed),
+            fetch_micros: percentiles(&stats.fetch_time),
+            evicted: self.shards.behind.evicted.load(Relaxed),
+            conflicts: stats.conflicts.load(Relaxed),
+            outside: stats.outside.load(Relaxed),
+            expired: stats.expired.load(Relaxed),
+            quarantined: self.quarantine.len() as u64,
+            quarantined_bytes: self.quarantine.bytes(),
+            errors: stats.errors.load(Relaxed),
+            last_error_ms,
+            last_error,
+            connections: stats.connections.load(Relaxed),
+        }
+    }
+
+    /// Does what the threads would do, once.
+    pub(crate) fn step(&self) {
+        let mut connection = self.spare.lock().pop();
+        self.load_step(&mut connection, None);
+        self.spare.lock().extend(connection);
+        for number in 0..self.workers.len() {
+            self.lane_step(number);
+        }
+        self.keep_step();
+        self.tell_waiting();
+        if self.is_fenced.load(Relaxed) {
+            self.fail_waiting("STOREFENCED the store has another owner now");
+        }
+    }
+
+    fn note_up(&self) {
+        self.shards.behind.is_down.store(false, Relaxed);
+    }
+
+    fn note_failure(&self, error: &StoreError) {
+        self.stats.note_error(error, self.now_ms());
+        match error.kind {
+            crate::store::ErrorKind::Unavailable | crate::store::ErrorKind::InDoubt => {
+                self.shards.behind.is_down.store(true, Relaxed);
+            }
+            crate::store::ErrorKind::Fenced => self.is_fenced.store(true, Relaxed),
+            _ => {}
+        }
+    }
+
+    fn connect(&self) -> Result<Box<dyn Connection>, StoreError> {
+        self.store.connect().inspect(|_| {
+            self.stats.connections.fetch_add(1, Relaxed);
+        })
+    }
+
+    /// Whether the threads are to end; lanes flush until the deadline first.
+    fn is_stopping(&self) -> bool {
+        self.stop.lock().stopping
+    }
+
+    fn is_past_deadline(&self) -> bool {
+        let stop = self.stop.lock();
+        stop.stopping && self.clock.now_ms() >= stop.deadline_ms
+    }
+
+    /// Sleeps until something is to be done, or so long.
+    fn sleep(&self, period: Duration) {
+        let mut stop = self.stop.lock();
+        let kicked = stop.kicked;
+        if !stop.stopping {
+            self.wake.wait_while_for(&mut stop, |stop| !stop.stopping && stop.kicked == kicked, period);
+        }
+    }
+
+    /// Starts the threads.
+    pub(crate) fn start(self: &Arc<Self>) -> Result<(), Error> {
+        let mut threads = self.threads.lock();
+        let mut spawn = |name: String, work: Box<dyn FnOnce() + Send>| {
+            let spawned = std::thread::Builder::new().name(name).spawn(work);
+            spawned
+                .map(|thread| threads.push(thread))
+                .map_err(|error| Error::from_os("cannot start a thread", error))
+        };
+        if !self.read_only {
+            for number in 0..self.workers.len() {
+                let settle = Arc::clone(self);
+                spawn(format!("lane-{number}"), Box::new(move || settle.work_lane(number)))?;
+            }
+        }
+        for number in 0..self.loader.threads {
+            let settle = Arc::clone(self);
+            spawn(format!("fetch-{number}"), Box::new(move || settle.work_loader()))?;
+        }
+        let settle = Arc::clone(self);
+        spawn("keeper".to_owned(), Box::new(move || settle.work_keeper()))
+    }
+
+    /// Settles what is unsettled, for as long as a stop may take, gives the store up and ends the threads.
+    ///
+    /// # Errors
+    /// `Failed` if something has not settled; it will when the folder is opened again.
+    pub(crate) fn close(&self) -> Result<(), Error> {
+        {
+            let mut stop = self.stop.lock();
+            if stop.stopping {
+                return Ok(());
+            }
+            (stop.stopping, stop.deadline_ms) = (true, self.clock.now_ms().saturating_add(self.close_ms));
+        }
+        self.flush_all.store(true, Relaxed);
+        self.wake.notify_all();
+        self.loader.wake();
+        for thread in std::mem::take(&mut *self.threads.lock()) {
+            // A panic of that thread has been reported where it happened.
+            let _ = thread.join();
+        }
+        self.fail_waiting("STOREDOWN the database is being closed");
+        let left = self.shards.keyspace.unsettled().map_or(0, |totals| totals.records());
+        if !self.read_only && !self.is_fenced.load(Relaxed) && !self.shards.behind.is_down.load(Relaxed) {
+            // If it cannot be given up now, the next owner finds it dead.
+            let _ = self.connect().and_then(|mut connection| connection.release(self.epoch));
+        }
+        if left == 0 || self.read_only {
+            return Ok(());
+        }
+        let text =
+            format!("{left} changes have not settled; they are in the log and will, once it is opened again");
+        Err(Error::new(ErrorKind::Failed, text))
+    }
+}
+
+/// Is called once a command can be run again, or with the reply that says why not.
+pub type WhenObtained = Box<dyn FnOnce(Result<Obtained, String>) + Send>;
+
+/// What a command needs is here, and stays for as long as this is kept.
+pub struct Obtained {
+    settle: Option<Arc<Settle>>,
+    pins: Vec<(u32, u64)>,
+}
+
+impl std::fmt::Debug for Obtained {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Obtained").field("keys", &self.pins.len()).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Obtained {
+    fn drop(&mut self) {
+        let Some(settle) = &self.settle else { return };
+        let keyspace = &settle.shards.keyspace;
+        for &(db, hash) in &self.pins {
+            let mut part = keyspace.lock(keyspace.shard_of(hash));
+            if let Some(space) = part.space_mut(keyspace.space_of(db)) {
+                space.unpin(hash);
+            }
+        }
+    }
+}

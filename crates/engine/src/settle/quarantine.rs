@@ -1,0 +1,166 @@
+//! Rows that the store does not take: set aside, so that all others go on.
+//!
+//! What must hold: a key in here is unsettled, so it is served from memory and never evicted; the log knows of it, as a system
+//! entry, before the watermark of its lane passes its change; it leaves when it has changed and settled, or when somebody says so.
+
+use super::Settle;
+use crate::command::Fail;
+use crate::shard::Shards;
+use crate::store::{ErrorKind, StoreError};
+use parking_lot::Mutex;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// The keys of its system entries begin so; the number of the database and the key follow.
+const PREFIX: &[u8] = b"quarantine:";
+
+/// A row that is set aside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quarantined {
+    /// The database of the key.
+    pub db: u32,
+    /// The key.
+    pub key: Vec<u8>,
+    /// Since when, in Unix milliseconds.
+    pub since_ms: u64,
+    /// About how many bytes it has.
+    pub bytes: u64,
+    /// What the store said.
+    pub reason: String,
+}
+
+/// All rows that are set aside.
+#[derive(Default)]
+pub(crate) struct Quarantine {
+    rows: Mutex<BTreeMap<(u32, Vec<u8>), Quarantined>>,
+    bytes: AtomicU64,
+}
+
+fn system_key(db: u32, key: &[u8]) -> Vec<u8> {
+    [PREFIX, db.to_string().as_bytes(), b":", key].concat()
+}
+
+fn parse(system_key: &[u8], value: &[u8]) -> Option<Quarantined> {
+    let rest = system_key.strip_prefix(PREFIX)?;
+    let colon = rest.iter().position(|&byte| byte == b':')?;
+    let db = std::str::from_utf8(&rest[..colon]).ok()?.parse().ok()?;
+    let text = String::from_utf8_lossy(value).into_owned();
+    let mut words = text.splitn(3, ' ');
+    let (since_ms, bytes) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+    let reason = words.next()?.to_owned();
+    Some(Quarantined { db, key: rest[colon + 1..].to_vec(), since_ms, bytes, reason })
+}
+
+impl Quarantine {
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes.load(Relaxed)
+    }
+
+    /// What is in here, in the order of keys.
+    pub(crate) fn list(&self) -> Vec<Quarantined> {
+        self.rows.lock().values().cloned().collect()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.bytes() == 0 && self.rows.lock().is_empty()
+    }
+
+    /// A key has settled after all.
+    pub(super) fn leave(&self, settle: &Settle, db: u32, key: &[u8]) {
+        // Without room in the log it is found settled when the folder is opened again.
+        let _ = self.take(settle, db, key);
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.rows.lock().len()
+    }
+
+    /// Sets a row aside; it is unsettled already.
+    pub(super) fn put(
+        &self,
+        settle: &Settle,
+        db: u32,
+        key: &[u8],
+        bytes: u64,
+        reason: &str,
+    ) -> Result<(), StoreError> {
+        let reason: String =
+            reason.chars().map(|char| if char.is_control() { ' ' } else { char }).take(500).collect();
+        let row = Quarantined { db, key: key.to_vec(), since_ms: settle.now_ms(), bytes, reason };
+        let value = format!("{} {} {}", row.since_ms, row.bytes, row.reason);
+        let logged = settle.shards.system_set(&system_key(db, key), value.as_bytes());
+        let failed = |text: String| StoreError::new(ErrorKind::Busy, text);
+        logged.map_err(|fail| failed(fail.0.into_owned()))?;
+        settle.make_durable()?;
+        let old = self.rows.lock().insert((db, key.to_vec()), row);
+        self.bytes.fetch_add(bytes, Relaxed);
+        self.bytes.fetch_sub(old.map_or(0, |old| old.bytes), Relaxed);
+        Ok(())
+    }
+
+    /// Reads it back when a folder is opened: its keys are unsettled, whatever the watermark says.
+    pub(super) fn recover(&self, shards: &Shards) {
+        shards.system_each(PREFIX, |key, value| {
+            if let Some(row) = parse(key, value) {
+                self.bytes.fetch_add(row.bytes, Relaxed);
+                self.rows.lock().insert((row.db, row.key.clone()), row);
+            }
+        });
+        let keyspace = &shards.keyspace;
+        for (db, key) in self.rows.lock().keys() {
+            let hash = keyspace.hash(key);
+            let mut part = keyspace.lock(keyspace.shard_of(hash));
+            if let Some(space) = part.space_mut(keyspace.space_of(*db)) {
+                space.recover_quarantined(hash, key);
+            }
+        }
+    }
+
+    fn take(&self, settle: &Settle, db: u32, key: &[u8]) -> Result<Option<Quarantined>, Fail> {
+        let Some(row) = self.rows.lock().remove(&(db, key.to_vec())) else { return Ok(None) };
+        self.bytes.fetch_sub(row.bytes, Relaxed);
+        settle.shards.system_delete(&system_key(db, key)).map(|_| Some(row))
+    }
+}
+
+impl Settle {
+    /// Has a row that was set aside tried again; all of them without a key. Returns how many.
+    pub(crate) fn retry_quarantined(&self, key: Option<(u32, &[u8])>) -> Result<usize, Fail> {
+        let rows: Vec<Quarantined> = match key {
+            Some((db, key)) => self.quarantine.take(self, db, key)?.into_iter().collect(),
+            None => {
+                let mut rows = Vec::new();
+                for row in self.quarantine.list() {
+                    rows.extend(self.quarantine.take(self, row.db, &row.key)?);
+                }
+                rows
+            }
+        };
+        for row in &rows {
+            self.requeue(row.db, &row.key);
+        }
+        self.kick();
+        Ok(rows.len())
+    }
+
+    pub(super) fn requeue(&self, db: u32, key: &[u8]) {
+        let keyspace = &self.shards.keyspace;
+        let hash = keyspace.hash(key);
+        let mut part = keyspace.lock(keyspace.shard_of(hash));
+        let since = part.last_lsn.max(1);
+        if let Some(space) = part.space_mut(keyspace.space_of(db)) {
+            // Whoever asks for that wants it to count, whatever others have done.
+            space.forget_row(hash, key);
+            space.requeue(hash, key, since, self.now_ms());
+        }
+    }
+
+    /// Gives up a change that was set aside: what the store has of the key counts again. False if there is none.
+    pub(crate) fn skip_quarantined(&self, db: u32, key: &[u8]) -> Result<bool, Fail> {
+        if self.quarantine.take(self, db, key)?.is_none() {
+            return Ok(false);
+        }
+        self.shards.give_up_change(db, key)?;
+        Ok(true)
+    }
+}
