@@ -86,7 +86,8 @@ fn batched(
         let hashes = batch.map(|key| db.hash(&key));
         let prefetch = db.prefetch(caller.db);
         hashes.iter().for_each(|&hash| prefetch.bucket(hash));
-        hashes.iter().for_each(|&hash| prefetch.entry(hash));
+        let far = hashes.map(|hash| prefetch.entry(hash).then_some(hash));
+        far.iter().flatten().for_each(|&hash| prefetch.far_entry(hash));
         caller.now_ms = db.now_ms();
         for key in &batch {
             let args = [name.as_bytes(), key, rest.first().copied().unwrap_or_default()];

@@ -8,8 +8,8 @@ use crate::command::object_of;
 use crate::db::Database;
 use crate::effect::{Effect, Malformed};
 use crate::error::{Error, ErrorKind};
-use crate::keyspace::entry::{Entry, View};
-use crate::keyspace::table::Item as _;
+use crate::keyspace::entry::{EntryRef, View};
+use crate::keyspace::item::Item as _;
 use crate::log::{self, Needed};
 use crate::manifest::Manifest;
 use crate::rdb::Encoder;
@@ -21,7 +21,7 @@ use std::borrow::Cow;
 
 /// A key and what it holds, seen under the lock of its shard.
 pub struct Seen<'a> {
-    entry: &'a Entry,
+    entry: EntryRef<'a>,
 }
 
 /// The value of a key, to read.
@@ -58,7 +58,7 @@ impl Seen<'_> {
 
     /// Appends what it holds as an object of the RDB format, and gives its type; none for JSON, which the format does not have.
     pub fn put_object(&self, encoder: Encoder, now_ms: u64, out: &mut Vec<u8>) -> Option<u8> {
-        object_of(self.entry, encoder, now_ms, out)
+        object_of(&self.entry, encoder, now_ms, out)
     }
 
     /// When it expires, in Unix milliseconds; 0: never.

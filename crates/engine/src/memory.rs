@@ -146,13 +146,6 @@ pub(crate) fn freed(objects: u64, bytes: u64) {
     FREED_OBJECTS.fetch_add(objects, Relaxed);
 }
 
-/// Memory that was allocated but, for now, is only address space: `bytes` of it more (or less) are not in use.
-pub(crate) fn untouched(bytes: i64) {
-    if INSTALLED.load(Relaxed) {
-        note(-bytes);
-    }
-}
-
 /// What the allocator takes for a block of this size: its size classes are multiples of 8 bytes up to 64, then four to each
 /// doubling, and whole pages for the largest (mimalloc 3, `mi_bin`). Others differ little.
 #[inline]

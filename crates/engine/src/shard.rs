@@ -23,6 +23,7 @@ pub(crate) use behind::Behind;
 
 use crate::command::{Command, Ctx, Fail, Keys, LargePut, Reserve, Scratch, Settings, flag};
 use crate::keyspace::entry::{Entry, View, mark};
+use crate::keyspace::item::Item;
 use crate::keyspace::wait::Waiter;
 use crate::keyspace::{Held, Keyspace, place};
 use crate::log::{Log, Lsn};
@@ -675,8 +676,8 @@ impl Shards {
                 Some((db, entry))
             };
             let Some((db, entry)) = (caller.db..self.keyspace.databases()).find_map(first_due) else { break };
-            let key: Box<[u8]> = crate::keyspace::table::Item::key(entry).into();
-            let bytes = space_to_remove(&key, entry);
+            let key: Box<[u8]> = entry.key().into();
+            let bytes = space_to_remove(&key, &entry);
             caller.db = db;
             if !self.claim_expired(caller, Held::One(shard, part), &key, bytes) {
                 break;
@@ -693,7 +694,7 @@ impl Shards {
         let part = self.keyspace.lock(shard);
         let space = part.space(self.keyspace.space_of(caller.db));
         if let Some(entry) = space.and_then(|space| space.get(hash, key)) {
-            let bytes = space_to_remove(key, entry);
+            let bytes = space_to_remove(key, &entry);
             self.claim_expired(caller, Held::One(shard, part), key, bytes);
         }
     }

@@ -8,7 +8,7 @@
 use super::settings::Use;
 use super::{Fail, Settings};
 use crate::effect::{Effect, SYSTEM_DB};
-use crate::keyspace::entry::{Entry, View, mark};
+use crate::keyspace::entry::{Entry, EntryRef, View, mark};
 use crate::keyspace::space::Space;
 use crate::keyspace::{Held, Keyspace, Part};
 use crate::record::{Definition, Name, Registry, Snapshot};
@@ -195,7 +195,7 @@ impl<'a> Ctx<'a> {
 
     /// The living entry of a key, without a trace of the visit.
     #[inline]
-    pub(crate) fn peek(&mut self, key: &[u8]) -> Option<&Entry> {
+    pub(crate) fn peek(&mut self, key: &[u8]) -> Option<EntryRef<'_>> {
         let now = self.now_ms;
         if self.settles {
             self.miss_if_cold(key);
@@ -206,7 +206,7 @@ impl<'a> Ctx<'a> {
 
     /// The living entry of a key, counted as a hit or a miss and marked as used.
     #[inline]
-    pub(crate) fn read(&mut self, key: &[u8]) -> Option<&Entry> {
+    pub(crate) fn read(&mut self, key: &[u8]) -> Option<EntryRef<'_>> {
         let now = self.now_ms;
         if self.settles && self.miss_if_cold(key) {
             return None;
@@ -215,12 +215,12 @@ impl<'a> Ctx<'a> {
         let Reached { hash, space, part, .. } = self.reach(key);
         let (space, counts) = part.space_and_counts(space);
         match space.and_then(|space| space.touch(hash, key)) {
-            Some(entry) if entry.is_alive(now) => {
+            Some(mut entry) if entry.is_alive(now) => {
                 counts.hits += 1;
                 if let Some(clock) = clock {
-                    clock.mark(entry);
+                    clock.mark(&mut entry);
                 }
-                Some(entry)
+                Some(entry.into_borrowed())
             }
             _ => {
                 counts.misses += 1;
@@ -231,27 +231,25 @@ impl<'a> Ctx<'a> {
 
     /// The living entry of a key that is about to be changed. An expired one is removed now, in this command's record.
     #[inline]
-    pub(crate) fn claim(&mut self, key: &[u8]) -> Option<&Entry> {
+    pub(crate) fn claim(&mut self, key: &[u8]) -> Option<EntryRef<'_>> {
         let now = self.now_ms;
         let clock = self.settings.access_clock(now);
         let Reached { hash, space, part, .. } = self.reach(key);
-        let expired = match part.space_mut(space).and_then(|space| space.touch(hash, key)) {
-            None => {
-                self.miss_if_cold(key);
-                return None;
-            }
-            Some(entry) if entry.is_alive(now) => {
-                clock.mark(entry);
-                has_expired_fields(entry, now)
-            }
-            Some(entry) => {
-                let fields = entry.lost_fields(now);
-                part.counts.expired_fields += fields as u64;
-                part.counts.expired_keys += u64::from(fields == 0);
-                self.apply(Effect::Delete { key });
-                return None;
-            }
+        let Some(mut entry) = part.space_mut(space).and_then(|space| space.touch(hash, key)) else {
+            self.miss_if_cold(key);
+            return None;
         };
+        if !entry.is_alive(now) {
+            let fields = entry.lost_fields(now);
+            drop(entry);
+            part.counts.expired_fields += fields as u64;
+            part.counts.expired_keys += u64::from(fields == 0);
+            self.apply(Effect::Delete { key });
+            return None;
+        }
+        clock.mark(&mut entry);
+        let expired = has_expired_fields(&entry, now);
+        drop(entry);
         if expired {
             self.remove_expired_fields(key);
         }
@@ -263,7 +261,7 @@ impl<'a> Ctx<'a> {
     #[inline]
     pub(crate) fn look<R>(&mut self, key: &[u8], visit: impl FnOnce(&Entry) -> R) -> Option<R> {
         let touches = std::mem::replace(&mut self.touches, false);
-        let seen = self.read(key).map(visit);
+        let seen = self.read(key).map(|entry| visit(&entry));
         self.touches = touches;
         seen
     }
@@ -350,10 +348,10 @@ impl<'a> Ctx<'a> {
         } else {
             let changed =
                 space.apply(hash, &effect, &settings.packing()).expect("a command makes well-formed effects");
-            if let Some(entry) = space.touch(hash, key)
+            if let Some(mut entry) = space.touch(hash, key)
                 && entry.access() == 0
             {
-                clock.mark_new(entry);
+                clock.mark_new(&mut entry);
             }
             changed
         };
@@ -606,8 +604,8 @@ impl<'a> Ctx<'a> {
         let Reached { hash, shard, part, .. } = self.reach(key);
         let space = keyspace.space_in(shard, part, db);
         space.put(hash, key, value, expire_at_ms);
-        if let Some(entry) = space.touch(hash, key) {
-            clock.mark_new(entry);
+        if let Some(mut entry) = space.touch(hash, key) {
+            clock.mark_new(&mut entry);
         }
         (hash, shard)
     }
@@ -616,8 +614,8 @@ impl<'a> Ctx<'a> {
     pub(crate) fn mark_used(&mut self, key: &[u8], used: Use) {
         let clock = self.settings.access_clock(self.now_ms);
         let Reached { hash, space, part, .. } = self.reach(key);
-        if let Some(entry) = part.space_mut(space).and_then(|space| space.touch(hash, key)) {
-            clock.mark_as(entry, used);
+        if let Some(mut entry) = part.space_mut(space).and_then(|space| space.touch(hash, key)) {
+            clock.mark_as(&mut entry, used);
         }
     }
 
@@ -733,7 +731,7 @@ impl<'a> Ctx<'a> {
     /// Removes a key, or the fields of one, if they have expired.
     pub(crate) fn claim_expired(&mut self, key: &[u8]) {
         let now = self.now_ms;
-        if self.peek(key).is_none_or(|entry| has_expired_fields(entry, now)) {
+        if self.peek(key).is_none_or(|entry| has_expired_fields(&entry, now)) {
             self.claim(key);
         }
     }
@@ -743,7 +741,7 @@ impl<'a> Ctx<'a> {
         let now = self.now_ms;
         let Reached { hash, space, part, .. } = self.reach(key);
         let Some(View::Value(Value::Hash(fields))) =
-            part.space(space).and_then(|space| space.get(hash, key)).map(Entry::view)
+            part.space(space).and_then(|space| space.get(hash, key)).map(EntryRef::view)
         else {
             return;
         };
@@ -843,8 +841,8 @@ fn has_expired_fields(entry: &Entry, now_ms: u64) -> bool {
 
 /// The list of an entry.
 #[inline]
-pub(crate) fn list_of(entry: &Entry) -> Result<&List, Fail> {
-    match entry.view() {
+pub(crate) fn list_of<'a>(entry: impl Into<View<'a>>) -> Result<&'a List, Fail> {
+    match entry.into() {
         View::Value(Value::List(list)) => Ok(list),
         _ => Err(Fail::WRONG_TYPE),
     }
@@ -852,8 +850,8 @@ pub(crate) fn list_of(entry: &Entry) -> Result<&List, Fail> {
 
 /// The JSON that an entry holds.
 #[inline]
-pub(super) fn json_of(entry: &Entry) -> Result<&Json, Fail> {
-    match entry.view() {
+pub(super) fn json_of<'a>(entry: impl Into<View<'a>>) -> Result<&'a Json, Fail> {
+    match entry.into() {
         View::Value(Value::Json(json)) => Ok(json),
         _ => Err(Fail::WRONG_TYPE),
     }
@@ -861,8 +859,8 @@ pub(super) fn json_of(entry: &Entry) -> Result<&Json, Fail> {
 
 /// The hash that an entry holds.
 #[inline]
-pub(super) fn hash_of(entry: &Entry) -> Result<&Hash, Fail> {
-    match entry.view() {
+pub(super) fn hash_of<'a>(entry: impl Into<View<'a>>) -> Result<&'a Hash, Fail> {
+    match entry.into() {
         View::Value(Value::Hash(hash)) => Ok(hash),
         _ => Err(Fail::WRONG_TYPE),
     }

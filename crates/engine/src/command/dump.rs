@@ -64,7 +64,7 @@ fn dump(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
     match ctx.read(args[1]) {
         Some(entry) => {
             let mut body = vec![0];
-            body[0] = object_of(entry, encoder, now, &mut body).ok_or(NO_JSON)?;
+            body[0] = object_of(&entry, encoder, now, &mut body).ok_or(NO_JSON)?;
             payload::seal(encoder.version_for(body[0]), &mut body);
             out.bulk(&body);
         }

@@ -170,7 +170,7 @@ fn expire(
     let condition = Condition::parse(&args[3..])?;
     let new_ms = time(int(args[2])?, unit, if relative { signed(ctx.now_ms) } else { 0 })
         .ok_or_else(|| Fail::invalid_expire(command))?;
-    let Some(old_ms) = ctx.claim(key).map(Entry::expire_at) else {
+    let Some(old_ms) = ctx.claim(key).map(|entry| entry.expire_at()) else {
         out.int(0);
         return Ok(());
     };

@@ -2,7 +2,7 @@
 
 use super::{Command, Ctx, Fail, Keys, Outcome, Spec, flag};
 use crate::keyspace::entry::{Entry, View};
-use crate::keyspace::table::Item;
+use crate::keyspace::item::Item;
 use crate::reply::Reply;
 use crate::value::{Value, number};
 

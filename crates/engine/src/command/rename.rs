@@ -117,7 +117,7 @@ fn pack(ctx: &mut Ctx<'_>, from: &[u8], to: &[u8], copy: bool) -> Result<Option<
         View::Value(Value::Str(text)) => (codec::tag::STRING, text.len()),
         View::Value(value) => (codec::encode(value, &mut encoded), encoded.len()),
     };
-    let value = if copy { clone_of(entry) } else { Value::Str(Vec::new()) };
+    let value = if copy { clone_of(&entry) } else { Value::Str(Vec::new()) };
     ctx.reserve(bytes + from.len() + 3 * to.len() + 96)?;
     Ok(Some(Parcel { value, kind, encoded, expire_at_ms, large: false, raw }))
 }

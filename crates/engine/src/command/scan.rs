@@ -10,7 +10,7 @@
 use super::parse::{cursor, int, is};
 use super::{Command, Ctx, Fail, Keys, Outcome, Spec, flag};
 use crate::keyspace::entry::Entry;
-use crate::keyspace::table::Item;
+use crate::keyspace::item::Item;
 use crate::reply::Reply;
 use crate::value::glob::glob;
 
@@ -113,7 +113,7 @@ impl Walk {
                 loop {
                     at = table.scan(at, &mut |entry| {
                         here += 1;
-                        visit(entry);
+                        visit(&entry);
                     });
                     if at == 0 || here >= STEP_KEYS || seen + here >= count {
                         seen += here;

@@ -134,7 +134,7 @@ impl Item {
 
 fn sort(ctx: &mut Ctx<'_>, args: &[&[u8]], may_store: bool, out: &mut dyn Reply) -> Outcome {
     let options = options(&args[2..], may_store)?;
-    let elements = ctx.read(args[1]).map_or(Ok(Vec::new()), elements)?;
+    let elements = ctx.read(args[1]).map_or(Ok(Vec::new()), |entry| elements(&entry))?;
     let mut items = weighed(ctx, elements, &options)?;
     let range = range(&options, items.len());
     match (options.unsorted, options.descending) {

@@ -5,7 +5,7 @@ use super::string::{reply_text, store};
 use super::string_options::{Condition, Lifetime, Options, allow};
 use super::{Command, Ctx, Fail, Keys, Outcome, Spec, flag};
 use crate::effect::Effect;
-use crate::keyspace::entry::Entry;
+use crate::keyspace::entry::EntryRef;
 use crate::reply::Reply;
 
 /// The rows of this family.
@@ -71,7 +71,7 @@ pub(super) const COMMANDS: &[Command] = &[
 fn mget(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
     out.array(args.len() - 1);
     for key in &args[1..] {
-        reply_text(out, ctx.read(key).and_then(Entry::str));
+        reply_text(out, ctx.read(key).and_then(EntryRef::str));
     }
     Ok(())
 }
@@ -138,7 +138,7 @@ fn msetex(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
     for at in keys {
         let (key, value) = (args[at], args[at + 1]);
         if options.lifetime == Lifetime::Kept {
-            let expire_at_ms = ctx.claim(key).map_or(0, Entry::expire_at);
+            let expire_at_ms = ctx.claim(key).map_or(0, |entry| entry.expire_at());
             ctx.apply(Effect::SetString { key, value, expire_at_ms });
         } else {
             store(ctx, key, value, expire_at_ms);

@@ -8,7 +8,7 @@ use super::string_options::{Condition, Lifetime, Options, allow};
 use super::{Command, Ctx, Fail, Keys, LargePut, Outcome, Spec, flag, table_options};
 use crate::effect::{Effect, SYSTEM_DB};
 use crate::keyspace::entry::View;
-use crate::keyspace::table::Item;
+use crate::keyspace::item::Item;
 use crate::record::{self, DATABASE, Definition, SYSTEM_PREFIX};
 use crate::reply::Reply;
 use crate::value::json::{self, Json};
@@ -144,8 +144,8 @@ fn list(ctx: &mut Ctx<'_>, _: &[&[u8]], out: &mut dyn Reply) -> Outcome {
     let mut names: Vec<Box<[u8]>> = Vec::new();
     ctx.in_db(SYSTEM_DB, |ctx| {
         ctx.each_space(|space| {
-            let keys = space.table().iter().map(Item::key);
-            names.extend(keys.filter_map(|key| key.strip_prefix(SYSTEM_PREFIX.as_bytes())).map(Box::from));
+            let name_of = |key: &[u8]| key.strip_prefix(SYSTEM_PREFIX.as_bytes()).map(Box::from);
+            names.extend(space.table().iter().filter_map(|entry| name_of(entry.key())));
         });
     });
     names.retain(|name| ctx.table(name).is_some_and(|table| !table.dropping));
@@ -265,7 +265,7 @@ fn put_document(ctx: &mut Ctx<'_>, args: &[&[u8]], document: &[u8]) -> Result<bo
     let old = if options.condition == Condition::Always && options.lifetime != Lifetime::Kept {
         None
     } else {
-        ctx.claim(&key).map(crate::keyspace::entry::Entry::expire_at)
+        ctx.claim(&key).map(|entry| entry.expire_at())
     };
     match options.condition {
         Condition::Absent if old.is_some() => return Ok(false),

@@ -68,7 +68,7 @@ impl Space {
         {
             self.insert(hash, Entry::boxed(key, Value::List(Box::new(List::with_fill(packing.list))), 0));
         }
-        if let Some(whole) = self.get(hash, key).and_then(|entry| held_while_cut(entry, effect)) {
+        if let Some(whole) = self.get(hash, key).and_then(|entry| held_while_cut(&entry, effect)) {
             self.put_aside(whole);
         }
         let changed = self.change(hash, key, |entry| match entry.value_mut() {

@@ -1,35 +1,24 @@
 //! Where the buckets of a table lie.
 //!
-//! A table grows one bucket at a time (linear hashing), so its buckets live in segments that double in size and never
-//! move: segment 0 holds bucket 0, segment `s` holds buckets `2^(s-1) .. 2^s`. The directory is the list of segments and
-//! the number of buckets in use. It is shared between a table, which changes it under its shard's lock, and whoever wants
-//! to prefetch a bucket without that lock.
+//! A table grows one bucket at a time (linear hashing), so its buckets live in segments that never move: eight of one
+//! bucket, eight of two, eight of four, and so on. A segment is an eighth of what is there, or less, and so is what may lie
+//! unused; the allocator's pages may be too large to leave a part of a segment without memory. The directory is the list of
+//! segments and the number of buckets in use. It is shared between a table, which changes it under its shard's lock, and
+//! whoever wants to prefetch a bucket without that lock.
 //!
 //! What must hold: without the lock nothing is read through a segment pointer; an address is computed and handed to the
 //! processor as a hint. A stale address is a useless hint and never a fault.
 
-use crate::memory;
+use super::bucket::Bucket;
 use crate::value::prefetch;
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::Relaxed};
 
-/// Slots in a bucket.
-pub(super) const SLOTS: usize = 7;
+/// Segments of one size.
+const EQUAL: usize = 8;
 /// Enough for 2^34 buckets in one shard.
-const SEGMENTS: usize = 35;
-
-/// One cache line: a byte of hash for each slot, the mark of a chain, and the entries.
-///
-/// `meta` holds the seven tags in its low bytes (0: the slot is free); its top byte is 1 when the last slot points to a
-/// further bucket instead of an entry.
-#[repr(C, align(64))]
-pub(super) struct Bucket {
-    pub(super) meta: u64,
-    pub(super) slots: [*mut (); SLOTS],
-}
-
-const _: () = assert!(size_of::<Bucket>() == 64, "a bucket is one cache line");
+const SEGMENTS: usize = 32 * EQUAL;
 
 /// Larger segments begin at a page: the allocator then takes no more than they need.
 const PAGE: usize = 4096;
@@ -37,19 +26,13 @@ const PAGE: usize = 4096;
 /// The segments of one table and how many buckets are in use.
 pub(crate) struct Directory {
     buckets: AtomicUsize,
-    /// How many buckets of the segments have ever been in use: memory behind those is only address space.
-    touched: AtomicUsize,
     segments: [AtomicPtr<Bucket>; SEGMENTS],
 }
 
 impl Directory {
     /// A directory without buckets.
     pub(super) const fn new() -> Self {
-        Self {
-            buckets: AtomicUsize::new(0),
-            touched: AtomicUsize::new(0),
-            segments: [const { AtomicPtr::new(null_mut()) }; SEGMENTS],
-        }
+        Self { buckets: AtomicUsize::new(0), segments: [const { AtomicPtr::new(null_mut()) }; SEGMENTS] }
     }
 
     /// Buckets in use.
@@ -77,9 +60,11 @@ impl Directory {
     /// Segment of a bucket and its place in there.
     #[inline]
     const fn place(index: usize) -> (usize, usize) {
-        let segment = (usize::BITS - index.leading_zeros()) as usize;
-        let first = (1_usize << segment) >> 1;
-        (segment, index - first)
+        let from_first = index + EQUAL;
+        let size_bits = from_first.ilog2() - EQUAL.ilog2();
+        let segment = from_first >> size_bits;
+        // Of each size, the first segment has the number 8 here.
+        (size_bits as usize * EQUAL + segment - EQUAL, from_first - (segment << size_bits))
     }
 
     /// The address of a bucket. Wrapping arithmetic: the result may only be dereferenced for a bucket in use, under the
@@ -112,11 +97,6 @@ impl Directory {
                 handle_alloc_error(layout);
             }
             self.segments[segment].store(memory.cast(), Relaxed);
-            memory::untouched(bucket_bytes(Self::buckets_of(segment)));
-        }
-        if index >= self.touched.load(Relaxed) {
-            self.touched.store(index + 1, Relaxed);
-            memory::untouched(-bucket_bytes(1));
         }
         self.set_len(index + 1);
         index
@@ -136,8 +116,7 @@ impl Directory {
     /// Gives all segments back. Every bucket must be empty.
     pub(super) fn clear(&self) {
         self.set_len(0);
-        // From the end, as `touched` tells how far they were in use.
-        (0..SEGMENTS).rev().for_each(|segment| self.free(segment));
+        (0..SEGMENTS).for_each(|segment| self.free(segment));
     }
 
     /// Moves all segments to another directory and leaves this one empty. A prefetch that has read an address before is
@@ -145,10 +124,13 @@ impl Directory {
     pub(super) fn take(&self) -> Self {
         let taken = Self::new();
         taken.set_len(self.len());
-        taken.touched.store(self.touched.swap(0, Relaxed), Relaxed);
         self.set_len(0);
         for (from, to) in self.segments.iter().zip(&taken.segments) {
-            to.store(from.swap(null_mut(), Relaxed), Relaxed);
+            let memory = from.load(Relaxed);
+            if !memory.is_null() {
+                from.store(null_mut(), Relaxed);
+                to.store(memory, Relaxed);
+            }
         }
         taken
     }
@@ -156,7 +138,6 @@ impl Directory {
     /// Exchanges all segments with another directory. Whoever prefetches meanwhile gets useless hints.
     pub(super) fn swap(&self, other: &Self) {
         self.set_len(other.buckets.swap(self.len(), Relaxed));
-        self.touched.store(other.touched.swap(self.touched.load(Relaxed), Relaxed), Relaxed);
         for (one, two) in self.segments.iter().zip(&other.segments) {
             one.store(two.swap(one.load(Relaxed), Relaxed), Relaxed);
         }
@@ -173,17 +154,13 @@ impl Directory {
     fn free(&self, segment: usize) {
         let memory = self.segments[segment].swap(null_mut(), Relaxed);
         if !memory.is_null() {
-            let (first, touched) = ((1 << segment) >> 1, self.touched.load(Relaxed));
-            let here = touched.saturating_sub(first).min(Self::buckets_of(segment));
-            memory::untouched(-bucket_bytes(Self::buckets_of(segment) - here));
-            self.touched.store(touched.min(first), Relaxed);
             // SAFETY: it was allocated by `grow` with this layout, and nobody dereferences it any more.
             unsafe { dealloc(memory.cast(), Self::layout(segment)) };
         }
     }
 
     const fn buckets_of(segment: usize) -> usize {
-        if segment == 0 { 1 } else { 1 << (segment - 1) }
+        1 << (segment / EQUAL)
     }
 
     fn layout(segment: usize) -> Layout {
@@ -197,10 +174,6 @@ impl Directory {
     }
 }
 
-fn bucket_bytes(buckets: usize) -> i64 {
-    i64::try_from(buckets * size_of::<Bucket>()).expect("they lie in memory")
-}
-
 impl Drop for Directory {
     fn drop(&mut self) {
         self.clear();
@@ -210,6 +183,23 @@ impl Drop for Directory {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn buckets_fill_segments_one_after_the_other() {
+        let mut expected = (0, 0);
+        for index in 0..100_000 {
+            assert_eq!(Directory::place(index), expected, "{index}");
+            assert!(
+                Directory::buckets_of(expected.0) <= (index + EQUAL) / EQUAL,
+                "more than an eighth lies unused"
+            );
+            expected.1 += 1;
+            if expected.1 == Directory::buckets_of(expected.0) {
+                expected = (expected.0 + 1, 0);
+            }
+        }
+        assert!(Directory::place((1 << 34) - 1).0 < SEGMENTS);
+    }
 
     #[test]
     fn every_hash_falls_into_a_bucket_in_use_and_splits_agree_with_their_buddy() {

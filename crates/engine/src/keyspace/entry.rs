@@ -14,7 +14,7 @@
 //! Integers are in native order: an entry never leaves memory. What must hold: the header alone tells the size of the
 //! allocation, so that it can be freed and be compared with the size that a new value needs.
 
-use super::table::Item;
+use super::item::{Borrowed, Item};
 use crate::value::{Kind, Text, Value};
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::mem::ManuallyDrop;
@@ -70,7 +70,11 @@ unsafe impl Send for Entry {}
 // SAFETY: shared access only reads, and `Value` is Sync.
 unsafe impl Sync for Entry {}
 
-// SAFETY: transparent over `NonNull`.
+/// An entry that a table lends to be read.
+pub(crate) type EntryRef<'a> = Borrowed<'a, Entry>;
+
+// SAFETY: transparent over `NonNull`; the allocator's addresses are those of user space; what can be read lies behind the
+// pointer.
 unsafe impl Item for Entry {
     #[inline]
     fn key(&self) -> &[u8] {
@@ -81,6 +85,46 @@ unsafe impl Item for Entry {
 
     fn address(&self) -> *const u8 {
         self.0.as_ptr().cast()
+    }
+}
+
+impl<'a> EntryRef<'a> {
+    /// What it holds, for as long as it is lent.
+    #[inline]
+    pub(crate) fn view(self) -> View<'a> {
+        let view = Entry::view(&self);
+        // SAFETY: what an entry holds lies behind its pointer, and is lent with it.
+        unsafe { std::mem::transmute::<View<'_>, View<'a>>(view) }
+    }
+
+    /// The bytes of a string, for as long as it is lent; none for other types.
+    #[inline]
+    pub(crate) fn str(self) -> Option<Text<'a>> {
+        self.view().text()
+    }
+}
+
+impl<'a> From<EntryRef<'a>> for View<'a> {
+    #[inline]
+    fn from(entry: EntryRef<'a>) -> Self {
+        entry.view()
+    }
+}
+
+impl<'a> From<&'a Entry> for View<'a> {
+    #[inline]
+    fn from(entry: &'a Entry) -> Self {
+        entry.view()
+    }
+}
+
+impl<'a> View<'a> {
+    #[inline]
+    fn text(self) -> Option<Text<'a>> {
+        match self {
+            View::Str(text) => Some(Text::Flat(text)),
+            View::Value(value) => value.text(),
+        }
     }
 }
 
@@ -136,10 +180,7 @@ impl Entry {
     /// The bytes of a string; none for other types.
     #[inline]
     pub(crate) fn str(&self) -> Option<Text<'_>> {
-        match self.view() {
-            View::Str(text) => Some(Text::Flat(text)),
-            View::Value(value) => value.text(),
-        }
+        self.view().text()
     }
 
     /// The type of the value.

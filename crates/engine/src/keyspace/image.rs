@@ -15,8 +15,8 @@
 //! encoded after it in parts. No bytes make reading panic.
 
 use super::entry::{Entry, View, mark};
+use super::item::Item as _;
 use super::space::Space;
-use super::table::Item as _;
 use crate::effect::Malformed;
 use crate::value::codec::{self, tag};
 use crate::value::{Packing, Value, varint};

@@ -6,6 +6,8 @@
 
 pub(crate) mod apply;
 mod aside;
+#[expect(unsafe_code, reason = "a bucket owns what has spilled from it by its address")]
+mod bucket;
 #[expect(unsafe_code, reason = "its segments are allocated, addressed and freed by hand")]
 mod directory;
 #[expect(unsafe_code, reason = "one allocation holds header, key and value")]
@@ -14,12 +16,16 @@ pub(crate) mod eviction;
 mod expiry;
 pub(crate) mod hash;
 pub(crate) mod image;
+#[expect(unsafe_code, reason = "items are lent by their pointers")]
+pub(crate) mod item;
 mod part;
 mod reload;
 mod replay;
 pub(crate) mod settling;
 pub(crate) mod space;
-#[expect(unsafe_code, reason = "buckets are chained by raw pointers")]
+#[expect(unsafe_code, reason = "one allocation of as many words as there are")]
+mod spill;
+#[expect(unsafe_code, reason = "buckets are reached, and hold their items, by raw pointers")]
 pub(crate) mod table;
 pub(crate) mod wait;
 pub(crate) mod walk;
@@ -28,7 +34,7 @@ pub use part::{Counts, DatabaseCounts};
 pub(crate) use part::{Held, Part, place};
 
 use self::directory::Directory;
-use self::entry::{Entry, View};
+use self::entry::{EntryRef, View};
 use self::hash::{StableHash, stir};
 use self::table::TableHash;
 use self::wait::Watch;
@@ -353,17 +359,26 @@ impl Prefetch<'_> {
     pub fn fields<'n>(&self, hash: u64, key: &[u8], fields: impl Iterator<Item = &'n [u8]>) {
         let part = self.keyspace.lock(self.keyspace.shard_of(hash));
         let entry = part.space(self.space).and_then(|space| space.get(hash, key));
-        if let Some(View::Value(Value::Hash(value))) = entry.map(Entry::view) {
+        if let Some(View::Value(Value::Hash(value))) = entry.map(EntryRef::view) {
             value.prefetch(fields);
         }
     }
 
-    /// The entry of the key with this hash is about to be read. Its bucket should have been fetched.
+    /// The entry of the key with this hash is about to be read. Its bucket should have been fetched. True if it lies
+    /// further away than others: then [`Prefetch::far_entry`] some time later.
     #[inline]
-    pub fn entry(&self, hash: u64) {
+    #[must_use]
+    pub fn entry(&self, hash: u64) -> bool {
+        let part = self.keyspace.lock(self.keyspace.shard_of(hash));
+        part.space(self.space).is_some_and(|space| space.table().prefetch_item(hash))
+    }
+
+    /// The entry of a key of which [`Prefetch::entry`] has said that it lies further away.
+    #[inline]
+    pub fn far_entry(&self, hash: u64) {
         let part = self.keyspace.lock(self.keyspace.shard_of(hash));
         if let Some(space) = part.space(self.space) {
-            space.prefetch_entry(hash);
+            space.table().prefetch_spilled(hash);
         }
     }
 }

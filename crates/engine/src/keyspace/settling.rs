@@ -8,9 +8,9 @@
 //! entry is *cold* unless it stands in `absent`: only the store knows of it. A row that is on its way in is dropped if its
 //! key has changed since it was asked for.
 
-use super::entry::{Entry, View, mark};
+use super::entry::{Entry, EntryRef, View, mark};
+use super::item::Item as _;
 use super::space::Space;
-use super::table::Item as _;
 use crate::value::Value;
 use parking_lot::Mutex;
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -269,7 +269,7 @@ impl Space {
         // What it is now, the store may take.
         let again = !settling.quarantined.is_empty() && settling.quarantined.remove(key);
         match table.get_mut(hash, key) {
-            Some(entry) => {
+            Some(mut entry) => {
                 if !entry.has(mark::UNSETTLED) {
                     entry.set_marks(mark::UNSETTLED, mark::FETCHED);
                     settling.count(signed(entry.heap_bytes()), 1);
@@ -327,7 +327,7 @@ impl Space {
             let (table, _) = self.table_and_settling();
             let hash = hasher.of(key);
             // Its row is not as this database left it.
-            if let Some(entry) = table.get_mut(hash, key).filter(|entry| entry.has(mark::UNSETTLED)) {
+            if let Some(mut entry) = table.get_mut(hash, key).filter(|entry| entry.has(mark::UNSETTLED)) {
                 entry.set_marks(mark::STORED, 0);
             }
         }
@@ -343,7 +343,7 @@ impl Space {
         let Some(settling) = settling else { return };
         settling.quarantined.remove(key);
         settling.appears(key);
-        if let Some(entry) = table.get_mut(hash, key).filter(|entry| entry.has(mark::UNSETTLED)) {
+        if let Some(mut entry) = table.get_mut(hash, key).filter(|entry| entry.has(mark::UNSETTLED)) {
             let bytes = signed(entry.heap_bytes());
             entry.set_marks(mark::STORED, mark::UNSETTLED);
             settling.count(-bytes, -1);
@@ -417,7 +417,7 @@ impl Space {
         let Some(key) = due.key else {
             let is_due = |entry: &Entry| entry.has(mark::UNSETTLED) && hasher.of(entry.key()) == hash;
             let key: Box<[u8]> = table.find_by(hash, is_due)?.key().into();
-            let entry = table.get_mut(hash, &key)?;
+            let mut entry = table.get_mut(hash, &key)?;
             entry.set_marks(mark::SETTLING, mark::UNSETTLED);
             let value = match entry.view() {
                 View::Str(text) => Taken::Str(text.to_vec()),
@@ -441,7 +441,7 @@ impl Space {
         if !settling.stamps.is_empty() {
             settling.stamps.remove(key);
         }
-        if let Some(entry) = table.get_mut(hash, key) {
+        if let Some(mut entry) = table.get_mut(hash, key) {
             entry.set_marks(if gone { 0 } else { mark::STORED }, mark::SETTLING);
         } else if let Some(marks) = settling.absent.get_mut(key)
             && *marks & mark::SETTLING != 0
@@ -457,7 +457,7 @@ impl Space {
         let (table, settling) = self.table_and_settling();
         let Some(settling) = settling else { return };
         let mut buried = None;
-        if let Some(entry) = table.get_mut(hash, key) {
+        if let Some(mut entry) = table.get_mut(hash, key) {
             if !entry.has(mark::SETTLING) {
                 return;
             }
@@ -493,7 +493,7 @@ impl Space {
     /// Nothing is known of the row of this key.
     pub(crate) fn forget_row(&mut self, hash: u64, key: &[u8]) {
         let (table, settling) = self.table_and_settling();
-        if let (Some(settling), Some(entry)) = (settling, table.get_mut(hash, key)) {
+        if let (Some(settling), Some(mut entry)) = (settling, table.get_mut(hash, key)) {
             entry.set_marks(0, mark::STORED);
             settling.stamps.remove(key);
         }
@@ -503,7 +503,7 @@ impl Space {
     pub(crate) fn quarantine(&mut self, key: &[u8]) {
         let is_unsettled = |entry: &Entry| entry.has(mark::UNSETTLED);
         let hash = self.table().hasher().stable.of(key);
-        if self.get(hash, key).is_some_and(is_unsettled)
+        if self.get(hash, key).is_some_and(|entry| is_unsettled(&entry))
             && let Some(settling) = self.settling_mut()
         {
             settling.quarantined.insert(key.into());
@@ -513,7 +513,7 @@ impl Space {
     /// The same for a key that was found in quarantine when the folder was opened.
     pub(crate) fn recover_quarantined(&mut self, hash: u64, key: &[u8]) {
         let (table, settling) = self.table_and_settling();
-        if let (Some(settling), Some(entry)) = (settling, table.get_mut(hash, key)) {
+        if let (Some(settling), Some(mut entry)) = (settling, table.get_mut(hash, key)) {
             if !entry.has(mark::UNSETTLED) {
                 entry.set_marks(mark::UNSETTLED, 0);
                 settling.count(signed(entry.heap_bytes()), 1);
@@ -532,8 +532,8 @@ impl Space {
     ) -> (u64, usize) {
         let mut idle: Vec<Box<[u8]>> = Vec::new();
         for _ in 0..buckets {
-            cursor = self.table().scan(cursor, &mut |entry: &Entry| {
-                if !entry.has(mark::UNSETTLED | mark::SETTLING) && is_idle(entry) {
+            cursor = self.table().scan(cursor, &mut |entry| {
+                if !entry.has(mark::UNSETTLED | mark::SETTLING) && is_idle(&entry) {
                     idle.push(entry.key().into());
                 }
             });
@@ -548,7 +548,8 @@ impl Space {
     /// Keys that begin so and have settled are void; see [`Space::forget`]. Returns them.
     pub(crate) fn forget_all(&mut self, prefix: &[u8]) -> Vec<Box<[u8]>> {
         let begins = |key: &[u8]| key.starts_with(prefix);
-        let is_void = |entry: &&Entry| begins(entry.key()) && !entry.has(mark::UNSETTLED | mark::SETTLING);
+        let is_void =
+            |entry: &EntryRef<'_>| begins(entry.key()) && !entry.has(mark::UNSETTLED | mark::SETTLING);
         let keys: Vec<Box<[u8]>> =
             self.table().iter().filter(is_void).map(|entry| entry.key().into()).collect();
         let hasher = self.table().hasher().stable;
@@ -573,7 +574,7 @@ impl Space {
 
     /// Takes a settled entry out of memory. False if it may not be. Whoever watches the key is not told: nothing has changed.
     pub(crate) fn evict(&mut self, hash: u64, key: &[u8]) -> bool {
-        if !self.get(hash, key).is_some_and(|entry| self.may_evict(hash, entry)) {
+        if !self.get(hash, key).is_some_and(|entry| self.may_evict(hash, &entry)) {
             return false;
         }
         if let Some(settling) = self.settling_mut()
@@ -614,13 +615,13 @@ impl Space {
         let Some(settling) = settling else { return };
         settling.appears(key);
         settling.quarantined.remove(key);
-        if let Some(entry) = table.get_mut(hash, key) {
-            if entry.has(mark::UNSETTLED) {
-                settling.count(-signed(entry.heap_bytes()), -1);
-            }
-            entry.set_marks(0, mark::UNSETTLED | mark::SETTLING);
-            self.forget(hash, key);
+        let Some(mut entry) = table.get_mut(hash, key) else { return };
+        if entry.has(mark::UNSETTLED) {
+            settling.count(-signed(entry.heap_bytes()), -1);
         }
+        entry.set_marks(0, mark::UNSETTLED | mark::SETTLING);
+        drop(entry);
+        self.forget(hash, key);
     }
 
     /// Somebody needs this key, and hears of it once it is there, if it is not. The key stays until [`Space::unpin`].
@@ -703,7 +704,7 @@ impl Space {
     /// Notes it anew when the log is read back.
     pub(crate) fn set_stamp(&mut self, hash: u64, key: &[u8], stamp: u64) {
         let (table, settling) = self.table_and_settling();
-        if let (Some(settling), Some(entry)) = (settling, table.get_mut(hash, key)) {
+        if let (Some(settling), Some(mut entry)) = (settling, table.get_mut(hash, key)) {
             entry.set_marks(mark::STORED, 0);
             settling.stamps.insert(key.into(), stamp);
         }
@@ -711,7 +712,7 @@ impl Space {
 
     /// Keys that have not settled, and whether they are there.
     pub(crate) fn unsettled_keys(&self, now_ms: u64) -> Vec<(Box<[u8]>, bool)> {
-        let is_unsettled = |entry: &&Entry| entry.has(mark::UNSETTLED | mark::SETTLING);
+        let is_unsettled = |entry: &EntryRef<'_>| entry.has(mark::UNSETTLED | mark::SETTLING);
         let there = self.table().iter().filter(is_unsettled);
         let there = there.map(|entry| (Box::from(entry.key()), entry.is_alive(now_ms)));
         there.chain(self.tombstones().map(|key| (Box::from(key), false))).collect()

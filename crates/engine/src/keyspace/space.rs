@@ -9,10 +9,11 @@
 use super::apply::{change, is_hollow};
 use super::aside::Aside;
 use super::directory::Directory;
-use super::entry::{Entry, View, mark};
+use super::entry::{Entry, EntryRef, View, mark};
 use super::expiry::Expiry;
+use super::item::{Changing, Item};
 use super::settling::{Settling, signed};
-use super::table::{Item, Table, TableHash};
+use super::table::{Table, TableHash};
 use super::walk::Walk;
 use crate::effect::Effect;
 use crate::value::Value;
@@ -181,19 +182,20 @@ impl Space {
         self.table.prefetch_bucket(hash);
     }
 
+    /// As [`Table::prefetch_item`]; what has spilled is fetched no further.
     #[inline]
-    pub(crate) fn prefetch_entry(&self, hash: u64) {
+    pub(super) fn prefetch_entry(&self, hash: u64) {
         self.table.prefetch_item(hash);
     }
 
     #[inline]
-    pub(crate) fn get(&self, hash: u64, key: &[u8]) -> Option<&Entry> {
+    pub(crate) fn get(&self, hash: u64, key: &[u8]) -> Option<EntryRef<'_>> {
         self.table.get(hash, key)
     }
 
     /// The entry, to mark its use. Its value and expiry must not be changed through it.
     #[inline]
-    pub(crate) fn touch(&mut self, hash: u64, key: &[u8]) -> Option<&mut Entry> {
+    pub(crate) fn touch(&mut self, hash: u64, key: &[u8]) -> Option<Changing<'_, Entry>> {
         self.table.get_mut(hash, key)
     }
 
@@ -209,7 +211,7 @@ impl Space {
     }
 
     /// The key of an entry that has something due.
-    pub(crate) fn first_due(&self, now_ms: u64) -> Option<&Entry> {
+    pub(crate) fn first_due(&self, now_ms: u64) -> Option<EntryRef<'_>> {
         let hash = self.expiry.first_due(now_ms)?;
         self.table.find_by(hash, |entry| {
             let due = Times::of(entry).due();
@@ -228,27 +230,27 @@ impl Space {
         mark: impl FnOnce(&mut Entry, bool),
     ) {
         self.before_change(hash);
-        if let Some(entry) = self.table.get_mut(hash, key) {
-            let before = Times::of(entry);
-            if takes_long_to_drop(entry) {
-                let bytes = entry.heap_bytes();
-                self.discarded.put(Entry::boxed(b"", entry.take_value(), 0), bytes);
-            }
-            entry.set_string(value, expire_at_ms);
-            mark(entry, false);
-            let unsettled_bytes = unsettled_bytes(entry);
-            let after = Times { key_ms: expire_at_ms, fields_ms: 0, unsettled_bytes };
-            self.moved(hash, before, after);
-        } else {
+        let Some(mut entry) = self.table.get_mut(hash, key) else {
             let mut entry = Entry::string(key, value, expire_at_ms);
             mark(&mut entry, true);
             self.insert(hash, entry);
+            return;
+        };
+        let before = Times::of(&entry);
+        if takes_long_to_drop(&entry) {
+            let bytes = entry.heap_bytes();
+            self.discarded.put(Entry::boxed(b"", entry.take_value(), 0), bytes);
         }
+        entry.set_string(value, expire_at_ms);
+        mark(&mut entry, false);
+        let unsettled_bytes = unsettled_bytes(&entry);
+        drop(entry);
+        self.moved(hash, before, Times { key_ms: expire_at_ms, fields_ms: 0, unsettled_bytes });
     }
 
     /// Puts a value, whatever was there.
     pub(crate) fn put(&mut self, hash: u64, key: &[u8], value: Value, expire_at_ms: u64) {
-        let marks = self.get(hash, key).map_or(0, Entry::marks) & (mark::STORED | mark::SETTLING);
+        let marks = self.get(hash, key).map_or(0, |entry| entry.marks()) & (mark::STORED | mark::SETTLING);
         self.discard(hash, key);
         let mut entry = Entry::of(key, value, expire_at_ms);
         entry.set_marks(marks, 0);
@@ -272,10 +274,11 @@ impl Space {
         change: impl FnOnce(&mut Entry) -> R,
     ) -> Option<R> {
         self.before_change(hash);
-        let entry = self.table.get_mut(hash, key)?;
-        let before = Times::of(entry);
-        let result = change(entry);
-        let after = Times::of(entry);
+        let mut entry = self.table.get_mut(hash, key)?;
+        let before = Times::of(&entry);
+        let result = change(&mut entry);
+        let after = Times::of(&entry);
+        drop(entry);
         self.moved(hash, before, after);
         Some(result)
     }
@@ -292,19 +295,20 @@ impl Space {
         decide: impl FnOnce(&mut Entry) -> Result<(R, Option<Effect<'e>>), F>,
     ) -> Option<Result<(R, Option<Effect<'e>>, usize), F>> {
         self.before_change(hash);
-        let entry = self.table.get_mut(hash, key)?;
-        let (result, effect) = match decide(entry) {
+        let mut entry = self.table.get_mut(hash, key)?;
+        let (result, effect) = match decide(&mut entry) {
             Ok(decision) => decision,
             Err(refusal) => return Some(Err(refusal)),
         };
         let mut changed = 0;
         if let Some(effect) = &effect {
-            let before = Times::of(entry);
-            if let Some(whole) = held_while_cut(entry, effect) {
+            let before = Times::of(&entry);
+            if let Some(whole) = held_while_cut(&entry, effect) {
                 self.discarded.put(whole, 0);
             }
-            changed = change(entry, effect).expect("whoever decides has seen the entry's type");
-            let (after, hollow) = (Times::of(entry), is_hollow(entry));
+            changed = change(&mut entry, effect).expect("whoever decides has seen the entry's type");
+            let (after, hollow) = (Times::of(&entry), is_hollow(&entry));
+            drop(entry);
             self.moved(hash, before, after);
             if hollow {
                 self.remove(hash, key);

@@ -83,7 +83,7 @@ impl Walk {
             return;
         }
         self.saved[bucket / 64] |= 1 << (bucket % 64);
-        table.chain(bucket).for_each(|entry| self.image.add(entry));
+        table.items(bucket).for_each(|entry| self.image.add(&entry));
     }
 
     /// The space is flushed: keeps what it held. Gives it back if the walk has that already.
@@ -103,7 +103,7 @@ impl Walk {
         while self.next < end && image.len() < end_bytes && image.large.is_empty() {
             table.prefetch_bucket_items(self.next + FETCHED_AHEAD);
             if !self.is_saved(self.next) {
-                table.chain(self.next).for_each(|entry| image.add(entry));
+                table.items(self.next).for_each(|entry| image.add(&entry));
             }
             self.next += 1;
         }

@@ -3,8 +3,9 @@
 use super::super::entry::View;
 use super::super::hash::StableHash;
 use super::super::image::Loader;
+use super::super::item::Item as _;
 use super::super::space::Space;
-use super::super::table::{Item as _, TableHash};
+use super::super::table::TableHash;
 use super::*;
 use crate::effect::{Effect, Side};
 use crate::value::{Packing, Value, codec};
@@ -26,7 +27,7 @@ fn content(space: &Space) -> Content {
         }
     };
     let entries = space.table().iter();
-    entries.map(|entry| (entry.key().to_vec(), (value(entry), entry.access(), entry.expire_at()))).collect()
+    entries.map(|entry| (entry.key().to_vec(), (value(&entry), entry.access(), entry.expire_at()))).collect()
 }
 
 #[derive(Clone, Debug)]

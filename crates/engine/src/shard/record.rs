@@ -8,7 +8,7 @@ use crate::command::{Command, Fail, LargePut, flag, read_document};
 use crate::error::{Error, ErrorKind};
 use crate::keyspace::Held;
 use crate::keyspace::entry::{Entry, View};
-use crate::keyspace::table::Item as _;
+use crate::keyspace::item::Item as _;
 use crate::record::{DATABASE, Definition, Name, SYSTEM_PREFIX};
 use crate::reply::Reply;
 use crate::value::Value;
@@ -125,7 +125,7 @@ impl Shards {
                 loop {
                     at = space.table().scan(at, &mut |entry| {
                         looks += 1;
-                        if entry.key().starts_with(prefix) && is_record(entry) {
+                        if entry.key().starts_with(prefix) && is_record(&entry) {
                             keys.push(Box::from(entry.key()));
                         }
                     });
@@ -153,7 +153,7 @@ impl Shards {
         let mut ctx = self.context(&mut caller, held, None, bytes);
         for key in keys {
             // Another type may have been put there.
-            if ctx.peek(key).is_some_and(is_record) {
+            if ctx.peek(key).is_some_and(|entry| is_record(&entry)) {
                 ctx.delete(key);
             }
         }

@@ -11,7 +11,7 @@ use super::{Caller, RECORD_OVERHEAD, Shards};
 use crate::command::Fail;
 use crate::effect::{Effect, SYSTEM_DB};
 use crate::keyspace::Held;
-use crate::keyspace::table::Item as _;
+use crate::keyspace::item::Item as _;
 use crate::log::Lsn;
 use crate::value::LONG_BYTES_MIN;
 

@@ -197,7 +197,7 @@ impl EventLoop {
         let mut round = std::mem::take(&mut self.round);
         if commands > 1 {
             for &at in &round {
-                if let Some(Some(connection)) = self.connections.get(at) {
+                if let Some(Some(connection)) = self.connections.get_mut(at) {
                     connection.session.prefetch_entries(&self.server);
                 }
             }

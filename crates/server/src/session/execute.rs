@@ -110,9 +110,11 @@ impl Session {
     }
 
     /// Second step, some time after the first: the entries.
-    pub(crate) fn prefetch_entries(&self, server: &Server) {
+    pub(crate) fn prefetch_entries(&mut self, server: &Server) {
         let prefetch = server.db.prefetch(self.peer.caller.db);
-        self.hashes.iter().for_each(|&hash| prefetch.entry(hash));
+        self.far_hashes.clear();
+        self.far_hashes.extend(self.hashes.iter().filter(|&&hash| prefetch.entry(hash)));
+        self.far_hashes.iter().for_each(|&hash| prefetch.far_entry(hash));
         // Several commands on one key are likely to be about what is in it.
         let mut first = self.ran;
         for same in self.hashes.chunk_by(|one, other| one == other) {

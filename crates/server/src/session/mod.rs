@@ -52,6 +52,8 @@ pub(crate) struct Session {
     ran: usize,
     /// Hashes of the first arguments of the commands that are still to be run, if their buckets were prefetched.
     hashes: Vec<u64>,
+    /// Those of them whose entries are fetched in two steps.
+    far_hashes: Vec<u64>,
     /// Received bytes; only the first `filled` mean something.
     input: Vec<u8>,
     filled: usize,
@@ -107,6 +109,7 @@ impl Session {
             batch: Batch::new(),
             ran: 0,
             hashes: Vec::new(),
+            far_hashes: Vec::new(),
             input: Vec::new(),
             filled: 0,
             has_received: false,
@@ -330,7 +333,7 @@ impl Session {
         }
         if self.batch.is_empty() {
             self.batch = Batch::new();
-            self.hashes = Vec::new();
+            (self.hashes, self.far_hashes) = (Vec::new(), Vec::new());
         }
         self.output.shrink();
         self.peer.publish(self.filled, self.input.len() - self.filled, self.output.held_bytes());

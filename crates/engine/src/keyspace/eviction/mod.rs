@@ -15,8 +15,8 @@ mod lru;
 mod ttl;
 
 use super::entry::{Entry, mark};
+use super::item::Item as _;
 use super::space::Space;
-use super::table::Item as _;
 use crate::value::prefetch;
 
 /// Candidates that a shard remembers.
@@ -198,10 +198,10 @@ impl Evictor {
                 self.hand = self.hand.wrapping_add(1);
             }
             let index = self.hand % buckets;
-            table.chain(index).for_each(|entry| prefetch::line(entry.address()));
-            for entry in table.chain(index) {
+            table.items(index).for_each(|entry| prefetch::line(entry.address()));
+            for entry in table.items(index) {
                 seen += 1;
-                self.consider(db, space, entry, present);
+                self.consider(db, space, &entry, present);
             }
         }
     }
@@ -220,7 +220,7 @@ impl Evictor {
             let entry = space.table().find_by(hash, same).filter(|entry| entry.expire_at() != 0);
             if let Some(entry) = entry {
                 seen += 1;
-                self.consider(db, space, entry, present);
+                self.consider(db, space, &entry, present);
             }
             if seen >= samples {
                 return;

@@ -4,7 +4,7 @@ use super::*;
 use crate::effect::Side;
 use crate::io::SeededRng;
 use crate::keyspace::entry::View;
-use crate::keyspace::table::Item as _;
+use crate::keyspace::item::Item as _;
 use crate::value::codec;
 use std::collections::BTreeMap;
 
