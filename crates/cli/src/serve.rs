@@ -1,7 +1,12 @@
 //! `ramekin serve`: reads the configuration and hands it to the server, which returns when it has stopped.
 
+use ramekin::store::Store;
+use ramekin_postgres::PostgresStore;
 use ramekin_server::config::{Config, Loaded};
+use ramekin_sqlite::SqliteStore;
 use std::ffi::OsString;
+use std::path::Path;
+use std::sync::Arc;
 
 /// Runs the server that `args` and the environment describe.
 ///
@@ -17,5 +22,25 @@ pub(crate) fn run(args: &[OsString]) -> Result<(), String> {
 
 /// Runs the server until it has stopped.
 fn start(loaded: Loaded) -> Result<(), String> {
-    ramekin_server::serve(loaded).map_err(|error| error.to_string())
+    ramekin_server::serve(loaded, &store_of).map_err(|error| error.to_string())
+}
+
+/// The store of an address.
+fn store_of(address: &str, data_folder: &Path) -> Result<Arc<dyn Store>, String> {
+    let scheme = address.split(':').next().unwrap_or_default();
+    let store: Arc<dyn Store> = match scheme {
+        "sqlite" => {
+            let store = SqliteStore::from_url(address, data_folder);
+            Arc::new(store.map_err(|error| format!("`store`: {error}"))?)
+        }
+        "postgres" | "postgresql" => {
+            Arc::new(PostgresStore::new(address).map_err(|error| format!("`store`: {error}"))?)
+        }
+        _ => {
+            return Err(format!(
+                "`store`: there is no store of the kind `{scheme}`: name one by `postgresql://user@host/name` or `sqlite:PATH`"
+            ));
+        }
+    };
+    Ok(store)
 }

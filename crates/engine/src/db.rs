@@ -613,14 +613,15 @@ impl Database {
         if !self.inner.has_threads {
             self.settle_all();
         }
-        let settled = self.inner.settle.as_ref().map_or(Ok(()), |settle| settle.close());
+        if let Some(settle) = &self.inner.settle {
+            settle.close();
+        }
         self.stop_saving();
         self.stop_sweeper();
         if self.inner.closed.swap(true, Ordering::AcqRel) {
             return Ok(());
         }
-        self.inner.shards.log.as_ref().map_or(Ok(()), Log::close)?;
-        settled
+        self.inner.shards.log.as_ref().map_or(Ok(()), Log::close)
     }
 
     /// The disk that holds the folder; none for a database in memory.
@@ -645,8 +646,7 @@ impl Drop for Inner {
         *self.stop.0.lock() = true;
         self.stop.1.notify_all();
         if let Some(settle) = &self.settle {
-            // What has not settled is in the log.
-            let _ = settle.close();
+            settle.close();
         }
         self.saving.stop();
         if let Some(log) = &self.shards.log

@@ -20,4 +20,4 @@ mod slowlog;
 pub mod stats;
 
 pub use error::Error;
-pub use run::serve;
+pub use run::{Stores, serve};

@@ -7,7 +7,8 @@ use crate::server::{Server, Stop};
 use ramekin::io::Clock as _;
 use ramekin::io::os::OsClock;
 use ramekin::log::AppendFsync as LogSync;
-use ramekin::{CheckpointRules, Database, DiskState, Options, Policy, Progress};
+use ramekin::store::Store;
+use ramekin::{CheckpointRules, Database, DiskState, Options, Policy, Progress, StoreOptions};
 use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -15,12 +16,18 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// Runs a server until it is told to stop: by SIGTERM, SIGINT or SHUTDOWN.
+/// Finds the store of an address, for the data in this folder; or says what is wrong with the address.
+pub type Stores = dyn Fn(&str, &Path) -> Result<Arc<dyn Store>, String>;
+
+/// Connections to a store that are not for fetching: of two lanes, of who looks after it, and of its owner.
+const OTHER_CONNECTIONS: u32 = 4;
+
+/// Runs a server until it is told to stop: by SIGTERM, SIGINT or SHUTDOWN. `stores` makes what the directive `store` names.
 ///
 /// # Errors
 /// One line that says what to do: the data folder cannot be used, an address cannot be listened on, or what was not on
 /// disk yet could not be brought there at the end.
-pub fn serve(loaded: Loaded) -> Result<(), Error> {
+pub fn serve(loaded: Loaded, stores: &Stores) -> Result<(), Error> {
     let config = &loaded.config;
     for warning in &loaded.warnings {
         say(&format!("warning: {warning}"));
@@ -30,7 +37,7 @@ pub fn serve(loaded: Loaded) -> Result<(), Error> {
     let (now_s, progress) = (|| OsClock::default().now_ms() / 1000, Arc::default());
     let begun_s = now_s();
     let info = || crate::command::info_log::loading(&progress, begun_s, now_s());
-    let (opened, early) = serve_while(&listeners, config, &info, || open(config, &progress));
+    let (opened, early) = serve_while(&listeners, config, &info, || open(config, &progress, stores));
     let db = opened?;
     report_recovery(&db);
     let addresses: Vec<String> = listeners.iter().map(Listener::describe).collect();
@@ -62,12 +69,37 @@ pub fn serve(loaded: Loaded) -> Result<(), Error> {
     ended
 }
 
-fn open(config: &Config, progress: &Arc<Progress>) -> Result<Database, Error> {
+fn store_options(config: &Config, stores: &Stores) -> Result<Option<StoreOptions>, Error> {
+    let Some(address) = config.store() else { return Ok(None) };
+    if !config.appendonly() {
+        return Err(Error("a store needs the log: set `appendonly yes`, or leave `store` out".to_owned()));
+    }
+    let mut options = StoreOptions::new(stores(&address, &config.dir()).map_err(Error)?);
+    let tuning = config.store_tuning();
+    let set = |to: &mut u64, value: Option<u64>| *to = value.unwrap_or(*to);
+    set(&mut options.flush_interval_ms, tuning.flush_interval_ms);
+    set(&mut options.flush_bytes, tuning.flush_bytes);
+    set(&mut options.unsettled_bytes_max, tuning.unsettled_bytes_max);
+    set(&mut options.quarantine_bytes_max, tuning.quarantine_bytes_max);
+    set(&mut options.evict_interval_ms, tuning.evict_interval_ms);
+    set(&mut options.outside_interval_ms, tuning.outside_interval_ms);
+    options.refuses_at_max = tuning.refuses_at_max.unwrap_or(false);
+    options.may_flush = tuning.may_flush.unwrap_or(false);
+    options.read_only = config.store_read_only();
+    options.attach = config.store_attach();
+    options.loaders = config.max_connections().saturating_sub(OTHER_CONNECTIONS).max(1);
+    options.close_ms = u64::from(config.shutdown_timeout_s()).saturating_mul(1000).max(2000) / 2;
+    Ok(Some(options))
+}
+
+fn open(config: &Config, progress: &Arc<Progress>, stores: &Stores) -> Result<Database, Error> {
     let options = Options {
         databases: u32::try_from(config.databases()).unwrap_or(16),
         appendfsync: log_sync(config.appendfsync()),
         checkpoints: checkpoint_rules(config),
         progress: Arc::clone(progress),
+        store: store_options(config, stores)?,
+        detaches_store: config.store_detach(),
         ..Options::default()
     };
     if !config.appendonly() {
@@ -190,6 +222,12 @@ fn report_recovery(db: &Database) {
         format!("{} keys read from the checkpoint {}, ", loaded.keys, loaded.file)
     });
     say(&format!("{saved}{} records read from the log{cut}", recovery.records));
+    if let Some(stats) = db.store_stats() {
+        say(&format!(
+            "changes settle in the store {} (epoch {}), {} of them are still to",
+            stats.address, stats.epoch, stats.unsettled_records
+        ));
+    }
 }
 
 fn start_loops(
@@ -289,6 +327,14 @@ fn end(server: &Arc<Server>, threads: Vec<JoinHandle<()>>, stop: Stop) -> Result
         say(&format!("warning: no checkpoint was taken, the log holds the last changes: {error}"));
     }
     let closed = server.db.close();
+    if let Some(stats) = server.db.store_stats()
+        && stats.unsettled_records > 0
+    {
+        say(&format!(
+            "warning: {} changes have not settled in the store: they are in the log, and will once it is opened again",
+            stats.unsettled_records
+        ));
+    }
     if let (true, Err(error)) = (stop.save, closed) {
         return Err(Error(format!("stopped, but the last changes may not be on disk: {error}")));
     }

@@ -28,18 +28,12 @@ const SHARED_STEP_BYTES: i64 = 16 << 10;
 #[derive(Default)]
 pub(crate) struct Totals {
     bytes: AtomicI64,
-    records: AtomicI64,
 }
 
 impl Totals {
     /// Bytes of entries and tombstones that are unsettled, short of a few for each shard.
     pub(crate) fn bytes(&self) -> u64 {
         u64::try_from(self.bytes.load(Relaxed)).unwrap_or(0)
-    }
-
-    /// How many those are.
-    pub(crate) fn records(&self) -> u64 {
-        u64::try_from(self.records.load(Relaxed)).unwrap_or(0)
     }
 }
 
@@ -112,7 +106,6 @@ pub(crate) struct Settling {
     totals: Arc<Totals>,
     /// Not in `totals` yet.
     bytes: i64,
-    records: i64,
     /// All that is unsettled here.
     unsettled_bytes: i64,
     unsettled_records: i64,
@@ -178,7 +171,6 @@ impl Settling {
             quarantined: HashSet::new(),
             totals,
             bytes: 0,
-            records: 0,
             unsettled_bytes: 0,
             unsettled_records: 0,
         }
@@ -188,7 +180,6 @@ impl Settling {
     #[inline]
     pub(super) fn count(&mut self, bytes: i64, records: i64) {
         self.bytes += bytes;
-        self.records += records;
         self.unsettled_bytes += bytes;
         self.unsettled_records += records;
         if self.bytes.abs() >= SHARED_STEP_BYTES {
@@ -198,7 +189,12 @@ impl Settling {
 
     fn share_counts(&mut self) {
         self.totals.bytes.fetch_add(std::mem::take(&mut self.bytes), Relaxed);
-        self.totals.records.fetch_add(std::mem::take(&mut self.records), Relaxed);
+    }
+
+    /// How many entries and tombstones are unsettled here, and their bytes.
+    pub(crate) fn unsettled(&self) -> (u64, u64) {
+        let positive = |count| u64::try_from(count).unwrap_or(0);
+        (positive(self.unsettled_records), positive(self.unsettled_bytes))
     }
 
     /// Whether this key is known to be nowhere, or deleted.

@@ -30,9 +30,9 @@ pub use stats::{Durations, StoreStats};
 use self::loader::Loader;
 use self::quarantine::Quarantine;
 use self::stats::Stats;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::io::Clock;
-use crate::keyspace::settling::{Asked, Ready, Waiting};
+use crate::keyspace::settling::{Asked, Ready, Settling, Waiting};
 use crate::log::Lsn;
 use crate::shard::{Needs, Shards};
 use crate::store::{Connection, Store, StoreError};
@@ -283,7 +283,7 @@ impl Settle {
     /// How things are.
     pub(crate) fn stats(&self) -> StoreStats {
         let (stats, now_ms) = (&self.stats, self.now_ms());
-        let unsettled = self.shards.keyspace.unsettled();
+        let (unsettled_records, unsettled_bytes) = self.unsettled();
         let percentiles = |durations: &Durations| [0.5, 0.99, 0.999].map(|share| durations.percentile(share));
         let (last_error_ms, last_error) = stats.last_error();
         let oldest = self.oldest_change_ms().map(|at| if at == 0 { self.opened_ms } else { at });
@@ -295,8 +295,8 @@ impl Settle {
             is_fenced: self.is_fenced.load(Relaxed),
             read_only: self.read_only,
             epoch: self.epoch,
-            unsettled_records: unsettled.map_or(0, |totals| totals.records()),
-            unsettled_bytes: unsettled.map_or(0, |totals| totals.bytes()),
+            unsettled_records,
+            unsettled_bytes,
             lag_ms: oldest.map_or(0, |at| now_ms.saturating_sub(at)),
             lag_lsn: if oldest.is_none() { 0 } else { appended.saturating_sub(self.settled_lsn()) },
             batches: stats.batches.load(Relaxed),
@@ -317,6 +317,21 @@ impl Settle {
             last_error,
             connections: stats.connections.load(Relaxed),
         }
+    }
+
+    /// Exactly how many changes have not settled, and their bytes.
+    fn unsettled(&self) -> (u64, u64) {
+        let keyspace = &self.shards.keyspace;
+        let mut sum = (0, 0);
+        for shard in 0..keyspace.shards() {
+            let part = keyspace.lock(shard);
+            for db in 0..keyspace.databases() {
+                let settling = part.space(keyspace.space_of(db)).and_then(|space| space.settling());
+                let (records, bytes) = settling.map_or((0, 0), Settling::unsettled);
+                sum = (sum.0 + records, sum.1 + bytes);
+            }
+        }
+        sum
     }
 
     /// Does what the threads would do, once.
@@ -397,15 +412,13 @@ impl Settle {
         spawn("keeper".to_owned(), Box::new(move || settle.work_keeper()))
     }
 
-    /// Settles what is unsettled, for as long as a stop may take, gives the store up and ends the threads.
-    ///
-    /// # Errors
-    /// `Failed` if something has not settled; it will when the folder is opened again.
-    pub(crate) fn close(&self) -> Result<(), Error> {
+    /// Settles what is unsettled, for as long as a stop may take, gives the store up and ends the threads. What has not settled by
+    /// then is in the log, and will once the folder is opened again.
+    pub(crate) fn close(&self) {
         {
             let mut stop = self.stop.lock();
             if stop.stopping {
-                return Ok(());
+                return;
             }
             (stop.stopping, stop.deadline_ms) = (true, self.clock.now_ms().saturating_add(self.close_ms));
         }
@@ -417,17 +430,10 @@ impl Settle {
             let _ = thread.join();
         }
         self.fail_waiting("STOREDOWN the database is being closed");
-        let left = self.shards.keyspace.unsettled().map_or(0, |totals| totals.records());
         if !self.read_only && !self.is_fenced.load(Relaxed) && !self.shards.behind.is_down.load(Relaxed) {
             // If it cannot be given up now, the next owner finds it dead.
             let _ = self.connect().and_then(|mut connection| connection.release(self.epoch));
         }
-        if left == 0 || self.read_only {
-            return Ok(());
-        }
-        let text =
-            format!("{left} changes have not settled; they are in the log and will, once it is opened again");
-        Err(Error::new(ErrorKind::Failed, text))
     }
 }
 

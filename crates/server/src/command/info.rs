@@ -3,7 +3,7 @@
 //! Each section is a function in a file beside this one. What must hold: a field says what is true; what this server does
 //! not have is zero, as tools expect, and not made up.
 
-use super::{ServerCommand, info_log, info_memory, info_server, info_stats};
+use super::{ServerCommand, info_log, info_memory, info_server, info_stats, info_store};
 use crate::server::Server;
 use crate::session::{Peer, Replier};
 use ramekin::Reply;
@@ -102,6 +102,7 @@ const SECTIONS: &[Section] = &[
     ("cluster", "Cluster", Shown::Default, |_, fields| fields.add("cluster_enabled", 0)),
     ("keyspace", "Keyspace", Shown::Default, info_stats::keyspace),
     ("ramekin", "Ramekin", Shown::Default, info_log::ramekin),
+    ("store", "Store", Shown::Default, info_store::store),
 ];
 
 fn info(_: &mut Peer, server: &Arc<Server>, args: &[&[u8]], out: &mut Replier<'_>) -> Outcome {

@@ -23,6 +23,7 @@ mod info_memory;
 pub(crate) mod info_process;
 mod info_server;
 mod info_stats;
+mod info_store;
 mod latency;
 mod lolwut;
 mod memory;
@@ -129,6 +130,18 @@ pub(crate) fn register_hooks(server: &Arc<Server>) {
     });
     for name in ["save", "auto-aof-rewrite-min-size", "auto-aof-rewrite-percentage"] {
         hook(name, |server, config| server.db.set_checkpoint_rules(crate::run::checkpoint_rules(config)));
+    }
+    for name in [
+        "flush-interval",
+        "flush-bytes",
+        "evict-interval",
+        "store-unsettled-max",
+        "store-unsettled-policy",
+        "store-quarantine-max",
+        "store-poll-interval",
+        "store-flush",
+    ] {
+        hook(name, |server, config| server.db.tune_store(&config.store_tuning()));
     }
     for name in crate::run::ENGINE_DIRECTIVES {
         hook(name, crate::run::apply_settings);

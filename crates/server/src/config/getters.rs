@@ -5,6 +5,7 @@
 use super::events::Events;
 use super::settings::Config;
 use super::value::{BindAddress, OutputLimit, SavePoint, Value};
+use ramekin::{Attach, StoreTuning};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::PathBuf;
@@ -429,6 +430,67 @@ impl Config {
         self.unsigned("commandlog-large-reply-max-len")
     }
 
+    /// `store`: its address; none without one.
+    #[must_use]
+    pub fn store(&self) -> Option<String> {
+        match self.known("store") {
+            Value::Address(address) if !address.is_empty() => {
+                Some(String::from_utf8_lossy(address).into_owned())
+            }
+            _ => None,
+        }
+    }
+
+    fn millis(&self, name: &str) -> u64 {
+        match self.known(name) {
+            Value::Millis(millis) => *millis,
+            other => unreachable!("{name} is no time but {other:?}"),
+        }
+    }
+
+    /// What can be changed about the store while it is in use.
+    #[must_use]
+    pub fn store_tuning(&self) -> StoreTuning {
+        StoreTuning {
+            flush_interval_ms: Some(self.millis("flush-interval")),
+            flush_bytes: Some(self.bytes("flush-bytes")),
+            unsettled_bytes_max: Some(self.bytes("store-unsettled-max")),
+            refuses_at_max: Some(self.text("store-unsettled-policy") == "refuse"),
+            quarantine_bytes_max: Some(self.bytes("store-quarantine-max")),
+            evict_interval_ms: Some(self.millis("evict-interval")),
+            outside_interval_ms: Some(self.millis("store-poll-interval")),
+            may_flush: Some(self.flag("store-flush")),
+        }
+    }
+
+    /// `max-connections` to the store.
+    #[must_use]
+    pub fn max_connections(&self) -> u32 {
+        self.unsigned("max-connections")
+    }
+
+    /// `store-read-only`.
+    #[must_use]
+    pub fn store_read_only(&self) -> bool {
+        self.flag("store-read-only")
+    }
+
+    /// `store-attach`.
+    #[must_use]
+    pub fn store_attach(&self) -> Option<Attach> {
+        match self.text("store-attach").as_str() {
+            "memory" => Some(Attach::Memory),
+            "store" => Some(Attach::Store),
+            _ => None,
+        }
+    }
+
+    /// `store-detach`.
+    #[must_use]
+    pub fn store_detach(&self) -> bool {
+        self.flag("store-detach")
+    }
+
     /// `latency-monitor-threshold`, in milliseconds; 0 is off.
     #[must_use]
     pub fn latency_monitor_threshold_ms(&self) -> u64 {
@@ -457,6 +519,9 @@ mod tests {
         assert_eq!((config.port(), config.tcp_backlog(), config.databases()), (6379, 511, 16));
         assert_eq!(config.bind().iter().map(|address| address.optional).collect::<Vec<_>>(), [false, true]);
         assert!(config.refuses_strangers() && config.protected_mode() && config.appendonly());
+        assert_eq!((config.store(), config.store_attach(), config.max_connections()), (None, None, 10));
+        assert!(!config.store_read_only() && !config.store_detach());
+        assert_eq!(config.store_tuning().flush_interval_ms, Some(30_000));
         assert_eq!((config.unixsocket(), config.unixsocketperm(), config.requirepass()), (None, None, None));
         assert_eq!((config.maxclients(), config.timeout_s(), config.tcp_keepalive_s()), (10_000, 0, 300));
         assert_eq!((config.client_query_buffer_limit(), config.proto_max_bulk_len()), (1 << 30, 512 << 20));

@@ -38,6 +38,10 @@ pub enum Kind {
     Set(&'static [&'static str]),
     /// Any text.
     Text,
+    /// The address of a store; its password is not shown.
+    Address,
+    /// Seconds, also fractions of one.
+    Seconds,
     /// The path of a folder.
     Folder,
     /// The name of a file, without a path.
@@ -147,6 +151,8 @@ impl Kind {
                 Some(events) => Ok(Value::Text(events.letters().into_bytes())),
                 None => Err("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.".into()),
             },
+            Self::Address => Ok(Value::Address(word.to_vec())),
+            Self::Seconds => seconds(word),
             _ => Ok(Value::Text(word.to_vec())),
         }
     }
@@ -167,6 +173,8 @@ impl Kind {
             Self::Enum(known) => known.join(", "),
             Self::Set(known) => format!("some of {}", known.join(", ")),
             Self::Text => "text".into(),
+            Self::Address => "an address".into(),
+            Self::Seconds => "seconds, also fractions of one".into(),
             Self::Folder => "a folder".into(),
             Self::FileName => "a file name".into(),
             Self::Addresses => "up to 16 addresses, `-` before one that may be missing".into(),
@@ -192,6 +200,22 @@ fn strict_int(word: &[u8]) -> Option<i64> {
 fn int(word: &[u8], min: i64, max: i64) -> Result<Value, String> {
     let number = strict_int(word).ok_or(NOT_A_NUMBER)?;
     if (min..=max).contains(&number) { Ok(Value::Int(number)) } else { Err(between(min, max)) }
+}
+
+/// Seconds up to some thousand years, in steps of a millisecond.
+fn seconds(word: &[u8]) -> Result<Value, String> {
+    let refusal = "argument must be a number of seconds";
+    let text = std::str::from_utf8(word).map_err(|_| refusal)?;
+    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
+    let is_number = !whole.is_empty()
+        && whole.len() <= 11
+        && part.len() <= 9
+        && whole.bytes().chain(part.bytes()).all(|byte| byte.is_ascii_digit());
+    if !is_number {
+        return Err(refusal.into());
+    }
+    let millis = format!("{part:0<3}")[..3].parse::<u64>().map_err(|_| refusal)?;
+    Ok(Value::Millis(whole.parse::<u64>().map_err(|_| refusal)? * 1000 + millis))
 }
 
 fn between(min: impl std::fmt::Display, max: impl std::fmt::Display) -> String {

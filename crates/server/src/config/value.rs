@@ -19,6 +19,10 @@ pub enum Value {
     Words(Vec<&'static str>),
     /// Any text.
     Text(Vec<u8>),
+    /// The address of a store, shown without its password.
+    Address(Vec<u8>),
+    /// A time in milliseconds, shown in seconds.
+    Millis(u64),
     /// A folder, kept as given and shown as an absolute path.
     Folder(Vec<u8>),
     /// Addresses to listen on.
@@ -78,6 +82,8 @@ impl Value {
             Self::Mode(mode) => format!("{mode:o}").into_bytes(),
             Self::Words(words) => words.join(" ").into_bytes(),
             Self::Text(text) => text.clone(),
+            Self::Address(address) => without_password(address),
+            Self::Millis(millis) => seconds(*millis).into_bytes(),
             Self::Folder(path) => match std::path::absolute(OsStr::from_bytes(path)) {
                 Ok(absolute) => tidy(absolute.as_path()),
                 Err(_) => path.clone(),
@@ -104,7 +110,7 @@ impl Value {
             }
             Self::Addresses(addresses) if !addresses.is_empty() => vec![line(&self.show())],
             Self::Words(_) => vec![line(&self.show())],
-            Self::Text(text) => vec![line(&words::quote(text))],
+            Self::Text(text) | Self::Address(text) => vec![line(&words::quote(text))],
             _ => vec![line(&words::quote(&self.show()))],
         }
     }
@@ -128,6 +134,28 @@ impl OutputLimit {
     }
 }
 
+/// Seconds with as many digits after the point as there are.
+fn seconds(millis: u64) -> String {
+    let text = format!("{}.{:03}", millis / 1000, millis % 1000);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// An address with `***` in place of its password.
+fn without_password(address: &[u8]) -> Vec<u8> {
+    let text = String::from_utf8_lossy(address).into_owned();
+    let hidden = match (text.find("://"), text.rfind('@')) {
+        (Some(scheme), Some(at)) if scheme + 3 < at => match text[scheme + 3..at].find(':') {
+            Some(colon) => format!("{}:***{}", &text[..scheme + 3 + colon], &text[at..]),
+            None => text,
+        },
+        _ => text,
+    };
+    let Some(begin) = hidden.to_ascii_lowercase().find("password=") else { return hidden.into_bytes() };
+    let value = begin + "password=".len();
+    let end = hidden[value..].find('&').map_or(hidden.len(), |end| value + end);
+    format!("{}***{}", &hidden[..value], &hidden[end..]).into_bytes()
+}
+
 fn joined(parts: impl Iterator<Item = String>) -> Vec<u8> {
     parts.collect::<Vec<_>>().join(" ").into_bytes()
 }
@@ -135,4 +163,34 @@ fn joined(parts: impl Iterator<Item = String>) -> Vec<u8> {
 /// The path without `.` components.
 fn tidy(path: &std::path::Path) -> Vec<u8> {
     path.components().collect::<std::path::PathBuf>().into_os_string().into_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Value;
+
+    #[test]
+    fn an_address_is_shown_without_its_password_and_written_with_it() {
+        for (address, shown) in [
+            ("postgresql://u:secret@host/db", "postgresql://u:***@host/db"),
+            ("postgresql://u@host/db", "postgresql://u@host/db"),
+            ("postgresql://u:p@ss:w@host:5432/db?x=1", "postgresql://u:***@host:5432/db?x=1"),
+            ("postgresql:///db?password=secret&user=u", "postgresql:///db?password=***&user=u"),
+            ("sqlite:/var/lib/a@b:c.db", "sqlite:/var/lib/a@b:c.db"),
+            ("", ""),
+        ] {
+            let value = Value::Address(address.as_bytes().to_vec());
+            assert_eq!(String::from_utf8(value.show()).unwrap(), shown);
+            assert!(
+                value.lines("store")[0].ends_with(format!("{address}\"").as_bytes())
+                    || value.lines("store")[0].ends_with(address.as_bytes())
+            );
+        }
+    }
+
+    #[test]
+    fn a_time_is_shown_in_seconds() {
+        let shown = |millis| String::from_utf8(Value::Millis(millis).show()).unwrap();
+        assert_eq!([shown(0), shown(500), shown(30_000), shown(1_250)], ["0", "0.5", "30", "1.25"]);
+    }
 }

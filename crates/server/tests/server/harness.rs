@@ -37,7 +37,10 @@ impl Server {
         let mut args: Vec<OsString> = flags.iter().chain(&own).map(OsString::from).collect();
         args.push(dir.into_os_string());
         let loaded = Config::load(&args, std::iter::empty()).unwrap();
-        let run = move || ramekin_server::serve(loaded).map_err(|error| error.to_string());
+        let run = move || {
+            ramekin_server::serve(loaded, &|_, _| Err("no store here".to_owned()))
+                .map_err(|error| error.to_string())
+        };
         let thread = Some(std::thread::Builder::new().spawn(run).unwrap());
         let server = Self { port, _folder: folder, thread };
         server.client();

@@ -1,4 +1,4 @@
-//! The table of directives: every name that Valkey 9.1 has, one row each, in files by subject.
+//! The table of directives: every name that Valkey 9.1 has and those of stores, one row each, in files by subject.
 //!
 //! What must hold: names and aliases are unique and lower case, and each default is a valid value of its row (tests).
 //! Rows that are lines of a file only (`rename-command`, `loadmodule`, …) and names of the past are in `lines`.
@@ -10,6 +10,7 @@ mod lines;
 mod persistence;
 mod process;
 mod replication;
+mod store;
 mod tls;
 
 use super::directive::Directive;
@@ -26,6 +27,7 @@ static TABLE: LazyLock<Vec<Directive>> = LazyLock::new(|| {
         persistence::ROWS,
         process::ROWS,
         replication::ROWS,
+        store::ROWS,
         tls::ROWS,
     ];
     let mut rows = files.concat();
