@@ -4,6 +4,7 @@
 //! what has expired, and how long a reply waits. What must hold: a reply that says a change is done is given only once the
 //! log has come as far as that change needs; time never goes back, also not over a restart.
 
+mod beyond;
 mod limits;
 mod read;
 mod saving;

@@ -13,7 +13,7 @@
 //! - `whole`: commands on whole databases.
 //! - `checkpoint`: what comes back from one, what is refused, what a failure leaves.
 //! - `opening`: reading a folder on several cores.
-//! - `store`: what settles in a store and comes back from it.
+//! - `store`: what settles in a store and comes back from it; `store_walk`: commands that tell of all keys, over both.
 //! - `embedded`: the example of the engine as a library; `own_store`: that of a store.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
@@ -33,6 +33,7 @@ mod opening;
 mod own_store;
 mod sort;
 mod store;
+mod store_walk;
 mod string;
 mod table;
 mod walk;

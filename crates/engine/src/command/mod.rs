@@ -18,7 +18,7 @@ mod object;
 mod parse;
 mod parts;
 mod rename;
-mod scan;
+pub(crate) mod scan;
 mod settings;
 mod sort;
 mod spec;

@@ -5,13 +5,18 @@
 //!
 //! SCAN's cursor holds the shard in its low bits (there are a power of two of them) and above it the cursor in that shard's
 //! table, which promises that what is there from the start to the end of a scan is seen at least once. A table has fewer
-//! than 2^35 cursors, so with up to 2^28 shards a cursor stays below 2^63 and is a signed integer to every client.
+//! than 2^35 cursors, so with up to 2^26 shards a cursor stays below 2^61 and is a signed integer to every client.
+//!
+//! With a store behind, SCAN goes on there after memory, under cursors with [`STORE_CURSOR`] that whoever knows the store
+//! gives. What has settled is found there, so memory is passed over for it.
 
-use super::parse::{cursor, int, is};
+pub(crate) use super::parse::cursor;
+use super::parse::{int, is};
 use super::{Command, Ctx, Fail, Keys, Outcome, Spec, flag};
 use crate::keyspace::entry::Entry;
 use crate::keyspace::item::Item;
 use crate::reply::Reply;
+use crate::value::Kind;
 use crate::value::glob::glob;
 
 /// The row of a walk.
@@ -42,7 +47,7 @@ pub(super) const COMMANDS: &[Command] = &[
             summary: "Iterates over the key names in the database.",
             complexity: "O(1) for every call. O(N) for a complete iteration, including enough command calls for the cursor to return back to 0. N is the number of keys in the database.",
             syntax: "cursor [MATCH pattern] [COUNT count] [TYPE type]",
-            ..walk_row("scan", -2, 0, "generic", "2.8.0")
+            ..walk_row("scan", -2, flag::BEYOND, "generic", "2.8.0")
         },
         run: scan,
     },
@@ -51,7 +56,7 @@ pub(super) const COMMANDS: &[Command] = &[
             summary: "Returns all key names that match a pattern.",
             complexity: "O(N) with N being the number of keys in the database.",
             syntax: "pattern",
-            ..walk_row("keys", 2, 0, "generic", "1.0.0")
+            ..walk_row("keys", 2, flag::BEYOND, "generic", "1.0.0")
         },
         run: keys,
     },
@@ -65,7 +70,7 @@ pub(super) const COMMANDS: &[Command] = &[
     Command {
         spec: Spec {
             summary: "Returns the number of keys in the database.",
-            ..walk_row("dbsize", 1, flag::FAST, "server", "1.0.0")
+            ..walk_row("dbsize", 1, flag::FAST | flag::BEYOND, "server", "1.0.0")
         },
         run: dbsize,
     },
@@ -144,10 +149,36 @@ pub(super) fn each_entry(ctx: &mut Ctx<'_>, visit: &mut dyn FnMut(&Entry)) {
 }
 
 /// What SCAN's options ask for.
-struct Filter<'a> {
+pub(crate) struct Filter<'a> {
     pattern: Option<&'a [u8]>,
-    count: usize,
+    pub(crate) count: usize,
     kind: Option<&'a [u8]>,
+}
+
+impl Filter<'_> {
+    pub(crate) fn matches(&self, key: &[u8]) -> bool {
+        self.pattern.is_none_or(|pattern| glob(pattern, key, false))
+    }
+
+    pub(crate) fn asks_for_type(&self) -> bool {
+        self.kind.is_some()
+    }
+
+    pub(crate) fn takes(&self, kind: Kind) -> bool {
+        self.kind.is_none_or(|wanted| is(wanted, kind.name()))
+    }
+}
+
+/// Set in each cursor that goes on in the store; this one alone begins there.
+pub(crate) const STORE_CURSOR: u64 = 1 << 61;
+/// What expires within this time is met in memory although it has settled: its row may have expired once the walk gets to the store.
+const SOON_MS: u64 = 60 * 60 * 1000;
+/// Entries looked at for a page if few of them are told.
+const LOOKS_MAX: usize = 4096;
+
+/// Whether a command that tells of all keys (`flag::BEYOND`) has to ask the store.
+pub(crate) fn reaches_store(command: &Command, args: &[&[u8]]) -> bool {
+    command.spec.name != "scan" || cursor(args[1]).is_ok_and(|cursor| cursor & STORE_CURSOR != 0)
 }
 
 /// Types that a key can be asked for, also those that no key can have yet.
@@ -156,19 +187,36 @@ const TYPES: &[&str] = &["string", "list", "set", "zset", "hash", "stream", "ReJ
 fn scan(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
     let cursor = cursor(args[1])?;
     let filter = filter(&args[2..])?;
+    // In a transaction memory is all there is.
+    let goes_on = ctx.settles && ctx.may_ask;
+    if ctx.settles && cursor & STORE_CURSOR != 0 {
+        return Err(Fail::new("ERR this cursor goes on in the store, which is not asked in a transaction"));
+    }
     let shards = ctx.shards() as u64;
     let shard = usize::try_from(cursor & (shards - 1)).unwrap_or(0);
     let mut walk = Walk { shard, at: cursor / shards, repeats: false };
-    let (now_ms, mut names) = (ctx.now_ms, Names::default());
-    let ended = walk.advance(ctx, filter.count, &mut |entry| {
-        if entry.is_alive(now_ms)
-            && filter.pattern.is_none_or(|pattern| glob(pattern, entry.key(), false))
-            && filter.kind.is_none_or(|kind| is(kind, entry.kind().name()))
-        {
-            names.push(entry.key());
+    let (now_ms, mut names, mut looks) = (ctx.now_ms, Names::default(), 0);
+    let ended = loop {
+        let ended = walk.advance(ctx, filter.count, &mut |entry| {
+            looks += 1;
+            let is_in_store = goes_on && !entry.is_unsettled() && !expires_by(entry, now_ms + SOON_MS);
+            if !is_in_store
+                && entry.is_alive(now_ms)
+                && filter.matches(entry.key())
+                && filter.takes(entry.kind())
+            {
+                names.push(entry.key());
+            }
+        });
+        if ended || !goes_on || names.ends.len() >= filter.count || looks >= LOOKS_MAX {
+            break ended;
         }
-    });
-    let next = if ended { 0 } else { walk.at * shards + walk.shard as u64 };
+    };
+    let next = match (ended, goes_on) {
+        (false, _) => walk.at * shards + walk.shard as u64,
+        (true, true) => STORE_CURSOR,
+        (true, false) => 0,
+    };
     out.array(2);
     out.bulk(itoa::Buffer::new().format(next).as_bytes());
     out.array(names.ends.len());
@@ -176,7 +224,11 @@ fn scan(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
     Ok(())
 }
 
-fn filter<'a>(args: &[&'a [u8]]) -> Result<Filter<'a>, Fail> {
+fn expires_by(entry: &Entry, at_ms: u64) -> bool {
+    (1..=at_ms).contains(&entry.expire_at())
+}
+
+pub(crate) fn filter<'a>(args: &[&'a [u8]]) -> Result<Filter<'a>, Fail> {
     let mut filter = Filter { pattern: None, count: 10, kind: None };
     let mut rest = args.iter();
     while let Some(option) = rest.next() {

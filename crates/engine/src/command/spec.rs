@@ -93,10 +93,12 @@ pub mod flag {
     pub const BLIND: u32 = 1 << 23;
     /// Not while a replica loads what its primary has sent.
     pub const NO_ASYNC_LOADING: u32 = 1 << 22;
-    /// Takes long: somebody who must not wait leaves it to another thread.
-    pub const APART: u32 = 1 << 23;
     /// Puts the record that its fourth argument describes, which is read before any lock is taken.
     pub const PUTS: u32 = 1 << 24;
+    /// Takes long: somebody who must not wait leaves it to another thread.
+    pub const APART: u32 = 1 << 25;
+    /// Tells of all keys: with a store behind, also of those that only the store knows. In a transaction it tells of memory.
+    pub const BEYOND: u32 = 1 << 26;
 }
 
 /// Finds the indices of a command's keys; its error is what the command answers, so it is the first that the command checks.

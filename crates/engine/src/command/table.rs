@@ -68,7 +68,12 @@ pub(super) const COMMANDS: &[Command] = &[
             summary: "Returns what a table is, and how many records it has.",
             complexity: "O(N) where N is the number of keys in database 0; other commands run meanwhile",
             syntax: "table",
-            ..on_tables("table.info", 2, flag::READONLY | flag::WALKS | flag::APART, Keys::None)
+            ..on_tables(
+                "table.info",
+                2,
+                flag::READONLY | flag::WALKS | flag::APART | flag::BEYOND,
+                Keys::None,
+            )
         },
         run: info,
     },

@@ -5,9 +5,10 @@ use crate::command::{Command, Fail};
 use crate::error::{Error, ErrorKind};
 use crate::log::Lsn;
 use crate::reply::{Collector, Reply, Response};
-use crate::settle::{Attach, ColdKeys, Obtained, Quarantined, Settle, StoreStats, WhenObtained};
+use crate::settle::{
+    Attach, Beyond, ColdKeys, Obtained, PageStart, Quarantined, Settle, StoreStats, WhenObtained,
+};
 use crate::shard::{Caller, Needs};
-use crate::store::Place;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc;
@@ -77,6 +78,9 @@ impl Database {
         if !self.has_store() {
             return self.run(caller, command, args, out).lsn;
         }
+        if let Some(lsn) = self.run_beyond(caller, command, args, out) {
+            return lsn;
+        }
         let mut obtained: Vec<Obtained> = Vec::new();
         loop {
             let mut answer = Collector::for_protocol(out.resp3());
@@ -95,7 +99,8 @@ impl Database {
         }
     }
 
-    /// Has everything that has changed so far settled; `ready` is called then, or with what is wrong.
+    /// Has everything that has changed so far settled; `ready` is called then, or with what is wrong once the store has failed
+    /// several times: what has changed settles later all the same.
     ///
     /// # Errors
     /// There is no store.
@@ -119,6 +124,27 @@ impl Database {
     #[must_use]
     pub fn settled_lsn(&self) -> Lsn {
         self.settle().map_or(0, |settle| settle.settled_lsn())
+    }
+
+    /// Has what has changed up to this record settled as soon as may be, and returns at once; [`Database::on_store_progress`]
+    /// tells of it.
+    pub fn request_settle(&self, lsn: Lsn) {
+        if let Some(settle) = self.settle() {
+            settle.request(lsn);
+        }
+    }
+
+    /// Calls `f` whenever [`Database::settled_lsn`] has grown, or the store has been lost to another owner.
+    pub fn on_store_progress(&self, f: Box<dyn Fn() + Send + Sync>) {
+        if let Some(settle) = self.settle() {
+            settle.on_progress(f);
+        }
+    }
+
+    /// Why nothing will settle any more, as a reply, if that is so.
+    #[must_use]
+    pub fn store_lost(&self) -> Option<&'static str> {
+        self.settle().and_then(|settle| settle.lost())
     }
 
     /// Takes keys out of memory that have settled and were not used for so long. Returns how many.
@@ -177,19 +203,14 @@ impl Database {
         settle.kick();
     }
 
-    /// Keys of a database that only the store has, in the order of their bytes within a place: up to `limit` from the one after
-    /// `after` on, which is the last one of the page before. What has changed and not settled is judged as it is in memory.
-    /// Returns the keys and where the next page begins; none at the end. This waits for the store.
+    /// Keys of a database that only the store has, in the order of their bytes within a place: up to `limit` from `start` on.
+    /// What has changed and not settled is judged as it is in memory. Returns the keys and where the next page begins; none at
+    /// the end. This waits for the store.
     ///
     /// # Errors
     /// The reply that says what is wrong.
-    pub fn cold_keys(
-        &self,
-        db: u32,
-        after: Option<&(Place, Vec<u8>)>,
-        limit: usize,
-    ) -> Result<ColdKeys, Fail> {
-        self.need_settle()?.cold_keys(db, after, limit)
+    pub fn cold_keys(&self, db: u32, start: Option<&PageStart>, limit: usize) -> Result<ColdKeys, Fail> {
+        self.need_settle()?.keys_beyond(db, start, limit, Beyond::Cold)
     }
 
     /// How many keys a database has, in memory and in the store. This waits for the store.

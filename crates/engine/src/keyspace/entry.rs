@@ -191,6 +191,17 @@ impl Entry {
         }
     }
 
+    /// The same, if it has not expired.
+    pub(crate) fn kind_at(&self, now_ms: u64) -> Option<Kind> {
+        self.is_alive(now_ms).then(|| self.kind())
+    }
+
+    /// Whether the store has yet to get what it holds.
+    #[inline]
+    pub(crate) fn is_unsettled(&self) -> bool {
+        self.has(mark::UNSETTLED | mark::SETTLING)
+    }
+
     /// True for a short string that does not expire and has nothing to settle.
     #[inline]
     pub(crate) fn is_plain(&self) -> bool {

@@ -11,7 +11,7 @@
 use super::entry::{Entry, EntryRef, View, mark};
 use super::item::Item as _;
 use super::space::Space;
-use crate::value::Value;
+use crate::value::{Kind, Value};
 use parking_lot::Mutex;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -706,12 +706,13 @@ impl Space {
         }
     }
 
-    /// Keys that have not settled, and whether they are there.
-    pub(crate) fn unsettled_keys(&self, now_ms: u64) -> Vec<(Box<[u8]>, bool)> {
-        let is_unsettled = |entry: &EntryRef<'_>| entry.has(mark::UNSETTLED | mark::SETTLING);
+    /// Keys that begin so and have not settled, and of what type they are; none if they are gone.
+    pub(crate) fn unsettled_keys(&self, prefix: &[u8], now_ms: u64) -> Vec<(Box<[u8]>, Option<Kind>)> {
+        let is_unsettled = |entry: &EntryRef<'_>| entry.is_unsettled() && entry.key().starts_with(prefix);
         let there = self.table().iter().filter(is_unsettled);
-        let there = there.map(|entry| (Box::from(entry.key()), entry.is_alive(now_ms)));
-        there.chain(self.tombstones().map(|key| (Box::from(key), false))).collect()
+        let there = there.map(|entry| (Box::from(entry.key()), entry.kind_at(now_ms)));
+        let gone = self.tombstones().filter(|key| key.starts_with(prefix));
+        there.chain(gone.map(|key| (Box::from(key), None))).collect()
     }
 
     /// Unsettled tombstones, for a checkpoint.

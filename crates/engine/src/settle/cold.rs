@@ -1,19 +1,53 @@
 //! What the store has beside memory: for commands that walk or count all keys.
 //!
-//! Neither is a snapshot. A key that is there the whole time is listed, be it in memory, in the store or on its way between
-//! them: memory is looked at first, and a key leaves it only for the store.
+//! Neither is a snapshot. What must hold: a key that is there the whole time is met in memory or in the store, wherever it
+//! moves meanwhile. Whoever walks memory first, and there at least what has not settled, meets it if the walk of the store
+//! passes over nothing but what memory knows to be gone ([`Beyond::There`]). Left out: a key whose place in the store changes
+//! during the walk, from a table of records to the keys or back, and one that was prolonged in the moment in which its row expired.
 
 use super::Settle;
 use super::change::places_of;
-use super::tables::snapshot;
+use super::tables::{snapshot, table_of};
 use crate::command::Fail;
-use crate::store::{Connection, ErrorKind, Place, StoreError};
+use crate::keyspace::space::Space;
+use crate::record::Snapshot;
+use crate::store::{Connection, Content, ErrorKind, Place, StoreError};
+use crate::value::{Kind, codec};
 
 /// Keys that are looked up in the store at once.
 const LOOKED_UP_MAX: usize = 1000;
+/// Rows that are read at once for nothing but their types.
+const TYPES_READ_MAX: usize = 64;
+
+/// Where a page of the store's keys begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PageStart {
+    /// In this place,
+    pub place: Place,
+    /// after this key; none: with the first one.
+    pub after: Option<Vec<u8>>,
+}
 
 /// A page of keys that only the store has, and where the next one begins.
-pub type ColdKeys = (Vec<Vec<u8>>, Option<(Place, Vec<u8>)>);
+pub type ColdKeys = (Vec<Vec<u8>>, Option<PageStart>);
+
+/// Which of the store's keys are listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Beyond {
+    /// Those of which memory knows nothing.
+    Cold,
+    /// All that are there.
+    There,
+}
+
+impl Beyond {
+    fn lists(self, space: &Space, hash: u64, key: &[u8], now_ms: u64) -> bool {
+        match space.get(hash, key) {
+            Some(entry) => self == Self::There && entry.is_alive(now_ms),
+            None => space.is_cold(hash, key),
+        }
+    }
+}
 
 impl Settle {
     fn ask_store<R>(&self, ask: impl Fn(&mut dyn Connection) -> Result<R, StoreError>) -> Result<R, Fail> {
@@ -49,78 +83,163 @@ impl Settle {
         unreachable!("the last attempt returns")
     }
 
-    pub(crate) fn cold_keys(
+    /// A page of the store's keys, in the order of places and keys: it ends after so many rows, or with a place that has some.
+    pub(crate) fn keys_beyond(
         &self,
         db: u32,
-        after: Option<&(Place, Vec<u8>)>,
+        start: Option<&PageStart>,
         limit: usize,
+        beyond: Beyond,
     ) -> Result<ColdKeys, Fail> {
-        let places: Vec<Place> =
-            self.places().into_iter().filter(|place| super::keeper::database_of(place) == db).collect();
-        let first = after.map_or(Some(0), |(place, _)| places.iter().position(|known| known == place));
-        let Some(first) = first else { return Ok((Vec::new(), None)) };
+        let mut places = self.places_of_database(db);
+        // A table may have been dropped since.
+        places.retain(|place| start.is_none_or(|start| *place >= start.place));
         let (mut keys, now_ms) = (Vec::new(), self.now_ms());
         let flushed = self.flushed_version(db);
-        for (index, place) in places.iter().enumerate().skip(first) {
-            let from = after.filter(|(at, _)| at == place).map(|(_, key)| key.as_slice());
-            let page = self.ask_store(|connection| connection.page(place, from, limit, now_ms))?;
+        for (index, place) in places.iter().enumerate() {
+            let after = start.filter(|start| start.place == *place).and_then(|start| start.after.as_deref());
+            let page = self.ask_store(|connection| connection.page(place, after, limit, now_ms))?;
             let is_last = page.len() < limit;
             let last = page.last().map(|(key, _)| key.clone());
             for (key, version) in page {
                 let key = key_of(place, &key);
-                if version > flushed && !self.is_in_memory(db, &key) {
+                if version > flushed && self.is_listed(db, &key, beyond, now_ms) {
                     keys.push(key);
                 }
             }
             if !is_last {
-                return Ok((keys, last.map(|key| (place.clone(), key))));
+                return Ok((keys, Some(PageStart { place: place.clone(), after: last })));
             }
             if let (false, Some(next)) = (keys.is_empty(), places.get(index + 1)) {
-                return Ok((keys, Some((next.clone(), Vec::new()))));
+                return Ok((keys, Some(PageStart { place: next.clone(), after: None })));
             }
         }
         Ok((keys, None))
     }
 
-    /// Whether memory says what there is to say of a key: that it is there, or that it is gone.
-    fn is_in_memory(&self, db: u32, key: &[u8]) -> bool {
+    fn places_of_database(&self, db: u32) -> Vec<Place> {
+        let mut places = self.places();
+        places.retain(|place| super::keeper::database_of(place) == db);
+        places.sort_unstable();
+        places
+    }
+
+    fn is_listed(&self, db: u32, key: &[u8], beyond: Beyond, now_ms: u64) -> bool {
         let keyspace = &self.shards.keyspace;
         let hash = keyspace.hash(key);
         let part = keyspace.lock(keyspace.shard_of(hash));
-        part.space(keyspace.space_of(db)).is_some_and(|space| !space.is_cold(hash, key))
+        // Without a space memory knows of no key.
+        part.space(keyspace.space_of(db)).is_none_or(|space| beyond.lists(space, hash, key, now_ms))
     }
 
+    /// The type of each key, be it in memory or in the store; none if it is nowhere any more.
+    pub(crate) fn kinds_of(&self, db: u32, keys: &[Vec<u8>]) -> Result<Vec<Option<Kind>>, Fail> {
+        let (keyspace, now_ms) = (&self.shards.keyspace, self.now_ms());
+        let mut kinds = Vec::with_capacity(keys.len());
+        let mut unknown = Vec::new();
+        for (index, key) in keys.iter().enumerate() {
+            let hash = keyspace.hash(key);
+            let part = keyspace.lock(keyspace.shard_of(hash));
+            let space = part.space(keyspace.space_of(db));
+            kinds.push(space.and_then(|space| space.get(hash, key)).and_then(|entry| entry.kind_at(now_ms)));
+            if space.is_none_or(|space| space.is_cold(hash, key)) {
+                unknown.push(index);
+            }
+        }
+        let tables = snapshot(&self.shards);
+        for some in unknown.chunks(TYPES_READ_MAX) {
+            let (mut owners, mut asked) = (Vec::new(), Vec::new());
+            for &index in some {
+                for place in places_of(self, &tables, db, &keys[index]) {
+                    owners.push(index);
+                    asked.push(place);
+                }
+            }
+            let rows = self.ask_store(|connection| connection.load(&asked))?;
+            for (index, row) in owners.into_iter().zip(rows) {
+                if let Some(row) = row.filter(|row| !is_past(row.expire_at_ms, now_ms)) {
+                    kinds[index] = kinds[index].or(kind_of(&row.content));
+                }
+            }
+        }
+        Ok(kinds)
+    }
+
+    /// How many keys a database has, in memory and in the store.
     pub(crate) fn count_keys(&self, db: u32) -> Result<u64, Fail> {
+        let tables = snapshot(&self.shards);
+        self.count((db, b""), &self.places_of_database(db), |key| places_of(self, &tables, db, key), |_| true)
+    }
+
+    /// How many records a table has, in memory and in the store.
+    pub(crate) fn count_records(&self, table: &str) -> Result<u64, Fail> {
+        let tables: Snapshot = snapshot(&self.shards);
+        let place = |key: &[u8]| {
+            table_of(&tables, crate::record::DATABASE, key)
+                .map(|(definition, rest)| (Place::Table((&*definition.name).into()), rest.to_vec()))
+                .into_iter()
+                .collect()
+        };
+        let prefix = [table.as_bytes(), b":"].concat();
+        let places = [Place::Table(table.into())];
+        self.count((crate::record::DATABASE, &prefix), &places, place, |kind| kind == Kind::Json)
+    }
+
+    /// Counts the rows of places, and then, of keys of the database that begin so and have not settled, what is in memory in
+    /// place of what `rows_of` them there is.
+    fn count(
+        &self,
+        (db, prefix): (u32, &[u8]),
+        places: &[Place],
+        rows_of: impl Fn(&[u8]) -> Vec<(Place, Vec<u8>)>,
+        counts: impl Fn(Kind) -> bool,
+    ) -> Result<u64, Fail> {
         let keyspace = &self.shards.keyspace;
         let now_ms = self.now_ms();
-        let (mut count, tables) = (0_i64, snapshot(&self.shards));
         // What has changed first: what settles meanwhile is then counted where it is.
         let mut unsettled = Vec::new();
         for shard in 0..keyspace.shards() {
             let part = keyspace.lock(shard);
             if let Some(space) = part.space(keyspace.space_of(db)) {
-                unsettled.extend(space.unsettled_keys(now_ms));
+                unsettled.extend(space.unsettled_keys(prefix, now_ms));
             }
         }
+        let there = unsettled.iter().filter(|(_, kind)| kind.is_some_and(&counts)).count();
+        let mut count = i64::try_from(there).unwrap_or(i64::MAX);
         if self.flushed_version(db) != 0 {
             // The rows that were flushed are still there: memory has all keys that count.
-            return Ok(unsettled.iter().filter(|(_, is_there)| *is_there).count() as u64);
+            return Ok(there as u64);
         }
-        for place in self.places().into_iter().filter(|place| super::keeper::database_of(place) == db) {
-            let rows = self.ask_store(|connection| connection.count(&place, now_ms))?;
-            count += i64::try_from(rows).unwrap_or(i64::MAX);
+        for place in places {
+            let rows = self.ask_store(|connection| connection.count(place, now_ms))?;
+            count = count.saturating_add(i64::try_from(rows).unwrap_or(i64::MAX));
         }
         for some in unsettled.chunks(LOOKED_UP_MAX) {
-            let keys: Vec<(Place, Vec<u8>)> =
-                some.iter().flat_map(|(key, _)| places_of(self, &tables, db, key)).collect();
+            let keys: Vec<(Place, Vec<u8>)> = some.iter().flat_map(|(key, _)| rows_of(key)).collect();
             let rows = self.ask_store(|connection| connection.load(&keys))?;
-            let had = |row: &Option<crate::store::Row>| {
-                row.as_ref().is_some_and(|row| row.expire_at_ms == 0 || now_ms <= row.expire_at_ms)
-            };
-            count -= i64::try_from(rows.iter().filter(|row| had(row)).count()).unwrap_or(0);
-            count += i64::try_from(some.iter().filter(|(_, is_there)| *is_there).count()).unwrap_or(0);
+            let had = rows.iter().flatten().filter(|row| !is_past(row.expire_at_ms, now_ms)).count();
+            count -= i64::try_from(had).unwrap_or(0);
         }
         Ok(u64::try_from(count).unwrap_or(0))
+    }
+}
+
+fn is_past(expire_at_ms: u64, now_ms: u64) -> bool {
+    expire_at_ms != 0 && now_ms > expire_at_ms
+}
+
+/// The type that `TYPE` gives to what a row holds.
+fn kind_of(content: &Content) -> Option<Kind> {
+    match content {
+        Content::Record(_) => Some(Kind::Json),
+        Content::Whole(tag, _) | Content::Parts(tag, _) => match *tag {
+            codec::tag::STRING => Some(Kind::Str),
+            codec::tag::LIST => Some(Kind::List),
+            codec::tag::HASH => Some(Kind::Hash),
+            codec::tag::JSON => Some(Kind::Json),
+            _ => None,
+        },
+        Content::Gone => None,
     }
 }
 

@@ -22,6 +22,8 @@ const ROWS_MAX: usize = 4096;
 const BYTES_MAX: usize = 4 << 20;
 /// Rows taken under one lock.
 const ROWS_AT_ONCE: usize = 64;
+/// A flush that somebody waits for has failed once a lane has so often in a row.
+const FLUSH_TRIES: u32 = 4;
 /// Pauses after failures.
 const PAUSE_MIN_MS: u64 = 50;
 const PAUSE_MAX_MS: u64 = 5_000;
@@ -60,6 +62,8 @@ pub(super) struct Worker {
     doubtful: usize,
     held: Vec<Held>,
     failures: u32,
+    /// The same, those included after which the pause does not grow.
+    tries: u32,
     pause_until_ms: u64,
     /// Where the next batch begins to take.
     next_shard: usize,
@@ -87,6 +91,7 @@ impl Worker {
             doubtful: 0,
             held: Vec::new(),
             failures: 0,
+            tries: 0,
             pause_until_ms: 0,
             next_shard: 0,
         }
@@ -110,7 +115,7 @@ impl Settle {
             let step = self.lane_step(number);
             self.tell_waiting();
             if self.is_fenced.load(Relaxed) {
-                self.fail_waiting("STOREFENCED the store has another owner now");
+                self.fail_waiting(super::FENCED);
             }
             if self.is_stopping()
                 && (step == Step::Idle || self.is_past_deadline() || self.is_fenced.load(Relaxed))
@@ -145,7 +150,7 @@ impl Settle {
         let outcome = self.advance(worker, now_ms);
         match outcome {
             Ok(step) => {
-                worker.failures = 0;
+                (worker.failures, worker.tries) = (0, 0);
                 step
             }
             Err(error) => {
@@ -155,6 +160,10 @@ impl Settle {
                 }
                 let pause = PAUSE_MIN_MS << worker.failures.min(10);
                 worker.failures += u32::from(error.kind != ErrorKind::Busy);
+                worker.tries += 1;
+                if worker.tries >= FLUSH_TRIES {
+                    self.fail_flushes(&error);
+                }
                 worker.pause_until_ms = now_ms + pause.min(PAUSE_MAX_MS);
                 Step::Waiting
             }
@@ -381,6 +390,7 @@ impl Settle {
                     ) =>
                 {
                     self.note_failure(&error);
+                    self.fail_flushes(&error);
                     self.hold_back(worker, &Place::Table(name));
                 }
                 outcome => outcome?,
@@ -431,6 +441,7 @@ impl Settle {
                     && worker.pending[..size].iter().any(|taken| taken.change.place == *place)
                 {
                     self.note_failure(&error);
+                    self.fail_flushes(&error);
                     self.hold_back(worker, place);
                     return Ok(());
                 }
@@ -599,7 +610,9 @@ impl Settle {
             // No room for it: it is tried again from time to time, and counts as unsettled.
             worker.held.push(self.held(taken));
             let text = format!("the quarantine is full, and the store refuses another row: {reason}");
-            self.note_failure(&StoreError::new(ErrorKind::Refused, text));
+            let error = StoreError::new(ErrorKind::Refused, text);
+            self.note_failure(&error);
+            self.fail_flushes(&error);
             return Ok(());
         }
         let keyspace = &self.shards.keyspace;

@@ -13,6 +13,7 @@
 
 mod change;
 mod cold;
+mod cursors;
 mod keeper;
 mod lane;
 mod loader;
@@ -23,7 +24,8 @@ mod tables;
 
 pub(crate) use recover::{address_of, detach};
 
-pub use cold::ColdKeys;
+pub(crate) use cold::Beyond;
+pub use cold::{ColdKeys, PageStart};
 pub use quarantine::Quarantined;
 pub use stats::{Durations, StoreStats};
 
@@ -37,10 +39,13 @@ use crate::log::Lsn;
 use crate::shard::{Needs, Shards};
 use crate::store::{Connection, Store, StoreError};
 use parking_lot::{Condvar, Mutex};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
+
+/// What is answered once the store has another owner.
+const FENCED: &str = "STOREFENCED the store has another owner now";
 
 /// How long a thread sleeps at most before it looks whether there is something to do.
 const LOOK_PERIOD: Duration = Duration::from_millis(50);
@@ -147,9 +152,13 @@ pub(crate) struct Settle {
     /// Connections for questions that are seldom.
     spare: Mutex<Vec<Box<dyn Connection>>>,
     tables: Mutex<tables::Tables>,
+    pub(crate) cursors: Mutex<cursors::Cursors>,
     waits: Mutex<Waits>,
     /// Everything that has changed is due.
     flush_all: AtomicBool,
+    /// Who is told of progress, and up to which number they were; the highest one: that there will be none.
+    on_progress: OnceLock<Box<dyn Fn() + Send + Sync>>,
+    told_lsn: AtomicU64,
     is_fenced: AtomicBool,
     /// All that was in memory when the folder got its store has settled once this number has; 0: it has.
     filled_at: AtomicU64,
@@ -173,6 +182,10 @@ struct Stop {
 struct Waits {
     /// For all changes up to this number.
     settled: Vec<(Lsn, Arc<Waiting>)>,
+    /// The same, but not if the store fails meanwhile.
+    flushes: Vec<(Lsn, Arc<Waiting>)>,
+    /// The same, of those who are told of all progress.
+    requested: Lsn,
     /// For less to be unsettled.
     room: Vec<Arc<Waiting>>,
 }
@@ -195,9 +208,45 @@ impl Settle {
         self.lanes.iter().map(|lane| lane.watermark.load(Relaxed)).min().unwrap_or(0)
     }
 
-    /// Has everything that has changed so far settled, and calls `ready` then.
+    /// Has everything that has changed so far settled, and calls `ready` then, or with why it has not once the store has failed
+    /// several times.
     pub(crate) fn flush(&self, ready: Ready) {
-        self.wait_settled(self.shards.log.as_ref().map_or(0, crate::log::Log::appended), ready);
+        if let Some(text) = self.lost() {
+            return ready(Err(text.to_owned()));
+        }
+        let lsn = self.shards.log.as_ref().map_or(0, crate::log::Log::appended);
+        self.waits.lock().flushes.push((lsn, Waiting::new(1, ready)));
+        self.flush_all.store(true, Relaxed);
+        self.kick();
+    }
+
+    /// Has what has changed up to this number settled as soon as may be.
+    pub(crate) fn request(&self, lsn: Lsn) {
+        if lsn <= self.settled_lsn() {
+            return;
+        }
+        let mut waits = self.waits.lock();
+        if waits.requested >= lsn {
+            return;
+        }
+        waits.requested = lsn;
+        drop(waits);
+        self.flush_all.store(true, Relaxed);
+        self.kick();
+    }
+
+    /// From now on this is called when more has settled, or nothing will any more; once for each database.
+    pub(crate) fn on_progress(&self, f: Box<dyn Fn() + Send + Sync>) {
+        // There is one server over a database.
+        let _ = self.on_progress.set(f);
+    }
+
+    /// Why nothing will settle any more.
+    pub(crate) fn lost(&self) -> Option<&'static str> {
+        if self.read_only {
+            return Some("READONLY the store is only looked at (store-read-only): nothing settles");
+        }
+        self.is_fenced.load(Relaxed).then_some(FENCED)
     }
 
     /// The same for what has changed up to this number.
@@ -255,14 +304,16 @@ impl Settle {
         let mut told = Vec::new();
         {
             let mut waits = self.waits.lock();
-            waits.settled.retain(|(lsn, waiting)| {
+            let mut is_left = |(lsn, waiting): &(Lsn, Arc<Waiting>)| {
                 let is_there = *lsn <= settled;
                 if is_there {
                     told.push(Arc::clone(waiting));
                 }
                 !is_there
-            });
-            if waits.settled.is_empty() {
+            };
+            waits.settled.retain(&mut is_left);
+            waits.flushes.retain(&mut is_left);
+            if waits.settled.is_empty() && waits.flushes.is_empty() && waits.requested <= settled {
                 self.flush_all.store(false, Relaxed);
             }
             if unsettled < max {
@@ -270,14 +321,37 @@ impl Settle {
             }
         }
         told.iter().for_each(|waiting| waiting.happened(None));
+        if self.told_lsn.fetch_max(settled, Relaxed) < settled {
+            self.tell_progress();
+        }
+    }
+
+    fn tell_progress(&self) {
+        if let Some(f) = self.on_progress.get() {
+            f();
+        }
+    }
+
+    /// The store has failed a lane for a while: whoever asked for a flush is told, and what has changed stays unsettled.
+    fn fail_flushes(&self, error: &StoreError) {
+        let flushes = std::mem::take(&mut self.waits.lock().flushes);
+        if flushes.is_empty() {
+            return;
+        }
+        let text = format!("STOREDOWN not everything has settled, and will later: {error}");
+        let text = text.replace(['\r', '\n'], " ");
+        flushes.iter().for_each(|(_, waiting)| waiting.happened(Some(&text)));
     }
 
     /// Nobody waits for ever: what cannot be had any more is told.
     fn fail_waiting(&self, text: &str) {
         let waits = std::mem::take(&mut *self.waits.lock());
-        waits.settled.iter().for_each(|(_, waiting)| waiting.happened(Some(text)));
+        waits.settled.iter().chain(&waits.flushes).for_each(|(_, waiting)| waiting.happened(Some(text)));
         waits.room.iter().for_each(|waiting| waiting.happened(Some(text)));
         self.loader.fail_all(&self.shards, text);
+        if self.told_lsn.swap(u64::MAX, Relaxed) != u64::MAX {
+            self.tell_progress();
+        }
     }
 
     /// How things are.
@@ -345,7 +419,7 @@ impl Settle {
         self.keep_step();
         self.tell_waiting();
         if self.is_fenced.load(Relaxed) {
-            self.fail_waiting("STOREFENCED the store has another owner now");
+            self.fail_waiting(FENCED);
         }
     }
 

@@ -182,6 +182,9 @@ impl Settle {
             spare: Mutex::default(),
             tables: Mutex::default(),
             waits: Mutex::new(Waits::default()),
+            cursors: Mutex::new(super::cursors::Cursors::new(clock.now_ms())),
+            on_progress: std::sync::OnceLock::new(),
+            told_lsn: AtomicU64::new(0),
             flush_all: AtomicBool::new(false),
             is_fenced: AtomicBool::new(false),
             filled_at: AtomicU64::new(if is_filled {

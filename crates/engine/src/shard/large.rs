@@ -5,7 +5,7 @@
 //! run up to where it knows what it needs, and once more with that much in hand.
 
 use super::{Caller, Ran, Shards, space_for};
-use crate::command::{Command, Ctx, LargePut, flag};
+use crate::command::{Command, Ctx, LargePut, flag, scan};
 use crate::effect::Effect;
 use crate::error::Error;
 use crate::log::later::Source;
@@ -81,7 +81,9 @@ impl Shards {
         args: &[&[u8]],
         out: &mut dyn Reply,
     ) -> Ran {
-        if caller.leaves_large && command.spec.is(flag::APART) {
+        let reaches_store =
+            || self.settles() && command.spec.is(flag::BEYOND) && scan::reaches_store(command, args);
+        if caller.leaves_large && (command.spec.is(flag::APART) || reaches_store()) {
             return Ran { left: true, ..Ran::done(0) };
         }
         let mut ahead = 0;
