@@ -169,6 +169,16 @@ impl Connection for OwnStore {
         Ok(())
     }
 
+    fn tables(&mut self) -> Answer<Vec<Table>> {
+        let bare = |name: &Arc<str>| Table {
+            name: name.clone(),
+            stored_as: None,
+            key_column: None,
+            data_column: None,
+        };
+        Ok(self.data().tables.iter().map(bare).collect())
+    }
+
     fn drop_table(&mut self, table: &Table) -> Answer<()> {
         let mut data = self.data();
         data.tables.remove(&table.name);

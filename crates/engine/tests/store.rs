@@ -5,7 +5,7 @@ use ramekin::io::SeededRng;
 use ramekin::io::mem::{ManualClock, MemDisk};
 use ramekin::store::{ApplyFault, Content, MemoryStore, Place};
 
-use ramekin::{Attach, Caller, Collector, Database, Options, StoreOptions, StoreTuning, command};
+use ramekin::{Attach, Caller, Collector, Database, Needs, Options, StoreOptions, StoreTuning, command};
 use std::sync::Arc;
 
 /// A folder with a store behind it. Time stands still unless told to move, and nothing settles unless told to.
@@ -755,4 +755,16 @@ fn a_broken_table_holds_up_no_other() {
     assert_eq!(b.store.rows().len(), 150);
     assert_eq!(record(&b, "bad", "b1").as_deref(), Some(r#"{"n": 2}"#));
     assert_eq!(b.db.settled_lsn(), b.db.last_lsn());
+}
+
+#[test]
+fn a_key_that_somebody_needs_here_is_not_evicted_and_holds_up_nobody() {
+    let b = Behind::new();
+    b.run("SET a 1");
+    b.run("SET b 1");
+    b.flush();
+    let kept = b.db.obtain_here(&Needs::Keys(vec![(0, b"a".as_slice().into())])).unwrap();
+    assert_eq!((b.db.evict(10).unwrap(), b.evict()), (1, 0), "only the other one");
+    drop(kept);
+    assert_eq!(b.db.evict(10).unwrap(), 1);
 }

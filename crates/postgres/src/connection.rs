@@ -98,6 +98,10 @@ impl Connection for PostgresConnection {
         page::page(&mut self.session, place, &target, after, limit, now_ms)
     }
 
+    fn tables(&mut self) -> Result<Vec<Table>, StoreError> {
+        table::all(&mut self.session)
+    }
+
     fn count(&mut self, place: &Place, now_ms: u64) -> Result<u64, StoreError> {
         let target = self.target(place)?;
         read::count(&mut self.session, place, &target, now_ms)

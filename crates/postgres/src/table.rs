@@ -310,3 +310,21 @@ pub(crate) fn known(session: &mut Session, name: &str) -> Result<Shape, StoreErr
     let relation = Relation { schema: row.get(0), name: row.get(1) };
     Shape::new(name, &relation, row.get(2), row.get(3))
 }
+
+/// All tables that were defined here.
+pub(crate) fn all(session: &mut Session) -> Result<Vec<Table>, StoreError> {
+    let sql = session.names.sql(
+        "SELECT name, schema_name, table_name, key_column, data_column FROM {s}.ramekin_tables ORDER BY name",
+    );
+    let rows = session.one(Step::new(sql, Vec::new()))?.rows;
+    let table = |row: &tokio_postgres::Row| {
+        let (schema, name): (String, String) = (row.get(1), row.get(2));
+        Table {
+            name: row.get::<_, String>(0).into(),
+            stored_as: Some(format!("{schema}.{name}")),
+            key_column: Some(row.get(3)),
+            data_column: Some(row.get(4)),
+        }
+    };
+    Ok(rows.iter().map(table).collect())
+}

@@ -101,6 +101,11 @@ impl Connection for SqliteConnection {
         read::page(shared, db, place, after, limit, now_ms)
     }
 
+    fn tables(&mut self) -> Result<Vec<Table>, StoreError> {
+        let (shared, db) = self.reader()?;
+        read::tables(shared, db)
+    }
+
     fn count(&mut self, place: &Place, now_ms: u64) -> Result<u64, StoreError> {
         let (shared, db) = self.reader()?;
         read::count(shared, db, place, now_ms)

@@ -2,7 +2,7 @@
 
 use crate::form::{Key, bound, database};
 use crate::shared::Shared;
-use ramekin::store::{Content, ErrorKind, Place, Row, StoreError};
+use ramekin::store::{Content, ErrorKind, Place, Row, StoreError, Table};
 use rusqlite::{Connection, OptionalExtension};
 
 /// Reads rows, all as of one moment.
@@ -91,7 +91,7 @@ pub(crate) fn page(
             statement.query_map(params, |row| Ok((row.get_ref(0)?.as_bytes()?.to_vec(), row.get(1)?)))?;
         rows.collect::<rusqlite::Result<Vec<_>>>()
     };
-    read().map_err(|error: rusqlite::Error| shared.fault(&error, Some(place)))
+    read().map_err(|error| shared.fault(&error, Some(place)))
 }
 
 /// How many rows there are that have not expired.
@@ -101,4 +101,23 @@ pub(crate) fn count(shared: &Shared, db: &Connection, place: &Place, now_ms: u64
         .prepare_cached(&form.count)
         .and_then(|mut statement| statement.query_row((database(place), bound(now_ms)), |row| row.get(0)));
     counted.map_err(|error| shared.fault(&error, Some(place)))
+}
+
+/// The tables that were defined.
+pub(crate) fn tables(shared: &Shared, db: &Connection) -> Result<Vec<Table>, StoreError> {
+    let read = || -> rusqlite::Result<Vec<Table>> {
+        let mut statement = db.prepare_cached(
+            "SELECT name, stored_as, key_column, data_column FROM ramekin_tables ORDER BY name",
+        )?;
+        let rows = statement.query_map([], |row| {
+            Ok(Table {
+                name: row.get::<_, String>(0)?.into(),
+                stored_as: Some(row.get(1)?),
+                key_column: Some(row.get(2)?),
+                data_column: Some(row.get(3)?),
+            })
+        })?;
+        rows.collect()
+    };
+    read().map_err(|error| shared.fault(&error, None))
 }

@@ -148,6 +148,7 @@ impl Settle {
             return Step::Waiting;
         }
         let outcome = self.advance(worker, now_ms);
+        self.lanes[number].under_way.store(worker.pending.len() as u64, Relaxed);
         match outcome {
             Ok(step) => {
                 (worker.failures, worker.tries) = (0, 0);
@@ -274,6 +275,7 @@ impl Settle {
                         for capture in captures.drain(..) {
                             bytes += capture.bytes();
                             let bytes = capture.bytes() as u64;
+                            self.lanes[worker.number].under_way.fetch_add(1, Relaxed);
                             worker.pending.push(Taken {
                                 db,
                                 capture,

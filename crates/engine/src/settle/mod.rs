@@ -195,6 +195,8 @@ struct Waits {
 struct LaneState {
     /// All changes up to this number have settled or are set aside.
     watermark: AtomicU64,
+    /// Changes that were taken and whose batch has not gone through.
+    under_way: AtomicU64,
 }
 
 impl Settle {
@@ -396,7 +398,7 @@ impl Settle {
     /// Exactly how many changes have not settled, and their bytes.
     fn unsettled(&self) -> (u64, u64) {
         let keyspace = &self.shards.keyspace;
-        let mut sum = (0, 0);
+        let mut sum = (self.lanes.iter().map(|lane| lane.under_way.load(Relaxed)).sum(), 0);
         for shard in 0..keyspace.shards() {
             let part = keyspace.lock(shard);
             for db in 0..keyspace.databases() {

@@ -19,6 +19,7 @@ use super::{Attach, Knobs, LaneState, Settle, Stop, StoreOptions, Waits};
 use crate::error::{Error, ErrorKind};
 use crate::io::Clock;
 use crate::log::Log;
+use crate::record::{Definition, Name, Stored};
 use crate::shard::Shards;
 use crate::store::{Claim, Claimed, StoreError};
 use parking_lot::{Condvar, Mutex};
@@ -126,6 +127,9 @@ impl Settle {
         if options.attach == Some(Attach::Store) {
             shards.empty_memory().map_err(|fail| failed(&fail.0))?;
         }
+        if options.attach == Some(Attach::Store) || known.is_none() {
+            adopt_tables(&shards, &*options.store)?;
+        }
         recover(&shards, is_filled, &claimed, base);
         if !options.read_only {
             let address = options.store.describe();
@@ -153,7 +157,7 @@ impl Settle {
         shards.recover_flushes();
         let lane = |position: &crate::store::Position| {
             let watermark = if is_filled { position.watermark.saturating_sub(base) } else { 0 };
-            LaneState { watermark: AtomicU64::new(watermark) }
+            LaneState { watermark: AtomicU64::new(watermark), under_way: AtomicU64::new(0) }
         };
         let worker = |(number, position): (usize, &crate::store::Position)| {
             Mutex::new(Worker::new(number, position.sequence))
@@ -222,6 +226,26 @@ impl Settle {
             self.filled_at.store(0, Relaxed);
         }
     }
+}
+
+/// A folder that is new to a store has the tables that the store knows.
+fn adopt_tables(shards: &Shards, store: &dyn crate::store::Store) -> Result<(), Error> {
+    let tables = store.connect().and_then(|mut connection| connection.tables());
+    for table in tables.map_err(|error| refused(store, &error))? {
+        if shards.registry.snapshot().get(table.name.as_bytes()).is_some() {
+            continue;
+        }
+        let stored = Stored {
+            table: table.stored_as.map(String::into_boxed_str),
+            key_column: table.key_column.map(String::into_boxed_str),
+            data_column: table.data_column.map(String::into_boxed_str),
+        };
+        let definition = Definition { stored, ..Definition::bare(&table.name) };
+        let key = Name::of_table(table.name.as_bytes());
+        shards.system_set(&key, &definition.encode()).map_err(|fail| failed(&fail.0))?;
+        shards.registry.put(definition);
+    }
+    Ok(())
 }
 
 /// Says of each key whether it has settled. `is_filled`: the store is the one that the folder knows, and has had all of it.

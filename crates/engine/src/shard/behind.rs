@@ -160,7 +160,11 @@ impl Shards {
         let samples = self.settings.maxmemory_samples.load(Relaxed);
         let mut part = self.keyspace.lock(shard);
         let mut evicted = 0;
-        while evicted < keys_max && !is_enough() {
+        // What somebody needs here is picked again and again.
+        for _ in 0..keys_max * 2 {
+            if evicted == keys_max || is_enough() {
+                break;
+            }
             let spaces = (0..self.keyspace.databases()).map(|db| (db, self.keyspace.space_of(db)));
             let Some(db) = part.pick_victim(policy, spaces, samples, present, &mut key) else { break };
             let hash = self.keyspace.hash(&key);

@@ -221,6 +221,12 @@ pub trait Connection: Send {
     /// `Table` if it has not the columns; `Invalid` if its name cannot be one.
     fn define(&mut self, table: &Table) -> Result<(), StoreError>;
 
+    /// The tables of records that were defined before: for a folder that has lost what it knew of them.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    fn tables(&mut self) -> Result<Vec<Table>, StoreError>;
+
     /// Drops a table of records; one that others had made is only left alone from now on.
     ///
     /// # Errors

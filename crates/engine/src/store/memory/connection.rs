@@ -130,6 +130,10 @@ impl Connection for MemoryConnection {
         })
     }
 
+    fn tables(&mut self) -> Result<Vec<Table>, StoreError> {
+        self.call(&Call::Walk, [], |state, _| Ok(state.tables()))
+    }
+
     fn count(&mut self, place: &Place, now_ms: u64) -> Result<u64, StoreError> {
         self.call(&Call::Walk, [place], |state, _| {
             state.knows(place)?;

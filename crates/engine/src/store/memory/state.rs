@@ -2,7 +2,7 @@
 
 use super::super::{
     Batch, Change, Claim, Claimed, Conflict, Content, ErrorKind, Expect, Outside, Place, Position, Row,
-    StoreError,
+    StoreError, Table,
 };
 use super::fits;
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,6 +32,16 @@ fn error<T>(kind: ErrorKind, text: &str) -> Result<T, StoreError> {
 }
 
 impl State {
+    pub(super) fn tables(&self) -> Vec<Table> {
+        let table = |name: &Arc<str>| Table {
+            name: Arc::clone(name),
+            stored_as: None,
+            key_column: None,
+            data_column: None,
+        };
+        self.tables.iter().map(table).collect()
+    }
+
     pub(super) fn claim(&mut self, claim: &Claim, process: &Arc<()>) -> Result<Claimed, StoreError> {
         if !claim.takes_over {
             self.admits(claim, process)?;
