@@ -129,6 +129,12 @@ impl Database {
         entry.is_alive(now_ms).then(|| look(&Seen { entry }))
     }
 
+    /// Whether there is a table of records of this name.
+    #[must_use]
+    pub fn has_table(&self, name: &[u8]) -> bool {
+        self.shards().registry.snapshot().get(name).is_some_and(|table| !table.dropping)
+    }
+
     /// Visits all living keys of all databases, as they are at one moment: all shards are locked meanwhile. Databases come
     /// in order, keys in none.
     pub fn visit_all(&self, now_ms: u64, visit: &mut dyn FnMut(u32, &Seen<'_>)) {

@@ -247,6 +247,10 @@ fn start_loops(
     server.db.on_log_progress(Box::new(move || {
         mailboxes.iter().for_each(|mailbox| mailbox.note_progress());
     }));
+    let mailboxes: Vec<_> = made.iter().map(EventLoop::mailbox).collect();
+    server.db.on_store_progress(Box::new(move || {
+        mailboxes.iter().for_each(|mailbox| mailbox.note_progress());
+    }));
     if let Some(first) = made.first_mut() {
         first.deal_all(early);
     }

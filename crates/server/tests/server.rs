@@ -15,5 +15,6 @@ mod server {
     mod parts;
     mod shutdown;
     mod status;
+    mod store;
     mod wait;
 }

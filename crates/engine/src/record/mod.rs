@@ -17,7 +17,7 @@ pub(crate) use registry::{Registry, Snapshot};
 pub use schema::{FieldType, Mismatch, Schema};
 
 /// The database in which records lie.
-pub(crate) const DATABASE: u32 = 0;
+pub const DATABASE: u32 = 0;
 
 /// System entries of tables begin so.
 pub(crate) const SYSTEM_PREFIX: &str = "table:";

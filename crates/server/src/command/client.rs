@@ -183,13 +183,13 @@ pub(super) const COMMANDS: &[ServerCommand] = &[
     },
     ServerCommand {
         spec: Spec {
-            syntax: "[MEMORY|DISK|SERVER]",
+            syntax: "[MEMORY|DISK|STORE|SERVER]",
             ..spec(
                 "client|durability",
                 -2,
                 COMMON,
                 "0.1.0",
-                "Sets, or tells, when this connection's changes are acknowledged: MEMORY at once, before the log has them; DISK once they are on disk; SERVER (the default) as `appendfsync` says.",
+                "Sets, or tells, when this connection's changes are acknowledged: MEMORY at once, before the log has them; DISK once they are on disk; STORE once they have settled in the store behind; SERVER (the default) as `appendfsync` says.",
             )
         },
         run: durability,
@@ -299,7 +299,7 @@ pub(super) const COMMANDS: &[ServerCommand] = &[
 const HELP: &[(&str, &str)] = &[
     ("CAPA <capability> [...]", "Claim capabilities; taken and without effect."),
     ("CACHING (YES|NO)", "Track the keys of the next command; needs tracking."),
-    ("DURABILITY [MEMORY|DISK|SERVER]", "Set or tell when this connection's changes are acknowledged."),
+    ("DURABILITY [MEMORY|DISK|STORE|SERVER]", "Set or tell when this connection's changes are acknowledged."),
     ("GETNAME", "Tell the name of this connection."),
     ("GETREDIR", "Tell the client that tracking is redirected to; -1 without."),
     ("ID", "Tell the id of this connection."),
@@ -415,9 +415,13 @@ fn unblock(_: &mut Peer, server: &Arc<Server>, args: &[&[u8]], out: &mut Replier
     Ok(())
 }
 
-fn durability(peer: &mut Peer, _: &Arc<Server>, args: &[&[u8]], out: &mut Replier<'_>) -> Outcome {
-    const LEVELS: [(&str, Durability); 3] =
-        [("memory", Durability::Memory), ("disk", Durability::Disk), ("server", Durability::Server)];
+fn durability(peer: &mut Peer, server: &Arc<Server>, args: &[&[u8]], out: &mut Replier<'_>) -> Outcome {
+    const LEVELS: [(&str, Durability); 4] = [
+        ("memory", Durability::Memory),
+        ("disk", Durability::Disk),
+        ("store", Durability::Store),
+        ("server", Durability::Server),
+    ];
     match args {
         [_, _] => {
             let level = LEVELS.iter().find(|(_, level)| *level == peer.durability);
@@ -425,8 +429,12 @@ fn durability(peer: &mut Peer, _: &Arc<Server>, args: &[&[u8]], out: &mut Replie
         }
         [_, _, wanted] => {
             let level = LEVELS.iter().find(|(name, _)| wanted.eq_ignore_ascii_case(name.as_bytes()));
-            peer.durability =
-                level.ok_or(Fail::new("ERR durability must be one of: memory, disk, server"))?.1;
+            let level =
+                level.ok_or(Fail::new("ERR durability must be one of: memory, disk, store, server"))?.1;
+            if level == Durability::Store {
+                super::store::need_store(server)?;
+            }
+            peer.durability = level;
             out.ok();
         }
         _ => return Err(Fail::SYNTAX),

@@ -31,7 +31,19 @@ const ALLOW_BUSY: &[&str] = &[
 ];
 
 /// Commands that a transaction refuses or cannot hold.
-const NO_MULTI: &[&str] = &["backup", "client|reply", "multi", "save", "shutdown", "watch"];
+const NO_MULTI: &[&str] = &[
+    "backup",
+    "client|reply",
+    "evict",
+    "flush",
+    "multi",
+    "quarantine|list",
+    "quarantine|retry",
+    "quarantine|skip",
+    "save",
+    "shutdown",
+    "watch",
+];
 
 /// Commands with `admin` or `dangerous` things about them that their flags do not say.
 const DANGEROUS: &[&str] = &[
@@ -249,7 +261,7 @@ pub(super) fn categories(spec: &Spec) -> Vec<&'static str> {
         ("slow", !spec.is(flag::FAST)),
         ("blocking", spec.is(flag::BLOCKING)),
         ("dangerous", admin || DANGEROUS.contains(&spec.name)),
-        ("connection", connection || matches!(root, "wait" | "waitaof")),
+        ("connection", connection || matches!(root, "wait" | "waitaof" | "waitstore")),
         ("transaction", group == "transactions"),
     ]
     .into_iter()

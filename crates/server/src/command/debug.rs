@@ -152,6 +152,9 @@ fn encoding(peer: &mut Peer, server: &Server, key: &[u8]) -> Result<String, Fail
 }
 
 fn object(peer: &mut Peer, server: &Server, key: &[u8], out: &mut Replier<'_>) -> Outcome {
+    if super::store::is_fetched_first(peer, server, key) {
+        return Ok(());
+    }
     let encoding = encoding(peer, server, key)?;
     let idle = match ask(peer, server, &[b"OBJECT", b"IDLETIME", key]) {
         Some(Response::Int(seconds)) => seconds,

@@ -116,6 +116,9 @@ fn usage(peer: &mut Peer, server: &Arc<Server>, args: &[&[u8]], out: &mut Replie
             return Err(Fail::SYNTAX);
         }
     }
+    if super::store::is_fetched_first(peer, server, args[2]) {
+        return Ok(());
+    }
     let (db, now_ms) = (peer.caller.db, peer.caller.now_ms);
     #[expect(
         clippy::redundant_closure_for_method_calls,

@@ -32,6 +32,7 @@ mod save;
 mod shutdown;
 mod slowlog;
 mod status;
+mod store;
 mod transaction;
 mod wait;
 
@@ -99,6 +100,7 @@ const FAMILIES: &[&[ServerCommand]] = &[
     save::COMMANDS,
     shutdown::COMMANDS,
     wait::COMMANDS,
+    store::COMMANDS,
     status::COMMANDS,
     lolwut::COMMANDS,
     info::COMMANDS,

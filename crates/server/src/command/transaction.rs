@@ -26,6 +26,8 @@ const fn spec(name: &'static str, arity: i32, flags: u32, keys: Keys, since: &'s
     }
 }
 
+const LEFT_MEMORY: Fail = Fail::new("TRYAGAIN a key of the transaction has left memory meanwhile");
+
 const COMMON: u32 = flag::NOSCRIPT | flag::LOADING | flag::STALE;
 
 pub(super) const COMMANDS: &[ServerCommand] = &[
@@ -166,10 +168,18 @@ fn missing(
             _ => None,
         })
         .collect();
-    let watched: Vec<(u32, &[u8])> = watching
+    let mut watched: Vec<(u32, &[u8])> = watching
         .into_iter()
         .flat_map(|watching| watching.keys.keys().map(|(db, key)| (*db, &**key)))
         .collect();
+    for ((db, queued), args) in databases(peer.caller.db, queued).zip(queued).zip(args) {
+        // These look into the database by themselves.
+        if let (Runner::Server(_), Keys::At(at)) = (queued.row.runner, queued.row.spec.keys)
+            && db < server.db.databases()
+        {
+            watched.push((db, args[at]));
+        }
+    }
     let mut caller = Caller::at(peer.caller.now_ms);
     caller.db = peer.caller.db;
     match server.db.transaction(&mut caller, &planned, &watched) {
@@ -277,7 +287,7 @@ fn run_locked(
             peer.needs = Some(needs);
             return Ok(false);
         }
-        Err(Refusal::Needs(_)) => Fail::new("TRYAGAIN a key of the transaction has left memory meanwhile"),
+        Err(Refusal::Needs(_)) => LEFT_MEMORY,
         Err(Refusal::Fail(fail)) => fail,
     };
     match fail {
@@ -340,6 +350,9 @@ fn run_server(peer: &mut Peer, server: &Arc<Server>, queued: &Queued, args: &[&[
         && let Err(fail) = run(peer, server, args, out)
     {
         out.error(&fail.0);
+    }
+    if peer.needs.take().is_some() {
+        out.error(&LEFT_MEMORY.0);
     }
     account(peer, server, queued.row, args, (out, from), begun);
 }

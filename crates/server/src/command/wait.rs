@@ -45,7 +45,13 @@ fn wait(peer: &mut Peer, _: &Arc<Server>, args: &[&[u8]], out: &mut Replier<'_>)
     let replicas = ramekin_resp::parse_int(args[1]).ok_or(Fail::NOT_AN_INTEGER)?;
     let timeout_ms = timeout_ms(args[2])?;
     if replicas > 0 && !peer.in_exec {
-        peer.wait = Some(Wait { for_disk: false, for_replicas: true, timeout_ms, answers_both: false });
+        peer.wait = Some(Wait {
+            for_disk: false,
+            for_replicas: true,
+            for_store: false,
+            timeout_ms,
+            answers_both: false,
+        });
     } else {
         out.int(0);
     }
@@ -67,8 +73,13 @@ fn wait_aof(peer: &mut Peer, server: &Arc<Server>, args: &[&[u8]], out: &mut Rep
     }
     let durable = is_logged && server.db.durable_lsn() >= peer.last_write_lsn;
     if !peer.in_exec && (replicas > 0 || (local > 0 && !durable)) {
-        peer.wait =
-            Some(Wait { for_disk: local > 0, for_replicas: replicas > 0, timeout_ms, answers_both: true });
+        peer.wait = Some(Wait {
+            for_disk: local > 0,
+            for_replicas: replicas > 0,
+            for_store: false,
+            timeout_ms,
+            answers_both: true,
+        });
     } else {
         out.array(2);
         out.int(i64::from(durable));

@@ -233,6 +233,11 @@ impl EventLoop {
         if self.sending.iter().any(gated) {
             db.request_sync();
         }
+        if db.has_store() {
+            let sessions = self.sending.iter().filter_map(|at| self.connections[*at].as_ref());
+            let wanted = sessions.map(|connection| connection.session.output.store_lsn()).max();
+            db.request_settle(wanted.unwrap_or(0));
+        }
         if db.appendfsync() != ramekin::log::AppendFsync::Always
             && let Err(error) = db.write_log_or_leave()
         {

@@ -1,7 +1,7 @@
 //! Commands that wait: for a key, or for the disk.
 
 use super::Session;
-use super::peer::{Peer, Wait, Work};
+use super::peer::{Begun, Peer, Wait, Work};
 use crate::command::Row;
 use crate::net::Message;
 use crate::server::Server;
@@ -33,6 +33,14 @@ impl Blocked {
 
 fn deadline(peer: &Peer, timeout_ms: u64) -> Option<u64> {
     (timeout_ms != 0).then(|| peer.caller.now_ms.saturating_add(timeout_ms))
+}
+
+/// Whether a wait for changes to be safe is at its end.
+fn is_safe(server: &Server, wait: Wait, lsn: u64) -> bool {
+    if wait.for_store {
+        return server.db.settled_lsn() >= lsn || server.db.store_lost().is_some();
+    }
+    server.db.durable_lsn() >= lsn && !wait.for_replicas
 }
 
 impl Session {
@@ -170,6 +178,24 @@ impl Session {
         if wait.for_disk {
             server.db.request_sync();
         }
+        if wait.for_store {
+            server.db.request_settle(lsn);
+        }
+    }
+
+    /// Begins what goes on elsewhere, and waits for its answer.
+    pub(super) fn block_on_begun(&mut self, server: &Server, begun: Begun) {
+        self.waits += 1;
+        let (wait, client) = (self.waits, Arc::clone(&self.peer.client));
+        self.blocked = Some(Blocked::Work { wait });
+        self.note_blocked(server, true);
+        begun(
+            server,
+            Box::new(move |response| {
+                let served = (response, 0);
+                client.mailbox.send(Message::Served { token: client.token, id: client.id, wait, served });
+            }),
+        );
     }
 
     /// Has a thread do what takes long, and waits for its answer.
@@ -201,8 +227,11 @@ impl Session {
         if let Some(reason) = server.db.log_failed() {
             self.output.fail(&server.db, &reason);
         }
+        if let Some(text) = server.db.store_lost() {
+            self.output.fail_for_store(&server.db, text);
+        }
         if let Some(Blocked::Safe { wait, lsn, .. }) = self.blocked
-            && ((server.db.durable_lsn() >= lsn && !wait.for_replicas) || server.db.log_failed().is_some())
+            && (is_safe(server, wait, lsn) || server.db.log_failed().is_some())
         {
             self.answer_safe(server, wait, lsn);
             self.advance(server, now_ms);
@@ -275,6 +304,13 @@ impl Session {
         let from = self.unblock(server);
         let durable = server.db.log_stats().is_some() && server.db.durable_lsn() >= lsn;
         let mut out = self.output.replier(self.peer.protocol);
+        if wait.for_store {
+            match server.db.store_lost() {
+                Some(text) if server.db.settled_lsn() < lsn => out.error(text),
+                _ => out.int(i64::from(server.db.settled_lsn() >= lsn)),
+            }
+            return self.finish(server, from, 0);
+        }
         if wait.answers_both {
             out.array(2);
             out.int(i64::from(durable));
@@ -286,7 +322,7 @@ impl Session {
     /// Ends the wait; returns where the reply begins.
     fn unblock(&mut self, server: &Server) -> usize {
         self.blocked = None;
-        self.waits_for_disk = self.peer.waits_for_disk(server);
+        self.reach = self.peer.reach(server);
         self.note_blocked(server, false);
         self.output.bytes.len()
     }

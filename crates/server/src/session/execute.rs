@@ -3,8 +3,8 @@
 //! The order of checks before a command is run is Valkey's: does it exist, has it the right number of arguments, may this
 //! client run it, is it queued for a transaction.
 
-use super::Session;
 use super::peer::{Durability, Peer, Queued, ReplyMode};
+use super::{Reach, Session};
 use crate::clients::Client;
 use crate::command::{self, Row, Runner};
 use crate::server::Server;
@@ -84,7 +84,7 @@ impl Session {
 
     /// What does not change while a batch is run, unless by one of its commands.
     pub(super) fn follow_settings(&mut self, server: &Server) {
-        self.waits_for_disk = self.peer.waits_for_disk(server);
+        self.reach = self.peer.reach(server);
         self.times_each_call = (0..SLOW_US_MIN).contains(&server.config.hot().slowlog_log_slower_than_us());
     }
 
@@ -236,6 +236,9 @@ impl Session {
                 if let Some(work) = self.peer.work.take() {
                     self.block_on_work(server, work);
                 }
+                if let Some(begun) = self.peer.begun.take() {
+                    self.block_on_begun(server, begun);
+                }
                 self.follow_settings(server);
                 self.peer.reply_lsn
             }
@@ -374,15 +377,25 @@ impl Session {
         if self.output.bytes.len() == from || self.peer.durability == Durability::Memory {
             return;
         }
-        let disk = self.waits_for_disk;
-        if (lsn == 0 && !self.output.is_gated()) || self.output.joins_last_gate(lsn, disk) {
+        let mut reach = self.reach;
+        if reach == Reach::Store && lsn > self.peer.last_write_lsn {
+            // Of others' changes, or of none.
+            reach = Reach::of_server(server);
+        }
+        if (lsn == 0 && !self.output.is_gated()) || self.output.joins_last_gate(lsn, reach) {
             return;
         }
-        if !server.db.is_settled(lsn, disk) {
+        if !reach.has_come(&server.db, lsn) {
             if let Some(reason) = server.db.log_failed() {
                 return self.output.fail_one(from, &reason, &server.db);
             }
-            self.output.gate(from, lsn, disk);
+            if reach == Reach::Store
+                && let Some(text) = server.db.store_lost()
+            {
+                self.output.truncate(from, &server.db);
+                return self.output.replier(self.peer.protocol).error(text);
+            }
+            self.output.gate(from, lsn, reach);
         }
     }
 
@@ -468,14 +481,24 @@ pub(crate) fn show(server: &Server, peer: &Peer, row: &Row, args: &[&[u8]]) {
     }
 }
 
+impl Reach {
+    /// As `appendfsync` says.
+    fn of_server(server: &Server) -> Self {
+        match server.db.appendfsync() {
+            ramekin::log::AppendFsync::Always => Self::Disk,
+            _ => Self::Log,
+        }
+    }
+}
+
 impl Peer {
-    /// Whether the reply to this command would wait for the disk.
-    #[must_use]
-    pub fn waits_for_disk(&self, server: &Server) -> bool {
+    /// What the replies to this client's commands wait for.
+    pub(super) fn reach(&self, server: &Server) -> Reach {
         match self.durability {
-            Durability::Memory => false,
-            Durability::Disk => true,
-            Durability::Server => server.db.appendfsync() == ramekin::log::AppendFsync::Always,
+            Durability::Memory => Reach::Log,
+            Durability::Disk => Reach::Disk,
+            Durability::Store => Reach::Store,
+            Durability::Server => Reach::of_server(server),
         }
     }
 }

@@ -11,7 +11,7 @@ mod replier;
 mod streams;
 
 pub(crate) use execute::{is_notable, note, show};
-pub(crate) use output::Output;
+pub(crate) use output::{Output, Reach};
 pub(crate) use peer::{Durability, Peer, Queued, ReplyMode, Transaction, Wait, Watching};
 pub(crate) use replier::Replier;
 
@@ -67,8 +67,8 @@ pub(crate) struct Session {
     waits: u64,
     /// A protocol error that is told once everything before it has been.
     broken: bool,
-    /// Whether replies wait for the disk; looked up once a batch.
-    waits_for_disk: bool,
+    /// How far the log has to come before replies leave; looked up once a batch.
+    reach: Reach,
     /// Whether calls of fast commands may not share a look at the clock; looked up once a batch.
     times_each_call: bool,
     /// Bytes of the command that is being run.
@@ -121,7 +121,7 @@ impl Session {
             tally: crate::stats::Tally::default(),
             untimed: (0, 0),
             begun_ticks: 0,
-            waits_for_disk: false,
+            reach: Reach::Log,
             times_each_call: false,
             request_bytes: 0,
             behind_nanos: 0,

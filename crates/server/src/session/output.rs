@@ -19,13 +19,36 @@ const SPARE_MAX: usize = 64;
 /// What was sent is dropped from a longer buffer once it is as much as this.
 const SENT_BYTES_MAX: usize = 64 * 1024;
 
+/// How far a change has to have come before a reply leaves that depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Reach {
+    /// With the operating system.
+    Log,
+    /// On disk.
+    Disk,
+    /// In the store behind, or set aside there.
+    Store,
+}
+
+impl Reach {
+    /// Whether all changes up to this LSN have.
+    #[inline]
+    pub(super) fn has_come(self, db: &Database, lsn: u64) -> bool {
+        match self {
+            Self::Log => db.is_settled(lsn, false),
+            Self::Disk => db.is_settled(lsn, true),
+            Self::Store => db.settled_lsn() >= lsn,
+        }
+    }
+}
+
 /// From this byte on, the output depends on this LSN.
 #[derive(Clone, Copy, Debug)]
 struct Gate {
     from: usize,
     lsn: u64,
-    /// Whether the disk has to have it, or only the operating system.
-    disk: bool,
+    /// Who has to have it.
+    reach: Reach,
     /// Replies from here to the next gate.
     replies: u64,
 }
@@ -36,6 +59,8 @@ pub(crate) struct Output {
     pub(super) bytes: Vec<u8>,
     sent: usize,
     gates: VecDeque<Gate>,
+    /// The LSN of the last gate for the store.
+    store_lsn: u64,
     streams: Streams,
 }
 
@@ -94,16 +119,21 @@ impl Output {
 
     /// Whether something waits for the disk.
     pub(crate) fn is_gated_by_disk(&self) -> bool {
-        self.gates.back().is_some_and(|gate| gate.disk)
+        self.gates.back().is_some_and(|gate| gate.reach == Reach::Disk)
+    }
+
+    /// The last LSN that has to settle in the store; 0: nothing has.
+    pub(crate) fn store_lsn(&self) -> u64 {
+        if self.gates.is_empty() { 0 } else { self.store_lsn }
     }
 
     /// Lets the reply that was just written depend on this LSN through the last gate, if that does.
     #[inline]
-    pub(super) fn joins_last_gate(&mut self, lsn: u64, disk: bool) -> bool {
+    pub(super) fn joins_last_gate(&mut self, lsn: u64, reach: Reach) -> bool {
         let Some(last) = self.gates.back_mut() else { return false };
         // What is handed over goes in one write for the whole batch: one gate is enough. Syncs are slow, so there each
         // reply leaves as soon as it may.
-        if lsn > last.lsn && (disk || last.disk) {
+        if reach > last.reach || lsn > last.lsn && last.reach != Reach::Log {
             return false;
         }
         last.lsn = last.lsn.max(lsn);
@@ -113,13 +143,16 @@ impl Output {
 
     /// Holds back the reply that begins at `from`.
     #[inline]
-    pub(super) fn gate(&mut self, from: usize, lsn: u64, disk: bool) {
-        self.gates.push_back(Gate { from, lsn, disk, replies: 1 });
+    pub(super) fn gate(&mut self, from: usize, lsn: u64, reach: Reach) {
+        self.gates.push_back(Gate { from, lsn, reach, replies: 1 });
+        if reach == Reach::Store {
+            self.store_lsn = lsn;
+        }
     }
 
     /// What may be sent now.
     pub(crate) fn sendable(&mut self, db: &Database) -> &[u8] {
-        while self.gates.front().is_some_and(|gate| db.is_settled(gate.lsn, gate.disk)) {
+        while self.gates.front().is_some_and(|gate| gate.reach.has_come(db, gate.lsn)) {
             self.gates.pop_front();
         }
         let mut end = self.gates.front().map_or(self.bytes.len(), |gate| gate.from);
@@ -163,13 +196,24 @@ impl Output {
     /// The log has failed: replies that can never be given are errors now.
     pub(crate) fn fail(&mut self, db: &Database, reason: &str) {
         self.sendable(db);
-        let Some(first) = self.gates.front().copied() else { return };
-        let replies: u64 = self.gates.iter().map(|gate| gate.replies).sum();
-        self.truncate(first.from, db);
-        self.gates.clear();
-        let text = failed(reason);
+        self.fail_from(0, db, &failed(reason));
+    }
+
+    /// The store is lost, as `text` says: so are replies that wait for it, and those behind them.
+    pub(crate) fn fail_for_store(&mut self, db: &Database, text: &str) {
+        self.sendable(db);
+        if let Some(first) = self.gates.iter().position(|gate| gate.reach == Reach::Store) {
+            self.fail_from(first, db, text);
+        }
+    }
+
+    /// Turns the replies from this gate on into errors.
+    fn fail_from(&mut self, gate: usize, db: &Database, text: &str) {
+        let Some(from) = self.gates.get(gate).map(|gate| gate.from) else { return };
+        let replies: u64 = self.gates.drain(gate..).map(|gate| gate.replies).sum();
+        self.truncate(from, db);
         for _ in 0..replies {
-            Encoder::new(&mut self.bytes, Protocol::Resp2).error(&text);
+            Encoder::new(&mut self.bytes, Protocol::Resp2).error(text);
         }
     }
 
@@ -304,8 +348,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let db = Database::open(folder.path()).unwrap();
         let (mut output, held, from, behind) = output();
-        output.gate(from, u64::MAX, true);
-        output.gate(behind, u64::MAX, true);
+        output.gate(from, u64::MAX, Reach::Disk);
+        output.gate(behind, u64::MAX, Reach::Disk);
         assert_eq!(output.sendable(&db), b"+OK\r\n");
         assert!(!output.sent(5));
         assert_eq!(output.sendable(&db), b"");

@@ -19,6 +19,8 @@ pub enum Durability {
     Memory,
     /// On disk.
     Disk,
+    /// Settled in the store behind.
+    Store,
 }
 
 /// `CLIENT REPLY`.
@@ -42,11 +44,24 @@ pub struct Wait {
     pub for_disk: bool,
     /// A replica shall have them; there is none, so this lasts until the time is over.
     pub for_replicas: bool,
+    /// The store behind shall have them. This wait is for nothing else, and its answer is whether it has.
+    pub for_store: bool,
     /// At most so long; 0: without end.
     pub timeout_ms: u64,
     /// The answer is of WAITAOF (disk and replicas) or of WAIT (replicas).
     pub answers_both: bool,
 }
+
+impl Wait {
+    /// A wait for the store, without end.
+    #[must_use]
+    pub const fn for_store() -> Self {
+        Self { for_disk: false, for_replicas: false, for_store: true, timeout_ms: 0, answers_both: false }
+    }
+}
+
+/// Begins what takes long elsewhere; the answer is given to the function, once.
+pub(crate) type Begun = Box<dyn FnOnce(&Server, Box<dyn FnOnce(Response) + Send>) + Send>;
 
 /// What takes long, and the answer that comes of it.
 pub(crate) type Work = Box<dyn FnOnce(&Server) -> Response + Send>;
@@ -108,6 +123,8 @@ pub struct Peer {
     pub wait: Option<Wait>,
     /// A handler asks for work that a thread of its own does before it answers.
     pub(crate) work: Option<Work>,
+    /// A handler asks for something that goes on without this session, and answers once it has ended.
+    pub(crate) begun: Option<Begun>,
     /// What the command needs from the store before it is run again; it has answered nothing.
     pub(crate) needs: Option<Box<Needs>>,
     /// A handler ran several commands: the reply depends on this LSN.
@@ -136,6 +153,7 @@ impl Peer {
             last_write_lsn: 0,
             wait: None,
             work: None,
+            begun: None,
             needs: None,
             reply_lsn: 0,
             in_exec: false,

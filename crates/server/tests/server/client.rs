@@ -219,7 +219,10 @@ fn a_connection_chooses_its_durability_and_reset_takes_it_back() {
         assert_eq!(client.ask("CLIENT DURABILITY"), level.to_lowercase());
     }
     assert_eq!(client.ask("WAITAOF 1 0 0"), "[1, 0]");
-    assert_eq!(client.ask("CLIENT DURABILITY hope"), "-ERR durability must be one of: memory, disk, server");
+    assert_eq!(
+        client.ask("CLIENT DURABILITY hope"),
+        "-ERR durability must be one of: memory, disk, store, server"
+    );
     client.ask("RESET");
     assert_eq!(client.ask("CLIENT DURABILITY"), "server");
 }

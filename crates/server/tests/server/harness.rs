@@ -1,10 +1,13 @@
 //! Starts servers on free loopback ports and speaks to them.
 
+use ramekin::store::{MemoryStore, Store};
 use ramekin_resp::{Frame, encode_command};
 use ramekin_server::config::Config;
 use std::ffi::OsString;
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::Path;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -27,6 +30,15 @@ pub(crate) struct Client {
 impl Server {
     /// A server with these flags besides its port and folder.
     pub(crate) fn start(flags: &[&str]) -> Self {
+        Self::start_over(flags, None)
+    }
+
+    /// The same over a store.
+    pub(crate) fn with_store(flags: &[&str], store: &MemoryStore) -> Self {
+        Self::start_over(&[flags, &["--store", "sqlite:stands-for-it"]].concat(), Some(store.clone()))
+    }
+
+    fn start_over(flags: &[&str], store: Option<MemoryStore>) -> Self {
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = free.local_addr().unwrap().port();
         drop(free);
@@ -38,8 +50,11 @@ impl Server {
         args.push(dir.into_os_string());
         let loaded = Config::load(&args, std::iter::empty()).unwrap();
         let run = move || {
-            ramekin_server::serve(loaded, &|_, _| Err("no store here".to_owned()))
-                .map_err(|error| error.to_string())
+            let stores = move |_: &str, _: &Path| match store.clone() {
+                Some(store) => Ok(Arc::new(store) as Arc<dyn Store>),
+                None => Err("no store here".to_owned()),
+            };
+            ramekin_server::serve(loaded, &stores).map_err(|error| error.to_string())
         };
         let thread = Some(std::thread::Builder::new().spawn(run).unwrap());
         let server = Self { port, _folder: folder, thread };
