@@ -260,7 +260,12 @@ impl Shards {
     /// Appends what was changed to the log as one record, serves those who waited for it, and unlocks.
     #[inline]
     pub(crate) fn commit(&self, mut ctx: Ctx<'_>) -> Ran {
-        if ctx.scratch.ready.is_empty() && ctx.block.is_none() && !ctx.reclaims && ctx.drops.is_none() {
+        if ctx.scratch.ready.is_empty()
+            && ctx.block.is_none()
+            && !ctx.reclaims
+            && ctx.drops.is_none()
+            && ctx.begun.is_none()
+        {
             // Nobody waits and nothing is left to be done: the common case.
             return Ran::done(self.record(&mut ctx));
         }
@@ -291,7 +296,11 @@ impl Shards {
         }
         let lsn = self.record(&mut ctx);
         let (blocked, reclaims, drops) = (ctx.block.take(), ctx.reclaims, ctx.drops.take());
+        let begun = ctx.begun.take();
         drop(ctx);
+        if let Some(table) = begun {
+            self.begin_table(&table);
+        }
         if let Some(table) = drops
             && !self.settles()
         {
@@ -461,6 +470,7 @@ impl Shards {
             whole: false,
             reclaims: false,
             drops: None,
+            begun: None,
             settles: self.settles(),
             cold: Vec::new(),
         }
@@ -596,7 +606,7 @@ impl Shards {
         run_in(ctx, command, &args, &mut out);
         if !ctx.cold.is_empty() {
             waiter.release();
-            self.fetch_for_waiter(ctx, waiter.db, &waiter.keys[0]);
+            self.fetch_for_waiter(ctx, waiter);
             return None;
         }
         if ctx.block.take().is_some() {

@@ -13,7 +13,10 @@
 //! - `whole`: commands on whole databases.
 //! - `checkpoint`: what comes back from one, what is refused, what a failure leaves.
 //! - `opening`: reading a folder on several cores.
-//! - `store`: what settles in a store and comes back from it; `store_walk`: commands that tell of all keys, over both.
+//! - `store`: what settles in a store and comes back from it; `store_walk`: commands that tell of all keys, over
+//!   both; `store_races`: what happens while a row is on its way;
+//!   `store_kept`: what must not be lost where a store refuses, and over crashes; `store_places`: keys that become or were
+//!   records; `store_threads`: many at once.
 //! - `embedded`: the example of the engine as a library; `own_store`: that of a store.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
@@ -33,6 +36,10 @@ mod opening;
 mod own_store;
 mod sort;
 mod store;
+mod store_kept;
+mod store_places;
+mod store_races;
+mod store_threads;
 mod store_walk;
 mod string;
 mod table;

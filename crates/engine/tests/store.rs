@@ -11,19 +11,23 @@ use std::sync::Arc;
 /// A folder with a store behind it. Time stands still unless told to move, and nothing settles unless told to.
 pub(crate) struct Behind {
     pub(crate) db: Database,
-    disk: Arc<MemDisk>,
+    pub(crate) disk: Arc<MemDisk>,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) store: MemoryStore,
 }
 
-fn options(store: &MemoryStore, change: &dyn Fn(&mut StoreOptions)) -> Options {
+pub(crate) fn options(store: &MemoryStore, change: &dyn Fn(&mut StoreOptions)) -> Options {
     let mut behind = StoreOptions::new(Arc::new(store.clone()));
     behind.evict_interval_ms = 0;
     change(&mut behind);
     Options { shards: 4, threads: false, store: Some(behind), ..Options::default() }
 }
 
-fn try_open(disk: &Arc<MemDisk>, clock: &Arc<ManualClock>, options: &Options) -> Result<Database, String> {
+pub(crate) fn try_open(
+    disk: &Arc<MemDisk>,
+    clock: &Arc<ManualClock>,
+    options: &Options,
+) -> Result<Database, String> {
     Database::open_on(disk.clone(), clock.clone(), Arc::new(SeededRng::new(7)), options)
         .map_err(|error| error.to_string())
 }
@@ -33,7 +37,7 @@ impl Behind {
         Self::with(MemoryStore::new(), &|_| {})
     }
 
-    fn with(store: MemoryStore, change: &dyn Fn(&mut StoreOptions)) -> Self {
+    pub(crate) fn with(store: MemoryStore, change: &dyn Fn(&mut StoreOptions)) -> Self {
         let (disk, clock) = (Arc::<MemDisk>::default(), Arc::<ManualClock>::default());
         clock.advance(START_MS);
         let db = try_open(&disk, &clock, &options(&store, change)).unwrap();
@@ -41,7 +45,7 @@ impl Behind {
     }
 
     /// The process is killed, and another one opens the folder.
-    fn crash(self) -> Self {
+    pub(crate) fn crash(self) -> Self {
         let Self { db, disk, clock, store } = self;
         let disk = Arc::new(disk.kill());
         store.faults().down = true;
@@ -78,7 +82,7 @@ impl Behind {
         self.db.evict_idle(0).ok().unwrap()
     }
 
-    fn row(&self, key: &str) -> Option<Vec<u8>> {
+    pub(crate) fn row(&self, key: &str) -> Option<Vec<u8>> {
         match self.store.row(&Place::Keys(0), key.as_bytes())?.content {
             Content::Whole(_, bytes) => Some(bytes),
             Content::Parts(_, parts) => Some(parts.concat()),
@@ -86,7 +90,7 @@ impl Behind {
         }
     }
 
-    fn text(&self, key: &str) -> Option<String> {
+    pub(crate) fn text(&self, key: &str) -> Option<String> {
         self.row(key).map(|bytes| String::from_utf8(bytes).unwrap())
     }
 }
@@ -622,7 +626,7 @@ fn all_keys_are_counted_and_listed_wherever_they_are() {
 }
 
 /// The text of a record's row.
-fn record(b: &Behind, table: &str, key: &str) -> Option<String> {
+pub(crate) fn record(b: &Behind, table: &str, key: &str) -> Option<String> {
     match b.store.row(&Place::Table(table.into()), key.as_bytes())?.content {
         Content::Record(text) => Some(text),
         other => panic!("a record holds {other:?}"),

@@ -102,6 +102,8 @@ pub struct Ctx<'a> {
     pub(crate) reclaims: bool,
     /// The table whose records are to be removed before the answer.
     pub(crate) drops: Option<Box<str>>,
+    /// The table that was made, of whose rows nothing is known yet.
+    pub(crate) begun: Option<Box<str>>,
     /// There is a store behind: a key without an entry may be there.
     pub(crate) settles: bool,
     /// Keys that the command has asked for and that only the store knows of, by database. From the first one on it changes
@@ -502,6 +504,8 @@ impl<'a> Ctx<'a> {
         let db = self.db;
         let Reached { hash, shard, space, part } = self.reach(key);
         part.raise_watches(db, key);
+        // What has settled by now is void, too, when the log is read back.
+        let all = all || part.space(space).is_none_or(|space| !space.is_unsettled(hash, key));
         if let Some(space) = part.space_mut(space) {
             if all {
                 space.give_up_change(hash, key);
@@ -799,6 +803,9 @@ impl<'a> Ctx<'a> {
         self.in_db(SYSTEM_DB, |ctx| {
             ctx.apply(Effect::SetString { key: &key, value: &text, expire_at_ms: 0 })
         });
+        if self.settles && !definition.dropping {
+            self.begun = Some(definition.name.clone());
+        }
         self.registry.put(definition);
         Ok(true)
     }

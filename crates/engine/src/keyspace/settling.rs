@@ -21,6 +21,11 @@ use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 const KNOWN_ABSENT_MAX: usize = 512;
 /// What a tombstone takes besides its key.
 const TOMBSTONE_BYTES: usize = 96;
+/// A tombstone with this mark is of a row among keys that are no records, whatever table there is now.
+const PLAIN: u8 = mark::FETCHED;
+/// So many entries of `due` that mean nothing any more are let be, and so many for each that means something.
+const DUE_SPARE: usize = 1024;
+const DUE_SHARE: usize = 4;
 /// Bytes are handed on to the sum of all spaces in steps of this.
 const SHARED_STEP_BYTES: i64 = 16 << 10;
 
@@ -79,11 +84,17 @@ impl Waiting {
 }
 
 /// A row that is being fetched.
-#[derive(Default)]
 struct Fetch {
     waiting: Vec<Arc<Waiting>>,
-    /// The key has changed since: the row may be older than what was.
-    stale: bool,
+    /// The key has changed: rows that were asked for up to this question may be older than what was.
+    void_upto: u64,
+}
+
+impl Fetch {
+    /// Questions up to the last one tell nothing of it.
+    fn new(asked: u64) -> Self {
+        Self { waiting: Vec::new(), void_upto: asked }
+    }
 }
 
 /// The side of a space towards the store.
@@ -93,6 +104,8 @@ pub(crate) struct Settling {
     absent: HashMap<Box<[u8]>, u8>,
     tombstones: usize,
     fetches: HashMap<Box<[u8]>, Fetch>,
+    /// The number of the last question to the store about a key of this space.
+    asked: u64,
     /// How many need the key with this hash to stay.
     pins: HashMap<u64, u32>,
     /// Stamps of rows that somebody else has written last and that were read since.
@@ -130,6 +143,8 @@ pub(crate) struct Capture {
     pub(crate) at_ms: u64,
     pub(crate) expire_at_ms: u64,
     pub(crate) value: Taken,
+    /// It is a removal that is older than the table that the key would belong to.
+    pub(crate) is_plain: bool,
     /// The row is in the store, with this stamp.
     pub(crate) stored: Option<u64>,
 }
@@ -164,6 +179,7 @@ impl Settling {
             absent: HashMap::new(),
             tombstones: 0,
             fetches: HashMap::new(),
+            asked: 0,
             pins: HashMap::new(),
             stamps: HashMap::new(),
             recovered: HashMap::new(),
@@ -259,7 +275,7 @@ impl Space {
         if !settling.fetches.is_empty()
             && let Some(fetch) = settling.fetches.get_mut(key)
         {
-            fetch.stale = true;
+            fetch.void_upto = settling.asked;
         }
         let mut due = Due { hash, key: None, since, at_ms: now_ms };
         // What it is now, the store may take.
@@ -282,6 +298,35 @@ impl Space {
                 settling.bury(due, key);
             }
         }
+        let needed = usize::try_from(settling.unsettled_records).unwrap_or(0);
+        if settling.due.len() > DUE_SPARE + DUE_SHARE * needed {
+            self.sweep_due();
+        }
+    }
+
+    /// Keys that come and go leave more behind in `due` than there is to settle: of each key the first stays that is.
+    #[cold]
+    fn sweep_due(&mut self) {
+        let hasher = self.table().hasher().stable;
+        let (table, settling) = self.table_and_settling();
+        let Some(settling) = settling else { return };
+        let (mut entries, mut tombstones) = (HashSet::new(), HashSet::new());
+        let absent = &settling.absent;
+        settling.due.retain(|due| match &due.key {
+            Some(key) => {
+                absent.get(key).is_some_and(|marks| marks & mark::UNSETTLED != 0)
+                    && tombstones.insert(key.clone())
+            }
+            None => {
+                let is_due = |entry: &Entry| {
+                    entry.has(mark::UNSETTLED)
+                        && hasher.of(entry.key()) == due.hash
+                        && !entries.contains(entry.key())
+                };
+                let found = table.find_by(due.hash, is_due).map(|entry| Box::<[u8]>::from(entry.key()));
+                found.is_some_and(|key| entries.insert(key))
+            }
+        });
     }
 
     /// Goes on where the log ends: `version` is the key's last change.
@@ -304,16 +349,20 @@ impl Space {
             let settled = self.settling().is_some_and(|settling| {
                 settling.recovered.get(&due.hash).is_none_or(|version| *version <= watermark)
             });
-            if settled {
-                let key = match &due.key {
-                    Some(key) => Some(key.clone()),
-                    None => {
-                        let is_due =
-                            |entry: &Entry| entry.has(mark::UNSETTLED) && hasher.of(entry.key()) == due.hash;
-                        self.table().find_by(due.hash, is_due).map(|entry| entry.key().into())
-                    }
-                };
-                if let Some(key) = key {
+            let key = match &due.key {
+                Some(key) => Some(key.clone()),
+                None => {
+                    let is_due =
+                        |entry: &Entry| entry.has(mark::UNSETTLED) && hasher.of(entry.key()) == due.hash;
+                    self.table().find_by(due.hash, is_due).map(|entry| entry.key().into())
+                }
+            };
+            if let Some(key) = key {
+                let quarantined = self.settling_mut().map(|settling| &mut settling.quarantined);
+                if !settled {
+                    // It is going to be tried again.
+                    quarantined.map(|keys| keys.remove(&key));
+                } else if quarantined.is_none_or(|keys| !keys.contains(&key)) {
                     self.recover_one_settled(due.hash, &key, doubtful.contains(&key));
                 }
             }
@@ -337,7 +386,6 @@ impl Space {
     fn recover_one_settled(&mut self, hash: u64, key: &[u8], is_doubtful: bool) {
         let (table, settling) = self.table_and_settling();
         let Some(settling) = settling else { return };
-        settling.quarantined.remove(key);
         settling.appears(key);
         if let Some(mut entry) = table.get_mut(hash, key).filter(|entry| entry.has(mark::UNSETTLED)) {
             let bytes = signed(entry.heap_bytes());
@@ -359,7 +407,8 @@ impl Space {
         settling.quarantined.clear();
         settling.stamps.clear();
         settling.recovered.clear();
-        settling.fetches.values_mut().for_each(|fetch| fetch.stale = true);
+        let asked = settling.asked;
+        settling.fetches.values_mut().for_each(|fetch| fetch.void_upto = asked);
     }
 
     /// Takes up to `rows_max` changes, or about `bytes_max`, into `out`. `version` is the shard's last record; `until_ms`:
@@ -408,6 +457,7 @@ impl Space {
             at_ms: due.at_ms,
             expire_at_ms,
             value,
+            is_plain: false,
             stored,
         };
         let Some(key) = due.key else {
@@ -425,55 +475,61 @@ impl Space {
             return Some(capture(key, expire_at_ms, value, stored));
         };
         let marks = settling.absent.get_mut(&key).filter(|marks| **marks & mark::UNSETTLED != 0)?;
-        *marks = mark::SETTLING;
+        let is_plain = *marks & PLAIN != 0;
+        *marks = *marks & PLAIN | mark::SETTLING;
         settling.count(-tombstone_bytes(&key), -1);
-        Some(capture(key, 0, Taken::Gone, None))
+        Some(Capture { is_plain, ..capture(key, 0, Taken::Gone, None) })
     }
 
-    /// A change that was taken is in the store; `gone`: it was a removal.
-    pub(crate) fn settled(&mut self, hash: u64, key: &[u8], gone: bool) {
+    /// A change that was taken is in the store.
+    pub(crate) fn settled(&mut self, hash: u64, key: &[u8]) {
         let (table, settling) = self.table_and_settling();
         let Some(settling) = settling else { return };
         if !settling.stamps.is_empty() {
             settling.stamps.remove(key);
         }
         if let Some(mut entry) = table.get_mut(hash, key) {
-            entry.set_marks(if gone { 0 } else { mark::STORED }, mark::SETTLING);
+            // Another entry may have come in its place, of which the store knows nothing.
+            if entry.has(mark::SETTLING) {
+                entry.set_marks(mark::STORED, mark::SETTLING);
+            }
         } else if let Some(marks) = settling.absent.get_mut(key)
             && *marks & mark::SETTLING != 0
         {
             *marks &= !mark::SETTLING;
-            settling.tombstones -= usize::from(*marks == 0);
+            if *marks & mark::UNSETTLED == 0 {
+                *marks = 0;
+                settling.tombstones -= 1;
+            }
         }
     }
 
-    /// A change that was taken did not settle: it is unsettled as before. `queue`: it is taken again at the next opportunity;
-    /// otherwise whoever took it brings it back by [`Space::requeue`].
-    pub(crate) fn unsettle(&mut self, hash: u64, key: &[u8], since: u64, at_ms: u64, queue: bool) {
+    /// A change that was taken did not settle: it is unsettled as before, and whoever took it brings it back by
+    /// [`Space::requeue`]. Returns whether the key has not changed since, so that nobody else does.
+    pub(crate) fn unsettle(&mut self, hash: u64, key: &[u8]) -> bool {
         let (table, settling) = self.table_and_settling();
-        let Some(settling) = settling else { return };
-        let mut buried = None;
+        let Some(settling) = settling else { return false };
         if let Some(mut entry) = table.get_mut(hash, key) {
             if !entry.has(mark::SETTLING) {
-                return;
+                return false;
             }
-            if !entry.has(mark::UNSETTLED) {
+            let unchanged = !entry.has(mark::UNSETTLED);
+            if unchanged {
                 settling.count(signed(entry.heap_bytes()), 1);
             }
             entry.set_marks(mark::UNSETTLED, mark::SETTLING);
+            unchanged
         } else if let Some(marks) = settling.absent.get_mut(key)
             && *marks & mark::SETTLING != 0
         {
-            let was = std::mem::replace(marks, mark::UNSETTLED);
-            if was & mark::UNSETTLED == 0 {
+            let unchanged = *marks & mark::UNSETTLED == 0;
+            *marks = *marks & PLAIN | mark::UNSETTLED;
+            if unchanged {
                 settling.count(tombstone_bytes(key), 1);
             }
-            buried = Some(key.into());
+            unchanged
         } else {
-            return;
-        }
-        if queue {
-            settling.due.push_front(Due { hash, key: buried, since, at_ms });
+            false
         }
     }
 
@@ -482,7 +538,23 @@ impl Space {
         if let Some(settling) = self.settling_mut() {
             settling.quarantined.remove(key);
             let buried = settling.absent.contains_key(key).then(|| key.into());
-            settling.due.push_front(Due { hash, key: buried, since, at_ms });
+            // The first one is the one with the lowest number.
+            let at = match settling.due.back() {
+                Some(last) if last.since > since => settling.due.iter().position(|due| due.since > since),
+                _ => None,
+            };
+            let due = Due { hash, key: buried, since, at_ms };
+            settling.due.insert(at.unwrap_or(settling.due.len()), due);
+        }
+    }
+
+    /// Whether something of this key has not settled.
+    pub(crate) fn is_unsettled(&self, hash: u64, key: &[u8]) -> bool {
+        match self.get(hash, key) {
+            Some(entry) => entry.has(mark::UNSETTLED | mark::SETTLING),
+            None => {
+                self.settling().and_then(|settling| settling.absent.get(key)).is_some_and(|marks| *marks != 0)
+            }
         }
     }
 
@@ -495,27 +567,24 @@ impl Space {
         }
     }
 
-    /// The store has refused the key as it is: it stays unsettled, and is not taken again until it changes or is requeued.
-    pub(crate) fn quarantine(&mut self, key: &[u8]) {
-        let is_unsettled = |entry: &Entry| entry.has(mark::UNSETTLED);
-        let hash = self.table().hasher().stable.of(key);
-        if self.get(hash, key).is_some_and(|entry| is_unsettled(&entry))
+    /// A change that was taken is refused by the store as it is: it stays unsettled, and is not taken again until the key
+    /// changes or is requeued.
+    pub(crate) fn quarantine(&mut self, hash: u64, key: &[u8]) {
+        if self.unsettle(hash, key)
             && let Some(settling) = self.settling_mut()
         {
             settling.quarantined.insert(key.into());
         }
     }
 
-    /// The same for a key that was found in quarantine when the folder was opened.
-    pub(crate) fn recover_quarantined(&mut self, hash: u64, key: &[u8]) {
-        let (table, settling) = self.table_and_settling();
-        if let (Some(settling), Some(mut entry)) = (settling, table.get_mut(hash, key)) {
-            if !entry.has(mark::UNSETTLED) {
-                entry.set_marks(mark::UNSETTLED, 0);
-                settling.count(signed(entry.heap_bytes()), 1);
-            }
+    /// The key was found in quarantine when the folder was opened, and it is not known yet what has settled. False if there is
+    /// nothing of it that could.
+    pub(crate) fn recover_quarantined(&mut self, hash: u64, key: &[u8]) -> bool {
+        let is_unsettled = self.is_unsettled(hash, key);
+        if let (true, Some(settling)) = (is_unsettled, self.settling_mut()) {
             settling.quarantined.insert(key.into());
         }
+        is_unsettled
     }
 
     /// Takes settled entries out of memory that `is_idle`, from this cursor on. Returns the next cursor, 0 at the end, and how
@@ -550,15 +619,26 @@ impl Space {
             self.table().iter().filter(is_void).map(|entry| entry.key().into()).collect();
         let hasher = self.table().hasher().stable;
         keys.iter().for_each(|key| self.forget(hasher.of(key), key));
-        if let Some(settling) = self.settling_mut() {
-            settling.absent.retain(|key, marks| *marks != 0 || !begins(key));
-            settling
-                .fetches
-                .iter_mut()
-                .filter(|(key, _)| begins(key))
-                .for_each(|(_, fetch)| fetch.stale = true);
-        }
+        self.forget_absent(&begins);
         keys
+    }
+
+    /// It is not known any longer which of these keys the store has not.
+    fn forget_absent(&mut self, which: &dyn Fn(&[u8]) -> bool) {
+        let Some(settling) = self.settling_mut() else { return };
+        settling.absent.retain(|key, marks| *marks != 0 || !which(key));
+        let asked = settling.asked;
+        let fetches = settling.fetches.iter_mut().filter(|(key, _)| which(key));
+        fetches.for_each(|(_, fetch)| fetch.void_upto = asked);
+    }
+
+    /// Keys that begin so belong to a table from now on, which may have rows. What was removed before was none of them.
+    pub(crate) fn begin_table(&mut self, prefix: &[u8]) {
+        self.forget_absent(&|key| key.starts_with(prefix));
+        let Some(settling) = self.settling_mut().filter(|settling| settling.tombstones != 0) else { return };
+        let removed =
+            settling.absent.iter_mut().filter(|(key, marks)| **marks != 0 && key.starts_with(prefix));
+        removed.for_each(|(_, marks)| *marks |= PLAIN);
     }
 
     /// Whether the key may be taken out of memory: the store has what it holds, and nobody needs it here.
@@ -585,7 +665,7 @@ impl Space {
     pub(crate) fn forget(&mut self, hash: u64, key: &[u8]) {
         let Some(settling) = self.settling_mut() else { return };
         if let Some(fetch) = settling.fetches.get_mut(key) {
-            fetch.stale = true;
+            fetch.void_upto = settling.asked;
         }
         if settling.absent.get(key) == Some(&0) {
             settling.absent.remove(key);
@@ -629,19 +709,23 @@ impl Space {
             return Asked::Here;
         }
         let known = settling.fetches.len();
-        let fetch = settling.fetches.entry(key.into()).or_default();
+        let asked = settling.asked;
+        let fetch = settling.fetches.entry(key.into()).or_insert_with(|| Fetch::new(asked));
         fetch.waiting.push(Arc::clone(waiting));
         if settling.fetches.len() == known { Asked::Coming } else { Asked::Ask }
     }
 
-    /// The store is about to be asked for this key: an answer is only good if the key does not change until it comes.
-    pub(crate) fn begin_fetch(&mut self, hash: u64, key: &[u8]) {
+    /// The store is about to be asked for this key: an answer is only good if the key does not change until it comes. Returns
+    /// the number of the question.
+    pub(crate) fn begin_fetch(&mut self, hash: u64, key: &[u8]) -> u64 {
         let cold = self.is_cold(hash, key);
-        if let Some(settling) = self.settling_mut()
-            && cold
-        {
-            settling.fetches.entry(key.into()).or_default().stale = false;
+        let Some(settling) = self.settling_mut() else { return 0 };
+        let asked = settling.asked;
+        settling.asked += 1;
+        if cold {
+            settling.fetches.entry(key.into()).or_insert_with(|| Fetch::new(asked));
         }
+        settling.asked
     }
 
     /// A key need not stay any longer on behalf of one who asked for it.
@@ -655,19 +739,19 @@ impl Space {
         }
     }
 
-    /// A row has come, or there is none. It is put where nothing is known of the key; those who wait are returned, or none if
-    /// the row has to be asked for again because the key has changed.
+    /// The answer to this question has come: a row, or that there is none. It is put where nothing is known of the key; those
+    /// who wait are returned, or none if the row has to be asked for again because the key has changed.
     pub(crate) fn arrive(
         &mut self,
         hash: u64,
         key: &[u8],
+        question: u64,
         row: Option<(Entry, u64)>,
     ) -> Option<Vec<Arc<Waiting>>> {
         let cold = self.is_cold(hash, key);
         let settling = self.settling_mut()?;
-        let Some(fetch) = settling.fetches.get_mut(key) else { return Some(Vec::new()) };
-        if fetch.stale && cold {
-            fetch.stale = false;
+        let Some(fetch) = settling.fetches.get(key) else { return Some(Vec::new()) };
+        if cold && question <= fetch.void_upto {
             return None;
         }
         let waiting = settling.fetches.remove(key).map(|fetch| fetch.waiting).unwrap_or_default();
@@ -733,6 +817,7 @@ impl Space {
             }
         }
         if let Some(settling) = self.settling_mut() {
+            settling.quarantined.clear();
             settling.share_counts();
         }
     }
@@ -756,3 +841,7 @@ impl Settling {
 pub(super) fn signed(bytes: usize) -> i64 {
     i64::try_from(bytes).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+#[path = "settling_tests.rs"]
+mod tests;

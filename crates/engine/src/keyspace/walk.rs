@@ -57,8 +57,9 @@ pub(crate) enum Walked {
 impl Walk {
     /// Begins at the first bucket of a table, which is frozen from now on. `gap` is the room before each image.
     pub(crate) fn begin(table: &mut Table<Entry>, gap: usize) -> Self {
-        table.freeze(true);
         let buckets = table.buckets();
+        // A space may hold nothing but removals.
+        table.freeze(buckets != 0);
         Self {
             next: 0,
             buckets,
@@ -79,7 +80,7 @@ impl Walk {
             return;
         }
         let bucket = table.bucket_of(hash);
-        if bucket < self.next || self.is_saved(bucket) {
+        if bucket < self.next || bucket >= self.buckets || self.is_saved(bucket) {
             return;
         }
         self.saved[bucket / 64] |= 1 << (bucket % 64);

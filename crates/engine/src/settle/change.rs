@@ -45,7 +45,11 @@ pub(super) fn change_of(
         expect,
     };
     let plain = Place::Keys(db);
-    let Some((definition, rest)) = table_of(tables, db, &capture.key) else {
+    let table = table_of(tables, db, &capture.key).filter(|(definition, _)| {
+        // With a table that is being dropped its rows go; what is removed before a table was made is none of its rows.
+        !(capture.is_plain || definition.dropping && matches!(capture.value, Taken::Gone))
+    });
+    let Some((definition, rest)) = table else {
         return (change(plain, &capture.key, content_of(&mut capture.value), Expect::Any), None);
     };
     let table = Place::Table(Arc::from(&*definition.name));

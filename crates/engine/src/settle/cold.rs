@@ -9,6 +9,7 @@ use super::Settle;
 use super::change::places_of;
 use super::tables::{snapshot, table_of};
 use crate::command::Fail;
+use crate::keyspace::item::Item as _;
 use crate::keyspace::space::Space;
 use crate::record::Snapshot;
 use crate::store::{Connection, Content, ErrorKind, Place, StoreError};
@@ -98,7 +99,10 @@ impl Settle {
         let flushed = self.flushed_version(db);
         for (index, place) in places.iter().enumerate() {
             let after = start.filter(|start| start.place == *place).and_then(|start| start.after.as_deref());
-            let page = self.ask_store(|connection| connection.page(place, after, limit, now_ms))?;
+            let page = self.ask_store(|connection| {
+                self.define_place(connection, place)?;
+                connection.page(place, after, limit, now_ms)
+            })?;
             let is_last = page.len() < limit;
             let last = page.last().map(|(key, _)| key.clone());
             for (key, version) in page {
@@ -194,6 +198,9 @@ impl Settle {
         rows_of: impl Fn(&[u8]) -> Vec<(Place, Vec<u8>)>,
         counts: impl Fn(Kind) -> bool,
     ) -> Result<u64, Fail> {
+        if self.flushed_version(db) != 0 {
+            return self.count_each((db, prefix), counts);
+        }
         let keyspace = &self.shards.keyspace;
         let now_ms = self.now_ms();
         // What has changed first: what settles meanwhile is then counted where it is.
@@ -206,12 +213,11 @@ impl Settle {
         }
         let there = unsettled.iter().filter(|(_, kind)| kind.is_some_and(&counts)).count();
         let mut count = i64::try_from(there).unwrap_or(i64::MAX);
-        if self.flushed_version(db) != 0 {
-            // The rows that were flushed are still there: memory has all keys that count.
-            return Ok(there as u64);
-        }
         for place in places {
-            let rows = self.ask_store(|connection| connection.count(place, now_ms))?;
+            let rows = self.ask_store(|connection| {
+                self.define_place(connection, place)?;
+                connection.count(place, now_ms)
+            })?;
             count = count.saturating_add(i64::try_from(rows).unwrap_or(i64::MAX));
         }
         for some in unsettled.chunks(LOOKED_UP_MAX) {
@@ -221,6 +227,28 @@ impl Settle {
             count -= i64::try_from(had).unwrap_or(0);
         }
         Ok(u64::try_from(count).unwrap_or(0))
+    }
+
+    /// The same while rows that were flushed are still there: they do not count.
+    fn count_each(&self, (db, prefix): (u32, &[u8]), counts: impl Fn(Kind) -> bool) -> Result<u64, Fail> {
+        let (keyspace, now_ms) = (&self.shards.keyspace, self.now_ms());
+        let mut count = 0;
+        for shard in 0..keyspace.shards() {
+            let part = keyspace.lock(shard);
+            if let Some(space) = part.space(keyspace.space_of(db)) {
+                let kinds = space.table().iter().filter(|entry| entry.key().starts_with(prefix));
+                count += kinds.filter(|entry| entry.kind_at(now_ms).is_some_and(&counts)).count() as u64;
+            }
+        }
+        let mut start = None;
+        loop {
+            let (keys, next) = self.keys_beyond(db, start.as_ref(), LOOKED_UP_MAX, Beyond::Cold)?;
+            count += keys.iter().filter(|key| key.starts_with(prefix)).count() as u64;
+            match next {
+                None => return Ok(count),
+                next => start = next,
+            }
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use super::tables::snapshot;
 use super::{LOOK_PERIOD, Settle};
 use crate::record::Definition;
 use crate::store::{Connection, ErrorKind, Outside, Place, StoreError};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -118,7 +119,10 @@ impl Settle {
         let oldest = self.oldest_change_ms().unwrap_or(now_ms);
         let before = now_ms.min(if oldest == 0 { self.opened_ms } else { oldest }).saturating_sub(1000);
         for place in self.places() {
-            let removed = match connection.remove_expired(&place, before, EXPIRED_MAX, self.epoch) {
+            let removed = self
+                .define_place(connection, &place)
+                .and_then(|()| connection.remove_expired(&place, before, EXPIRED_MAX, self.epoch));
+            let removed = match removed {
                 Ok(removed) => removed,
                 // One table at fault is no reason to leave the others.
                 Err(error) if matches!(error.kind, ErrorKind::Table(_) | ErrorKind::Busy) => {
@@ -176,9 +180,18 @@ impl Settle {
         value.map_or(0, |lsn| self.base + lsn)
     }
 
+    /// The same for all databases.
+    pub(super) fn flushed(&self) -> HashMap<u32, u64> {
+        let flushes = self.shards.behind.flushes.lock();
+        flushes.iter().map(|(db, lsn)| (*db, self.base + lsn)).collect()
+    }
+
     /// Removes the rows of databases that were flushed, once no lane can have an older change under way.
     fn finish_flushes(&self, connection: &mut dyn Connection) -> Result<(), StoreError> {
         let flushes = self.shards.behind.flushes.lock().clone();
+        if !flushes.is_empty() {
+            self.make_durable()?;
+        }
         for (db, lsn) in flushes {
             for worker in &self.workers {
                 // Whoever holds it has a batch under way.
@@ -187,11 +200,13 @@ impl Settle {
                 }
             }
             for place in self.places().into_iter().filter(|place| database_of(place) == db) {
+                self.define_place(connection, &place)?;
                 connection.empty(&place, self.base + lsn, self.epoch)?;
             }
             self.shards
                 .end_flush(db, lsn)
                 .map_err(|fail| StoreError::new(ErrorKind::Busy, fail.0.into_owned()))?;
+            self.tidy_quarantine();
         }
         Ok(())
     }

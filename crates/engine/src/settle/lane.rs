@@ -102,6 +102,11 @@ impl Worker {
         self.held.iter().map(|held| held.since - 1).fold(watermark, u64::min)
     }
 
+    /// Whether no change in this place is under way.
+    pub(super) fn is_done_with(&self, place: &Place) -> bool {
+        self.pending.iter().all(|taken| taken.change.place != *place)
+    }
+
     /// Whether no change up to this number is under way.
     pub(super) fn is_done_before(&self, lsn: u64) -> bool {
         self.pending.iter().all(|taken| taken.capture.version > lsn)
@@ -148,7 +153,7 @@ impl Settle {
             return Step::Waiting;
         }
         let outcome = self.advance(worker, now_ms);
-        self.lanes[number].under_way.store(worker.pending.len() as u64, Relaxed);
+        self.note_taken(worker);
         match outcome {
             Ok(step) => {
                 (worker.failures, worker.tries) = (0, 0);
@@ -175,7 +180,11 @@ impl Settle {
         self.bring_back(worker, now_ms);
         let seen = self.shards.log.as_ref().map_or(0, crate::log::Log::appended);
         if worker.pending.is_empty() {
+            // It stays known how old the oldest change is, while it goes from hand to hand.
+            let oldest = self.oldest_ms(worker.number).unwrap_or(u64::MAX);
+            self.lanes[worker.number].taken_ms.fetch_min(oldest, Relaxed);
             self.take(worker, now_ms);
+            self.note_taken(worker);
         }
         let watermark = self.watermark(worker, seen);
         if worker.pending.is_empty() {
@@ -187,6 +196,15 @@ impl Settle {
         self.settle(worker, watermark)?;
         self.publish(worker.number, worker.below_held(watermark));
         Ok(Step::Settled)
+    }
+
+    fn note_taken(&self, worker: &Worker) {
+        let lane = &self.lanes[worker.number];
+        let pending = worker.pending.iter().map(|taken| taken.capture.at_ms);
+        let oldest = pending.chain(worker.held.iter().map(|held| held.at_ms)).min();
+        lane.taken_ms.store(oldest.unwrap_or(u64::MAX), Relaxed);
+        lane.taken.store(worker.pending.len() as u64, Relaxed);
+        lane.taken_bytes.store(worker.pending.iter().map(|taken| taken.bytes).sum(), Relaxed);
     }
 
     fn publish(&self, lane: usize, watermark: u64) {
@@ -232,7 +250,12 @@ impl Settle {
 
     /// When the oldest change that has not settled happened; 0: before the folder was opened.
     pub(super) fn oldest_change_ms(&self) -> Option<u64> {
-        (0..self.workers.len()).filter_map(|lane| self.oldest_ms(lane)).min()
+        let taken = || self.lanes.iter().map(|lane| lane.taken_ms.load(Relaxed)).min().unwrap_or(u64::MAX);
+        // Changes go from memory to a lane, and back.
+        let before = taken();
+        let here = (0..self.workers.len()).filter_map(|lane| self.oldest_ms(lane)).min().unwrap_or(u64::MAX);
+        let oldest = before.min(here).min(taken());
+        (oldest != u64::MAX).then_some(oldest)
     }
 
     fn is_due(&self, worker: &Worker, now_ms: u64) -> bool {
@@ -275,7 +298,6 @@ impl Settle {
                         for capture in captures.drain(..) {
                             bytes += capture.bytes();
                             let bytes = capture.bytes() as u64;
-                            self.lanes[worker.number].under_way.fetch_add(1, Relaxed);
                             worker.pending.push(Taken {
                                 db,
                                 capture,
@@ -384,6 +406,11 @@ impl Settle {
         }
         for name in names {
             let Some(definition) = tables.get(name.as_bytes()) else { continue };
+            if definition.dropping && !self.knows_table(&name) {
+                // It may have been dropped in the store already, and is not made again.
+                self.hold_back(worker, &Place::Table(name));
+                continue;
+            }
             match self.define(connection, definition) {
                 Err(error)
                     if matches!(
@@ -436,7 +463,8 @@ impl Settle {
             }
             Err(error) if error.kind == ErrorKind::Refused => {
                 let taken = worker.pending.remove(0);
-                self.set_aside(worker, &taken, &error.text)
+                self.set_aside(worker, &taken, &error.text);
+                Ok(())
             }
             Err(error) => {
                 if let ErrorKind::Table(place) = &error.kind
@@ -553,6 +581,11 @@ impl Settle {
                 self.mark_settled(&taken);
                 None
             }
+            // It was this database that wrote the row last: the batch was in doubt, and had been applied.
+            Conflict::Written(0) if taken.change.expect != Expect::Any => {
+                taken.change.expect = Expect::Any;
+                Some(taken)
+            }
             _ => {
                 self.stats.conflicts.fetch_add(1, Relaxed);
                 match self.rule_of(&taken) {
@@ -561,23 +594,20 @@ impl Settle {
                         Some(taken)
                     }
                     OnConflict::StoreWins => {
-                        self.unsettle(&taken, false);
-                        // Without room in the log it is tried again, and meets the same.
-                        match self.shards.give_up_change(taken.db, &taken.capture.key) {
-                            Ok(()) => None,
-                            Err(_) => Some(taken),
+                        if let Err(fail) = self.shards.give_up_change(taken.db, &taken.capture.key) {
+                            // Later it meets the same.
+                            self.note_failure(&StoreError::new(ErrorKind::Busy, fail.0.into_owned()));
+                            self.hold(worker, &taken);
                         }
+                        None
                     }
                     OnConflict::Quarantine => {
                         let what = match conflict {
                             Conflict::Removed => "somebody else has removed the row",
                             _ => "somebody else has changed the row",
                         };
-                        taken.change.expect = Expect::Any;
-                        match self.set_aside(worker, &taken, what) {
-                            Ok(()) => None,
-                            Err(_) => Some(taken),
-                        }
+                        self.set_aside(worker, &taken, what);
+                        None
                     }
                 }
             }
@@ -594,9 +624,8 @@ impl Settle {
         let keyspace = &self.shards.keyspace;
         let capture = &taken.capture;
         let mut part = keyspace.lock(keyspace.shard_of(capture.hash));
-        let gone = taken.change.content == Content::Gone;
         if let Some(space) = part.space_mut(keyspace.space_of(taken.db)) {
-            space.settled(capture.hash, &capture.key, gone);
+            space.settled(capture.hash, &capture.key);
         }
         drop(part);
         if !self.quarantine.is_empty() {
@@ -604,59 +633,54 @@ impl Settle {
         }
     }
 
-    /// A row that the store refuses is set aside, which the log knows before the watermark passes it.
-    fn set_aside(&self, worker: &mut Worker, taken: &Taken, reason: &str) -> Result<(), StoreError> {
+    /// A row that the store refuses is set aside, which the log knows before the watermark passes it. Where that cannot be, it is
+    /// held back: it is tried again from time to time, and counts as unsettled.
+    fn set_aside(&self, worker: &mut Worker, taken: &Taken, reason: &str) {
         let (capture, bytes) = (&taken.capture, taken.bytes);
-        self.unsettle(taken, false);
-        if self.quarantine.bytes().saturating_add(bytes) > self.knobs.quarantine_bytes_max.load(Relaxed) {
-            // No room for it: it is tried again from time to time, and counts as unsettled.
-            worker.held.push(self.held(taken));
+        let known = self.quarantine.bytes_of(taken.db, &capture.key);
+        let all = self.quarantine.bytes().saturating_sub(known).saturating_add(bytes);
+        let put = if all > self.knobs.quarantine_bytes_max.load(Relaxed) {
             let text = format!("the quarantine is full, and the store refuses another row: {reason}");
-            let error = StoreError::new(ErrorKind::Refused, text);
+            Err(StoreError::new(ErrorKind::Refused, text))
+        } else {
+            self.quarantine.put(self, taken.db, &capture.key, bytes, reason)
+        };
+        if let Err(error) = put {
             self.note_failure(&error);
             self.fail_flushes(&error);
-            return Ok(());
+            return self.hold(worker, taken);
         }
         let keyspace = &self.shards.keyspace;
-        if let Some(space) =
-            keyspace.lock(keyspace.shard_of(capture.hash)).space_mut(keyspace.space_of(taken.db))
-        {
-            space.quarantine(&capture.key);
+        let mut part = keyspace.lock(keyspace.shard_of(capture.hash));
+        if let Some(space) = part.space_mut(keyspace.space_of(taken.db)) {
+            space.quarantine(capture.hash, &capture.key);
         }
-        self.quarantine.put(self, taken.db, &capture.key, bytes, reason)
     }
 
-    fn held(&self, taken: &Taken) -> Held {
-        let capture = &taken.capture;
-        Held {
+    /// A change is left for later.
+    fn hold(&self, worker: &mut Worker, taken: &Taken) {
+        let (keyspace, capture) = (&self.shards.keyspace, &taken.capture);
+        let mut part = keyspace.lock(keyspace.shard_of(capture.hash));
+        if let Some(space) = part.space_mut(keyspace.space_of(taken.db)) {
+            space.unsettle(capture.hash, &capture.key);
+        }
+        drop(part);
+        worker.held.push(Held {
             db: taken.db,
             hash: capture.hash,
             key: capture.key.clone(),
             since: capture.since,
             at_ms: capture.at_ms,
             until_ms: self.now_ms() + PAUSE_MAX_MS,
-        }
+        });
     }
 
     /// The rows of a table that is at fault are left for later.
     fn hold_back(&self, worker: &mut Worker, place: &Place) {
-        let (back, rest) =
+        let (back, rest): (Vec<Taken>, _) =
             std::mem::take(&mut worker.pending).into_iter().partition(|taken| taken.change.place == *place);
         worker.pending = rest;
-        let back: Vec<Taken> = back;
-        for taken in &back {
-            self.unsettle(taken, false);
-            worker.held.push(self.held(taken));
-        }
-    }
-
-    fn unsettle(&self, taken: &Taken, queue: bool) {
-        let keyspace = &self.shards.keyspace;
-        let capture = &taken.capture;
-        let mut part = keyspace.lock(keyspace.shard_of(capture.hash));
-        if let Some(space) = part.space_mut(keyspace.space_of(taken.db)) {
-            space.unsettle(capture.hash, &capture.key, capture.since, capture.at_ms, queue);
-        }
+        back.iter().for_each(|taken| self.hold(worker, taken));
     }
 
     /// What was held back is tried again once its time has come.

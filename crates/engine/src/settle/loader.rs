@@ -9,24 +9,28 @@ use super::tables::{snapshot, table_of};
 use crate::keyspace::settling::Waiting;
 use crate::record::Snapshot;
 use crate::shard::Shards;
-use crate::store::{Connection, ErrorKind, Row, StoreError};
+use crate::store::{Connection, Content, ErrorKind, Row, StoreError};
 use parking_lot::{Condvar, Mutex};
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 /// Keys in one question.
 const KEYS_MAX: usize = 512;
+/// A waiter for whom a row could not be had is looked after again so much later.
+const REVISIT_PAUSE_MS: u64 = 250;
 /// A question that lost against somebody else's transaction is asked again so often.
 const TRIES_MAX: u32 = 5;
 
 /// Keys that are to be fetched.
 pub(super) struct Loader {
     queue: Mutex<VecDeque<Wanted>>,
+    /// Nobody fetches any more. Changes with the queue locked.
+    is_closed: AtomicBool,
     wake: Condvar,
     pub(super) threads: u32,
-    revisits: Mutex<Vec<Arc<Revisit>>>,
+    revisits: Mutex<Vec<Revisit>>,
 }
 
 struct Wanted {
@@ -35,20 +39,48 @@ struct Wanted {
     hash: u64,
 }
 
-/// A key whose waiters are to be served once what they need is here.
+/// A key whose waiters are to be served once what they need is here, or it is time to ask for it again.
 struct Revisit {
     db: u32,
     key: Box<[u8]>,
+    /// Not before that; 0: at once.
+    at_ms: u64,
 }
 
 impl Loader {
     pub(super) fn new(threads: u32) -> Self {
-        Self { queue: Mutex::default(), wake: Condvar::new(), threads, revisits: Mutex::default() }
+        Self {
+            queue: Mutex::default(),
+            is_closed: AtomicBool::new(false),
+            wake: Condvar::new(),
+            threads,
+            revisits: Mutex::default(),
+        }
     }
 
-    pub(super) fn ask(&self, db: u32, key: &[u8], hash: u64) {
-        self.queue.lock().push_back(Wanted { db, key: key.into(), hash });
+    fn ask(&self, wanted: Wanted) -> Result<(), Wanted> {
+        let mut queue = self.queue.lock();
+        if self.is_closed.load(Relaxed) {
+            return Err(wanted);
+        }
+        queue.push_back(wanted);
         self.wake.notify_one();
+        Ok(())
+    }
+
+    /// From now on nobody is let wait.
+    pub(super) fn close(&self) {
+        let _queue = self.queue.lock();
+        self.is_closed.store(true, Relaxed);
+    }
+
+    /// Those whose time has come.
+    fn take_revisits(&self, now_ms: u64) -> Vec<Revisit> {
+        let is_due = |revisit: &mut Revisit| {
+            // A clock that was set back does not prolong a pause.
+            now_ms >= revisit.at_ms || revisit.at_ms - now_ms > REVISIT_PAUSE_MS
+        };
+        self.revisits.lock().extract_if(.., is_due).collect()
     }
 
     pub(super) fn wake(&self) {
@@ -71,6 +103,20 @@ impl Loader {
     }
 }
 
+/// A key that the store is asked for.
+struct Question<'w> {
+    wanted: &'w Wanted,
+    number: u64,
+}
+
+/// The answer to whoever asks for a row when nobody fetches any more.
+pub(super) const CLOSED: &str = "STOREDOWN the database is being closed";
+
+/// Has these wait some time.
+fn later(revisits: &mut [Revisit], now_ms: u64) {
+    revisits.iter_mut().for_each(|revisit| revisit.at_ms = now_ms + REVISIT_PAUSE_MS);
+}
+
 fn give_up(shards: &Shards, wanted: &Wanted, text: &str) {
     let keyspace = &shards.keyspace;
     let waiting = {
@@ -83,10 +129,17 @@ fn give_up(shards: &Shards, wanted: &Wanted, text: &str) {
 }
 
 impl Settle {
-    /// Has keys fetched, and then serves those who wait for another one. Called under locks of shards: only notes it.
-    pub(crate) fn fetch_for_waiters(&self, cold: Vec<(u32, Box<[u8]>)>, for_key: (u32, Box<[u8]>)) {
-        let revisit = Arc::new(Revisit { db: for_key.0, key: for_key.1 });
-        self.loader.revisits.lock().push(revisit);
+    /// Has a key fetched.
+    pub(super) fn fetch(&self, db: u32, key: &[u8], hash: u64) {
+        if let Err(wanted) = self.loader.ask(Wanted { db, key: key.into(), hash }) {
+            give_up(&self.shards, &wanted, CLOSED);
+        }
+    }
+
+    /// Has keys fetched, and then serves those who wait for others. Called under locks of shards: only notes it.
+    pub(crate) fn fetch_for_waiters(&self, cold: Vec<(u32, Box<[u8]>)>, waited: Vec<(u32, Box<[u8]>)>) {
+        let revisits = waited.into_iter().map(|(db, key)| Revisit { db, key, at_ms: 0 });
+        self.loader.revisits.lock().extend(revisits);
         // The keys are asked for outside of the locks, by whoever comes next.
         let mut queue = self.loader.queue.lock();
         for (db, key) in cold {
@@ -111,13 +164,13 @@ impl Settle {
         wait: Option<Duration>,
     ) -> bool {
         let wanted = self.loader.take(wait);
-        let revisits = std::mem::take(&mut *self.loader.revisits.lock());
+        let mut revisits = self.loader.take_revisits(self.now_ms());
         if wanted.is_empty() && revisits.is_empty() {
             return false;
         }
-        for wanted in &wanted {
-            self.begin_fetch(wanted);
-        }
+        // What was flushed by now may still be found.
+        let flushed = self.flushed();
+        let questions: Vec<Question<'_>> = wanted.iter().map(|wanted| self.begin_fetch(wanted)).collect();
         let begun = self.clock.monotonic();
         let outcome = self.load(connection, &wanted);
         self.stats.fetches.fetch_add(wanted.len() as u64, Relaxed);
@@ -127,22 +180,32 @@ impl Settle {
             Ok(rows) => {
                 self.note_up();
                 self.make_room_for_rows();
-                wanted.iter().zip(rows).for_each(|(wanted, row)| self.arrive(wanted, row));
+                questions.iter().zip(rows).for_each(|(question, row)| self.arrive(question, row, &flushed));
             }
             Err(error)
                 if matches!(error.kind, ErrorKind::Table(_) | ErrorKind::Refused) && wanted.len() > 1 =>
             {
                 // Each by itself: others may be well.
-                for wanted in &wanted {
-                    match self.load(connection, std::slice::from_ref(wanted)) {
-                        Ok(mut rows) => self.arrive(wanted, rows.pop().flatten()),
-                        Err(error) => self.fail(wanted, &error),
+                for question in &questions {
+                    match self.load(connection, std::slice::from_ref(question.wanted)) {
+                        Ok(mut rows) => self.arrive(question, rows.pop().flatten(), &flushed),
+                        Err(error) => {
+                            later(&mut revisits, self.now_ms());
+                            self.fail(question.wanted, &error);
+                        }
                     }
                 }
             }
-            Err(error) => wanted.iter().for_each(|wanted| self.fail(wanted, &error)),
+            Err(error) => {
+                later(&mut revisits, self.now_ms());
+                wanted.iter().for_each(|wanted| self.fail(wanted, &error));
+            }
         }
         for revisit in revisits {
+            if revisit.at_ms > self.now_ms() {
+                self.loader.revisits.lock().push(revisit);
+                continue;
+            }
             let mut deferred = VecDeque::new();
             self.shards.serve_key(revisit.db, &revisit.key, self.now_ms(), &mut deferred);
             while let Some((db, key)) = deferred.pop_front() {
@@ -153,11 +216,12 @@ impl Settle {
     }
 
     /// A key that is asked for on behalf of a waiter has nobody in its list yet.
-    fn begin_fetch(&self, wanted: &Wanted) {
+    fn begin_fetch<'w>(&self, wanted: &'w Wanted) -> Question<'w> {
         let keyspace = &self.shards.keyspace;
         let shard = keyspace.shard_of(wanted.hash);
         let mut part = keyspace.lock(shard);
-        keyspace.space_in(shard, &mut part, wanted.db).begin_fetch(wanted.hash, &wanted.key);
+        let number = keyspace.space_in(shard, &mut part, wanted.db).begin_fetch(wanted.hash, &wanted.key);
+        Question { wanted, number }
     }
 
     fn fail(&self, wanted: &Wanted, error: &StoreError) {
@@ -231,15 +295,16 @@ impl Settle {
         }
     }
 
-    fn arrive(&self, wanted: &Wanted, row: Option<Row>) {
+    fn arrive(&self, question: &Question<'_>, row: Option<Row>, flushed: &HashMap<u32, u64>) {
+        let wanted = question.wanted;
         let keyspace = &self.shards.keyspace;
         let now_ms = self.now_ms();
-        let flushed = self.flushed_version(wanted.db);
+        let flushed = self.flushed_version(wanted.db).max(flushed.get(&wanted.db).copied().unwrap_or(0));
         let tables = snapshot(&self.shards);
         let dropping =
             table_of(&tables, wanted.db, &wanted.key).is_some_and(|(definition, _)| definition.dropping);
         let row = row.filter(|row| {
-            !dropping
+            !(dropping && matches!(row.content, Content::Record(_)))
                 && (row.expire_at_ms == 0 || now_ms <= row.expire_at_ms)
                 && (flushed == 0 || row.version > flushed)
         });
@@ -260,12 +325,17 @@ impl Settle {
         let shard = keyspace.shard_of(wanted.hash);
         let waiting: Option<Vec<Arc<Waiting>>> = {
             let mut part = keyspace.lock(shard);
-            keyspace.space_in(shard, &mut part, wanted.db).arrive(wanted.hash, &wanted.key, entry)
+            keyspace.space_in(shard, &mut part, wanted.db).arrive(
+                wanted.hash,
+                &wanted.key,
+                question.number,
+                entry,
+            )
         };
         match waiting {
             Some(waiting) => waiting.iter().for_each(|waiting| waiting.happened(None)),
             // It has changed meanwhile: once more.
-            None => self.loader.ask(wanted.db, &wanted.key, wanted.hash),
+            None => self.fetch(wanted.db, &wanted.key, wanted.hash),
         }
     }
 }

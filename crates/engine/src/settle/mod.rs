@@ -171,8 +171,8 @@ pub(crate) struct Settle {
 struct Stop {
     /// Threads are to end, lanes after a last flush.
     stopping: bool,
-    /// Until then, by the clock.
-    deadline_ms: u64,
+    /// Until then, by the clock that nobody sets.
+    deadline: Duration,
     /// Something is to be done now.
     kicked: u64,
 }
@@ -188,6 +188,8 @@ struct Waits {
     requested: Lsn,
     /// For less to be unsettled.
     room: Vec<Arc<Waiting>>,
+    /// Nobody is let wait any more.
+    is_closed: bool,
 }
 
 /// How far a lane has come.
@@ -195,8 +197,11 @@ struct Waits {
 struct LaneState {
     /// All changes up to this number have settled or are set aside.
     watermark: AtomicU64,
-    /// Changes that were taken and whose batch has not gone through.
-    under_way: AtomicU64,
+    /// What has been taken from memory and has not settled: how many changes, their bytes, and when the oldest of them, or of
+    /// those that are held back, happened; `u64::MAX`: there is none.
+    taken: AtomicU64,
+    taken_bytes: AtomicU64,
+    taken_ms: AtomicU64,
 }
 
 impl Settle {
@@ -217,7 +222,14 @@ impl Settle {
             return ready(Err(text.to_owned()));
         }
         let lsn = self.shards.log.as_ref().map_or(0, crate::log::Log::appended);
-        self.waits.lock().flushes.push((lsn, Waiting::new(1, ready)));
+        {
+            let mut waits = self.waits.lock();
+            if waits.is_closed {
+                drop(waits);
+                return ready(Err(loader::CLOSED.to_owned()));
+            }
+            waits.flushes.push((lsn, Waiting::new(1, ready)));
+        }
         self.flush_all.store(true, Relaxed);
         self.kick();
     }
@@ -254,7 +266,23 @@ impl Settle {
     /// The same for what has changed up to this number.
     pub(crate) fn wait_settled(&self, lsn: Lsn, ready: Ready) {
         let waiting = Waiting::new(1, ready);
-        self.waits.lock().settled.push((lsn, waiting));
+        if self.read_only {
+            let is_settled = lsn <= self.settled_lsn() || self.unsettled().0 == 0;
+            return waiting.happened(self.lost().filter(|_| !is_settled));
+        }
+        let closed = {
+            let mut waits = self.waits.lock();
+            if waits.is_closed {
+                Some(waiting)
+            } else {
+                waits.settled.push((lsn, waiting));
+                None
+            }
+        };
+        if let Some(waiting) = closed {
+            let is_settled = lsn <= self.settled_lsn();
+            return waiting.happened((!is_settled).then_some(loader::CLOSED));
+        }
         self.flush_all.store(true, Relaxed);
         self.kick();
     }
@@ -272,7 +300,13 @@ impl Settle {
                 1,
                 Box::new(|outcome| ready(outcome.map(|()| Obtained { settle: None, pins: Vec::new() }))),
             );
-            self.waits.lock().room.push(waiting);
+            let mut waits = self.waits.lock();
+            if waits.is_closed {
+                drop(waits);
+                return waiting.happened(Some(loader::CLOSED));
+            }
+            waits.room.push(waiting);
+            drop(waits);
             return self.kick();
         };
         let pins: Vec<_> = keys.iter().map(|(db, key)| (*db, self.shards.keyspace.hash(key))).collect();
@@ -294,7 +328,7 @@ impl Settle {
         match asked {
             Asked::Here => waiting.happened(None),
             Asked::Coming => {}
-            Asked::Ask => self.loader.ask(db, key, hash),
+            Asked::Ask => self.fetch(db, key, hash),
         }
     }
 
@@ -347,9 +381,18 @@ impl Settle {
 
     /// Nobody waits for ever: what cannot be had any more is told.
     fn fail_waiting(&self, text: &str) {
-        let waits = std::mem::take(&mut *self.waits.lock());
-        waits.settled.iter().chain(&waits.flushes).for_each(|(_, waiting)| waiting.happened(Some(text)));
-        waits.room.iter().for_each(|waiting| waiting.happened(Some(text)));
+        let (settled, flushes, room) = {
+            let mut waits = self.waits.lock();
+            waits.requested = 0;
+            let waits = &mut *waits;
+            (
+                std::mem::take(&mut waits.settled),
+                std::mem::take(&mut waits.flushes),
+                std::mem::take(&mut waits.room),
+            )
+        };
+        settled.iter().chain(&flushes).for_each(|(_, waiting)| waiting.happened(Some(text)));
+        room.iter().for_each(|waiting| waiting.happened(Some(text)));
         self.loader.fail_all(&self.shards, text);
         if self.told_lsn.swap(u64::MAX, Relaxed) != u64::MAX {
             self.tell_progress();
@@ -398,7 +441,8 @@ impl Settle {
     /// Exactly how many changes have not settled, and their bytes.
     fn unsettled(&self) -> (u64, u64) {
         let keyspace = &self.shards.keyspace;
-        let mut sum = (self.lanes.iter().map(|lane| lane.under_way.load(Relaxed)).sum(), 0);
+        let taken = |lane: &LaneState| (lane.taken.load(Relaxed), lane.taken_bytes.load(Relaxed));
+        let mut sum = self.lanes.iter().map(taken).fold((0, 0), |sum, of| (sum.0 + of.0, sum.1 + of.1));
         for shard in 0..keyspace.shards() {
             let part = keyspace.lock(shard);
             for db in 0..keyspace.databases() {
@@ -435,7 +479,10 @@ impl Settle {
             crate::store::ErrorKind::Unavailable | crate::store::ErrorKind::InDoubt => {
                 self.shards.behind.is_down.store(true, Relaxed);
             }
-            crate::store::ErrorKind::Fenced => self.is_fenced.store(true, Relaxed),
+            crate::store::ErrorKind::Fenced => {
+                self.is_fenced.store(true, Relaxed);
+                self.shards.behind.is_fenced.store(true, Relaxed);
+            }
             _ => {}
         }
     }
@@ -453,7 +500,7 @@ impl Settle {
 
     fn is_past_deadline(&self) -> bool {
         let stop = self.stop.lock();
-        stop.stopping && self.clock.now_ms() >= stop.deadline_ms
+        stop.stopping && self.clock.monotonic() >= stop.deadline
     }
 
     /// Sleeps until something is to be done, or so long.
@@ -496,7 +543,8 @@ impl Settle {
             if stop.stopping {
                 return;
             }
-            (stop.stopping, stop.deadline_ms) = (true, self.clock.now_ms().saturating_add(self.close_ms));
+            let time = Duration::from_millis(self.close_ms);
+            (stop.stopping, stop.deadline) = (true, self.clock.monotonic().saturating_add(time));
         }
         self.flush_all.store(true, Relaxed);
         self.wake.notify_all();
@@ -505,7 +553,9 @@ impl Settle {
             // A panic of that thread has been reported where it happened.
             let _ = thread.join();
         }
-        self.fail_waiting("STOREDOWN the database is being closed");
+        self.waits.lock().is_closed = true;
+        self.loader.close();
+        self.fail_waiting(loader::CLOSED);
         if !self.read_only && !self.is_fenced.load(Relaxed) && !self.shards.behind.is_down.load(Relaxed) {
             // If it cannot be given up now, the next owner finds it dead.
             let _ = self.connect().and_then(|mut connection| connection.release(self.epoch));

@@ -61,6 +61,11 @@ impl Quarantine {
         self.rows.lock().values().cloned().collect()
     }
 
+    /// How many of them are those of this key.
+    pub(super) fn bytes_of(&self, db: u32, key: &[u8]) -> u64 {
+        self.rows.lock().get(&(db, key.to_vec())).map_or(0, |row| row.bytes)
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.bytes() == 0 && self.rows.lock().is_empty()
     }
@@ -98,22 +103,22 @@ impl Quarantine {
         Ok(())
     }
 
-    /// Reads it back when a folder is opened: its keys are unsettled, whatever the watermark says.
-    pub(super) fn recover(&self, shards: &Shards) {
-        shards.system_each(PREFIX, |key, value| {
-            if let Some(row) = parse(key, value) {
-                self.bytes.fetch_add(row.bytes, Relaxed);
-                self.rows.lock().insert((row.db, row.key.clone()), row);
-            }
-        });
+    /// Reads it back when a folder is opened, before it is said what has settled: its keys have not, whatever the watermark says.
+    pub(super) fn recover(shards: &Shards) -> Self {
+        let mut found = Vec::new();
+        shards.system_each(PREFIX, |key, value| found.extend(parse(key, value)));
         let keyspace = &shards.keyspace;
-        for (db, key) in self.rows.lock().keys() {
-            let hash = keyspace.hash(key);
+        // One that has settled could not be told so for want of room in the log.
+        found.retain(|row| {
+            let hash = keyspace.hash(&row.key);
             let mut part = keyspace.lock(keyspace.shard_of(hash));
-            if let Some(space) = part.space_mut(keyspace.space_of(*db)) {
-                space.recover_quarantined(hash, key);
-            }
-        }
+            let has = row.db < keyspace.databases();
+            let space = if has { part.space_mut(keyspace.space_of(row.db)) } else { None };
+            space.is_some_and(|space| space.recover_quarantined(hash, &row.key))
+        });
+        let bytes = AtomicU64::new(found.iter().map(|row| row.bytes).sum());
+        let rows = found.into_iter().map(|row| ((row.db, row.key.clone()), row)).collect();
+        Self { rows: Mutex::new(rows), bytes }
     }
 
     fn take(&self, settle: &Settle, db: u32, key: &[u8]) -> Result<Option<Quarantined>, Fail> {
@@ -124,34 +129,47 @@ impl Quarantine {
 }
 
 impl Settle {
-    /// Has a row that was set aside tried again; all of them without a key. Returns how many.
+    /// Has a row that was set aside tried again; all of them without a key. Returns how many. Each stays in here until it has
+    /// settled: the watermark has passed it.
     pub(crate) fn retry_quarantined(&self, key: Option<(u32, &[u8])>) -> Result<usize, Fail> {
-        let rows: Vec<Quarantined> = match key {
-            Some((db, key)) => self.quarantine.take(self, db, key)?.into_iter().collect(),
-            None => {
-                let mut rows = Vec::new();
-                for row in self.quarantine.list() {
-                    rows.extend(self.quarantine.take(self, row.db, &row.key)?);
-                }
-                rows
-            }
-        };
+        let is_meant = |row: &Quarantined| key.is_none_or(|key| key == (row.db, &*row.key));
+        let rows: Vec<Quarantined> = self.quarantine.list().into_iter().filter(is_meant).collect();
         for row in &rows {
-            self.requeue(row.db, &row.key);
+            if !self.requeue(row.db, &row.key) {
+                self.quarantine.take(self, row.db, &row.key)?;
+            }
         }
         self.kick();
         Ok(rows.len())
     }
 
-    pub(super) fn requeue(&self, db: u32, key: &[u8]) {
+    /// False if there is nothing of the key to settle.
+    fn requeue(&self, db: u32, key: &[u8]) -> bool {
         let keyspace = &self.shards.keyspace;
         let hash = keyspace.hash(key);
         let mut part = keyspace.lock(keyspace.shard_of(hash));
         let since = part.last_lsn.max(1);
-        if let Some(space) = part.space_mut(keyspace.space_of(db)) {
-            // Whoever asks for that wants it to count, whatever others have done.
-            space.forget_row(hash, key);
-            space.requeue(hash, key, since, self.now_ms());
+        let space = part.space_mut(keyspace.space_of(db));
+        let Some(space) = space.filter(|space| space.is_unsettled(hash, key)) else { return false };
+        // Whoever asks for that wants it to count, whatever others have done.
+        space.forget_row(hash, key);
+        space.requeue(hash, key, since, self.now_ms());
+        true
+    }
+
+    /// A database was flushed: what is in here of keys that are gone is void.
+    pub(super) fn tidy_quarantine(&self) {
+        let keyspace = &self.shards.keyspace;
+        for row in self.quarantine.list() {
+            let hash = keyspace.hash(&row.key);
+            let is_void = {
+                let part = keyspace.lock(keyspace.shard_of(hash));
+                let space = part.space(keyspace.space_of(row.db));
+                space.is_none_or(|space| !space.is_unsettled(hash, &row.key))
+            };
+            if is_void {
+                self.quarantine.leave(self, row.db, &row.key);
+            }
         }
     }
 

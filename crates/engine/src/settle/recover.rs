@@ -109,8 +109,11 @@ impl Settle {
         let appended = log.appended();
         let base = match (&known, options.attach) {
             (Some(known), None) => known.base,
-            // Whatever the store has, what comes now comes later.
-            _ => claimed.version.saturating_sub(appended).max(known.as_ref().map_or(0, |known| known.base)),
+            // Whatever the store has, what is in memory and what comes now is later.
+            _ => {
+                let next = claimed.version + u64::from(claimed.version != 0);
+                next.saturating_sub(appended).max(known.as_ref().map_or(0, |known| known.base))
+            }
         };
         if claimed.version > base + appended {
             let text = format!(
@@ -130,13 +133,14 @@ impl Settle {
         if options.attach == Some(Attach::Store) || known.is_none() {
             adopt_tables(&shards, &*options.store)?;
         }
+        let quarantine = Quarantine::recover(&shards);
         recover(&shards, is_filled, &claimed, base);
         if !options.read_only {
             let address = options.store.describe();
             set_attached(&shards, &Attached { epoch: claimed.epoch, base, is_filled, address })?;
             log.sync()?;
         }
-        Ok(Self::assemble(shards, clock, options, &claimed, base, is_filled))
+        Ok(Self::assemble(shards, clock, options, &claimed, base, is_filled, quarantine))
     }
 
     fn assemble(
@@ -146,18 +150,21 @@ impl Settle {
         claimed: &Claimed,
         base: u64,
         is_filled: bool,
+        quarantine: Quarantine,
     ) -> Arc<Self> {
         let behind = &shards.behind;
         behind.unsettled_bytes_max.store(options.unsettled_bytes_max, Relaxed);
         behind.refuses.store(options.refuses_at_max, Relaxed);
         behind.may_flush.store(options.may_flush, Relaxed);
         behind.is_read_only.store(options.read_only, Relaxed);
-        let quarantine = Quarantine::default();
-        quarantine.recover(&shards);
         shards.recover_flushes();
         let lane = |position: &crate::store::Position| {
             let watermark = if is_filled { position.watermark.saturating_sub(base) } else { 0 };
-            LaneState { watermark: AtomicU64::new(watermark), under_way: AtomicU64::new(0) }
+            LaneState {
+                watermark: AtomicU64::new(watermark),
+                taken_ms: AtomicU64::new(u64::MAX),
+                ..LaneState::default()
+            }
         };
         let worker = |(number, position): (usize, &crate::store::Position)| {
             Mutex::new(Worker::new(number, position.sequence))
@@ -203,9 +210,9 @@ impl Settle {
             shards,
         });
         let weak = Arc::downgrade(&settle);
-        let fetch = move |cold, for_key| {
+        let fetch = move |cold, waited| {
             if let Some(settle) = weak.upgrade() {
-                settle.fetch_for_waiters(cold, for_key);
+                settle.fetch_for_waiters(cold, waited);
             }
         };
         let _ = settle.shards.behind.fetch_for_waiters.set(Box::new(fetch));
@@ -232,7 +239,8 @@ impl Settle {
 fn adopt_tables(shards: &Shards, store: &dyn crate::store::Store) -> Result<(), Error> {
     let tables = store.connect().and_then(|mut connection| connection.tables());
     for table in tables.map_err(|error| refused(store, &error))? {
-        if shards.registry.snapshot().get(table.name.as_bytes()).is_some() {
+        let key = Name::of_table(table.name.as_bytes());
+        if shards.system_get(&key).is_some() {
             continue;
         }
         let stored = Stored {
@@ -241,7 +249,6 @@ fn adopt_tables(shards: &Shards, store: &dyn crate::store::Store) -> Result<(), 
             data_column: table.data_column.map(String::into_boxed_str),
         };
         let definition = Definition { stored, ..Definition::bare(&table.name) };
-        let key = Name::of_table(table.name.as_bytes());
         shards.system_set(&key, &definition.encode()).map_err(|fail| failed(&fail.0))?;
         shards.registry.put(definition);
     }

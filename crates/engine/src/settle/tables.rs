@@ -8,7 +8,7 @@ use super::Settle;
 use crate::record::{DATABASE, Definition, Snapshot};
 use crate::shard::Shards;
 use crate::store::{Connection, Place, StoreError, Table};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// What is known of tables in the store since the folder was opened.
@@ -16,6 +16,8 @@ use std::sync::Arc;
 pub(super) struct Tables {
     /// Those that the store knows, and whether keys of theirs may lie among those that are no records.
     known: HashMap<Arc<str>, bool>,
+    /// Those of which some do since the folder was opened.
+    others: HashSet<Arc<str>>,
 }
 
 /// The tables at one moment.
@@ -62,8 +64,28 @@ impl Settle {
         let prefix = [definition.name.as_bytes(), b":"].concat();
         let others = connection.page(&Place::Keys(DATABASE), Some(&prefix), 1, 0)?;
         let has_others = others.iter().any(|(key, _)| key.starts_with(&prefix));
-        self.tables.lock().known.insert(table.name, has_others);
+        let mut tables = self.tables.lock();
+        let has_others = has_others || tables.others.contains(&table.name);
+        tables.known.insert(table.name, has_others);
         Ok(())
+    }
+
+    /// The same for the table of a place.
+    pub(super) fn define_place(
+        &self,
+        connection: &mut dyn Connection,
+        place: &Place,
+    ) -> Result<(), StoreError> {
+        let Place::Table(name) = place else { return Ok(()) };
+        match snapshot(&self.shards).get(name.as_bytes()) {
+            Some(definition) if !definition.dropping => self.define(connection, definition),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the store has been told of a table.
+    pub(super) fn knows_table(&self, name: &str) -> bool {
+        self.tables.lock().known.contains_key(name)
     }
 
     /// Whether keys of a table may lie among those that are no records.
@@ -73,7 +95,11 @@ impl Settle {
 
     /// Some do from now on.
     pub(super) fn note_others(&self, table: &str) {
-        if let Some(has_others) = self.tables.lock().known.get_mut(table) {
+        let mut tables = self.tables.lock();
+        if !tables.others.contains(table) {
+            tables.others.insert(Arc::from(table));
+        }
+        if let Some(has_others) = tables.known.get_mut(table) {
             *has_others = true;
         }
     }
@@ -84,8 +110,16 @@ impl Settle {
             if self.shards.remove_all_records(&definition.name).is_err() {
                 continue;
             }
+            let place = Place::Table(Arc::from(&*definition.name));
+            if !self.workers.iter().all(|worker| worker.lock().is_done_with(&place)) {
+                continue;
+            }
+            self.make_durable()?;
             connection.drop_table(&described(definition))?;
-            self.tables.lock().known.remove(&*definition.name);
+            {
+                let mut tables = self.tables.lock();
+                tables.known.remove(&*definition.name);
+            }
             self.shards.finish_drop(&definition.name);
         }
         Ok(())

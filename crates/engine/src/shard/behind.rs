@@ -6,6 +6,7 @@
 
 use super::{Caller, Ran, Shards};
 use crate::command::{Command, Ctx, Fail, Keys, flag};
+use crate::keyspace::wait::Waiter;
 use crate::record::DATABASE;
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -30,6 +31,8 @@ pub(crate) struct Behind {
     pub(crate) refuses: AtomicBool,
     /// The store cannot be reached: what was evicted now could not come back.
     pub(crate) is_down: AtomicBool,
+    /// Somebody else owns the store now: what was changed here would never settle.
+    pub(crate) is_fenced: AtomicBool,
     /// Nothing may change: the store is only looked at.
     pub(crate) is_read_only: AtomicBool,
     /// Databases may be flushed, and their rows with them.
@@ -40,15 +43,19 @@ pub(crate) struct Behind {
     pub(crate) flushes: Mutex<HashMap<u32, u64>>,
     /// Somebody waits for room.
     pub(crate) is_wanted: AtomicBool,
-    /// Has keys fetched, after which those who wait for this key are served. It takes no lock of a shard.
+    /// Has keys fetched, after which those who wait for these keys are served. It takes no lock of a shard.
     pub(crate) fetch_for_waiters: OnceLock<Box<FetchForWaiters>>,
 }
 
-/// Keys to be fetched, and the key whose waiters want them.
-pub(crate) type FetchForWaiters = dyn Fn(Vec<(u32, Box<[u8]>)>, (u32, Box<[u8]>)) + Send + Sync;
+/// Keys to be fetched, and the keys whose waiters want them.
+pub(crate) type FetchForWaiters = dyn Fn(Vec<(u32, Box<[u8]>)>, Vec<(u32, Box<[u8]>)>) + Send + Sync;
 
 const TOO_MUCH_UNSETTLED: Fail = Fail::new(
     "STOREFULL too many changes wait for the store (see store-unsettled-max): it is slow or cannot be reached, INFO store says why",
+);
+
+const FENCED: Fail = Fail::new(
+    "STOREFENCED the store has another owner now: what is changed here would not settle, so nothing can be",
 );
 
 const READ_ONLY: Fail =
@@ -67,6 +74,9 @@ impl Shards {
         let Some(unsettled) = self.keyspace.unsettled() else { return Ok(()) };
         if command.spec.is(flag::WRITE) && self.behind.is_read_only.load(Relaxed) {
             return Err(Refusal::Fail(READ_ONLY));
+        }
+        if command.spec.is(flag::WRITE) && self.behind.is_fenced.load(Relaxed) {
+            return Err(Refusal::Fail(FENCED));
         }
         if !command.spec.is(flag::WRITE) || unsettled.bytes() < self.behind.unsettled_bytes_max.load(Relaxed)
         {
@@ -126,10 +136,11 @@ impl Shards {
 
     /// Ends the attempt of a command that waits for a key: those that it needs are fetched, then it is tried again.
     #[cold]
-    pub(super) fn fetch_for_waiter(&self, ctx: &mut Ctx<'_>, db: u32, key: &[u8]) {
+    pub(super) fn fetch_for_waiter(&self, ctx: &mut Ctx<'_>, waiter: &Waiter) {
         let cold = std::mem::take(&mut ctx.cold);
         if let Some(fetch) = self.behind.fetch_for_waiters.get() {
-            fetch(cold, (db, key.into()));
+            // Any of its keys may be the one at whose front it stands.
+            fetch(cold, waiter.keys.iter().map(|key| (waiter.db, key.clone())).collect());
         }
     }
 

@@ -70,12 +70,21 @@ impl Shards {
 
     /// The rows of a database up to this record are gone from the store.
     pub(crate) fn end_flush(&self, db: u32, lsn: u64) -> Result<(), Fail> {
+        let key = flush_key(db);
+        let bytes = RECORD_OVERHEAD + key.len() as u64;
+        self.reserve(bytes)?;
+        let shard = self.keyspace.shard_of(self.keyspace.hash(&key));
+        let mut caller = Caller { db: SYSTEM_DB, ..Caller::default() };
+        let held = Held::One(shard, self.keyspace.lock(shard));
+        let mut ctx = self.context(&mut caller, held, None, bytes);
+        // It may have been flushed again, which holds all shards.
         let mut flushes = self.behind.flushes.lock();
         if flushes.get(&db) == Some(&lsn) {
             flushes.remove(&db);
-            drop(flushes);
-            self.system_delete(&flush_key(db))?;
+            ctx.apply(Effect::Delete { key: &key });
         }
+        drop(flushes);
+        self.commit(ctx);
         Ok(())
     }
 

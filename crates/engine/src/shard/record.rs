@@ -88,6 +88,16 @@ impl Shards {
         self.commit(ctx)
     }
 
+    /// Nothing is known yet of the rows of a table that was made.
+    pub(super) fn begin_table(&self, table: &str) {
+        let prefix = Name::of_record(table.as_bytes(), b"");
+        for shard in 0..self.keyspace.shards() {
+            if let Some(space) = self.keyspace.lock(shard).space_mut(self.keyspace.space_of(DATABASE)) {
+                space.begin_table(&prefix);
+            }
+        }
+    }
+
     /// Removes the records of a table that are in memory.
     pub(crate) fn remove_all_records(&self, table: &str) -> Result<(), Fail> {
         let prefix = Name::of_record(table.as_bytes(), b"");
