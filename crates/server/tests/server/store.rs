@@ -212,7 +212,7 @@ fn once_the_store_has_another_owner_nobody_waits_for_it() {
     assert_eq!(waiting.read(), lost);
     // What is behind it may be lost, too.
     let _ = client.read();
-    assert_eq!(client.ask("SET k 3"), lost, "and nobody begins to");
+    assert!(client.ask("SET k 3").starts_with(lost), "and nobody begins to");
     assert_eq!(client.ask("FLUSH"), lost);
 }
 
