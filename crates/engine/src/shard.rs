@@ -19,7 +19,7 @@ mod system;
 pub use behind::{Needs, Planned, Refusal};
 pub use disk_space::DiskState;
 
-pub(crate) use behind::Behind;
+pub(crate) use behind::{Behind, FENCED};
 
 use crate::command::{Command, Ctx, Fail, Keys, LargePut, Reserve, Scratch, Settings, flag};
 use crate::keyspace::entry::{Entry, View, mark};

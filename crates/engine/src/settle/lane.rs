@@ -120,7 +120,7 @@ impl Settle {
             let step = self.lane_step(number);
             self.tell_waiting();
             if self.is_fenced.load(Relaxed) {
-                self.fail_waiting(super::FENCED);
+                self.fail_waiting(crate::shard::FENCED);
             }
             if self.is_stopping()
                 && (step == Step::Idle || self.is_past_deadline() || self.is_fenced.load(Relaxed))

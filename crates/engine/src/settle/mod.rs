@@ -36,16 +36,13 @@ use crate::error::Error;
 use crate::io::Clock;
 use crate::keyspace::settling::{Asked, Ready, Settling, Waiting};
 use crate::log::Lsn;
-use crate::shard::{Needs, Shards};
+use crate::shard::{FENCED, Needs, Shards};
 use crate::store::{Connection, Store, StoreError};
 use parking_lot::{Condvar, Mutex};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
-
-/// What is answered once the store has another owner.
-const FENCED: &str = "STOREFENCED the store has another owner now";
 
 /// How long a thread sleeps at most before it looks whether there is something to do.
 const LOOK_PERIOD: Duration = Duration::from_millis(50);

@@ -54,9 +54,8 @@ const TOO_MUCH_UNSETTLED: Fail = Fail::new(
     "STOREFULL too many changes wait for the store (see store-unsettled-max): it is slow or cannot be reached, INFO store says why",
 );
 
-const FENCED: Fail = Fail::new(
-    "STOREFENCED the store has another owner now: what is changed here would not settle, so nothing can be",
-);
+/// The answer to whoever waits for the store, or would change what can never settle.
+pub(crate) const FENCED: &str = "STOREFENCED the store has another owner now";
 
 const READ_ONLY: Fail =
     Fail::new("READONLY the store is only looked at (store-read-only): nothing can be changed");
@@ -76,7 +75,7 @@ impl Shards {
             return Err(Refusal::Fail(READ_ONLY));
         }
         if command.spec.is(flag::WRITE) && self.behind.is_fenced.load(Relaxed) {
-            return Err(Refusal::Fail(FENCED));
+            return Err(Refusal::Fail(Fail::new(FENCED)));
         }
         if !command.spec.is(flag::WRITE) || unsettled.bytes() < self.behind.unsettled_bytes_max.load(Relaxed)
         {
