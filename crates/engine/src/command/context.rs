@@ -434,10 +434,22 @@ impl<'a> Ctx<'a> {
     #[inline]
     fn log(&mut self, effect: &Effect<'_>, key: &[u8], hash: u64, shard: usize) {
         if !self.settles || effect.is_whole() || !self.log_fetched(key, hash, shard) {
+            if self.settles && !effect.is_whole() && self.appears_anew(key, hash, shard) {
+                Effect::Delete { key }.encode(self.db, &mut self.scratch.record);
+            }
             effect.encode(self.db, &mut self.scratch.record);
         }
         let may_make_ready = matches!(effect, Effect::ListPush { .. } | Effect::Put { .. });
         self.note(key, hash, shard, may_make_ready);
+    }
+
+    /// Whether a key has come to be where the store had nothing. The log may know a value of it that was evicted and has been gone
+    /// from the store since, because it had expired or others have removed it: what follows must not be added to that.
+    #[inline]
+    fn appears_anew(&mut self, key: &[u8], hash: u64, shard: usize) -> bool {
+        let index = self.keyspace.space_of(self.db);
+        let part = self.held.get(shard).expect("the shard of a key that was changed is held");
+        part.space(index).is_some_and(|space| space.is_known_absent(key) && space.get(hash, key).is_some())
     }
 
     /// Notes that the command needs a key, if only the store knows of it.
@@ -550,7 +562,12 @@ impl<'a> Ctx<'a> {
     /// What the log needs at most for these keys, if they came from the store and are about to change for the first time.
     pub(crate) fn fetched_bytes_max(&mut self, key: &[u8]) -> u64 {
         let Reached { hash, space, part, .. } = self.reach(key);
-        let entry = part.space(space).and_then(|space| space.get(hash, key));
+        let Some(space) = part.space(space) else { return 0 };
+        let entry = space.get(hash, key);
+        if entry.is_none() && space.is_known_absent(key) {
+            // That it is gone, see `appears_anew`.
+            return 64 + key.len() as u64;
+        }
         entry.filter(|entry| entry.has(mark::FETCHED)).map_or(0, |entry| {
             64 + key.len() as u64
                 + match entry.view() {

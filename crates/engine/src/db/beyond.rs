@@ -34,9 +34,9 @@ impl Database {
             return None;
         }
         let answered = match command.spec.name {
-            "scan" => scan_store(settle, caller.db, args, out),
+            "scan" => scan_store(settle, (caller.db, caller.now_ms), args, out),
             "keys" => self.all_keys(settle, caller, (command, args), out),
-            "dbsize" => settle.count_keys(caller.db).map(|keys| {
+            "dbsize" => settle.count_keys(caller.db, caller.now_ms).map(|keys| {
                 out.int(i64::try_from(keys).unwrap_or(i64::MAX));
             }),
             _ => self.table_info(settle, caller, (command, args), out),
@@ -72,7 +72,12 @@ impl Database {
         let mut keys: Vec<Vec<u8>> = in_memory.collect();
         let (pattern, mut start) = (command.1[1], None);
         loop {
-            let (page, next) = settle.keys_beyond(caller.db, start.as_ref(), PAGE_ROWS_MAX, Beyond::There)?;
+            let (page, next) = settle.keys_beyond(
+                (caller.db, caller.now_ms),
+                start.as_ref(),
+                PAGE_ROWS_MAX,
+                Beyond::There,
+            )?;
             keys.extend(page.into_iter().filter(|key| glob(pattern, key, false)));
             start = next;
             if start.is_none() {
@@ -100,7 +105,7 @@ impl Database {
             return Ok(());
         };
         let table = std::str::from_utf8(command.1[1]).unwrap_or_default();
-        let records = i64::try_from(settle.count_records(table)?).unwrap_or(i64::MAX);
+        let records = i64::try_from(settle.count_records(table, caller.now_ms)?).unwrap_or(i64::MAX);
         let bulk = |text: &str| Response::Bulk(text.as_bytes().to_vec());
         let mut all = Vec::with_capacity(pairs.len() + 1);
         for (name, value) in pairs {
@@ -116,7 +121,12 @@ impl Database {
 }
 
 /// The part of SCAN that is in the store.
-fn scan_store(settle: &Settle, db: u32, args: &[&[u8]], out: &mut dyn Reply) -> Result<(), Fail> {
+fn scan_store(
+    settle: &Settle,
+    (db, now_ms): (u32, u64),
+    args: &[&[u8]],
+    out: &mut dyn Reply,
+) -> Result<(), Fail> {
     let number = scan::cursor(args[1])? & !STORE_CURSOR;
     let filter = scan::filter(&args[2..])?;
     let start = match number {
@@ -126,10 +136,10 @@ fn scan_store(settle: &Settle, db: u32, args: &[&[u8]], out: &mut dyn Reply) -> 
         ))?),
     };
     let limit = filter.count.min(PAGE_ROWS_MAX);
-    let (mut keys, next) = settle.keys_beyond(db, start.as_ref(), limit, Beyond::There)?;
+    let (mut keys, next) = settle.keys_beyond((db, now_ms), start.as_ref(), limit, Beyond::There)?;
     keys.retain(|key| filter.matches(key));
     if filter.asks_for_type() {
-        let mut kinds = settle.kinds_of(db, &keys)?.into_iter();
+        let mut kinds = settle.kinds_of((db, now_ms), &keys)?.into_iter();
         keys.retain(|_| kinds.next().flatten().is_some_and(|kind| filter.takes(kind)));
     }
     let next = next.map_or(0, |next| STORE_CURSOR | settle.cursors.lock().give(db, next));

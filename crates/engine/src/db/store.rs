@@ -210,7 +210,7 @@ impl Database {
     /// # Errors
     /// The reply that says what is wrong.
     pub fn cold_keys(&self, db: u32, start: Option<&PageStart>, limit: usize) -> Result<ColdKeys, Fail> {
-        self.need_settle()?.keys_beyond(db, start, limit, Beyond::Cold)
+        self.need_settle()?.keys_beyond((db, self.now_ms()), start, limit, Beyond::Cold)
     }
 
     /// How many keys a database has, in memory and in the store. This waits for the store.
@@ -218,7 +218,7 @@ impl Database {
     /// # Errors
     /// The reply that says what is wrong.
     pub fn count_keys(&self, db: u32) -> Result<u64, Fail> {
-        self.need_settle()?.count_keys(db)
+        self.need_settle()?.count_keys(db, self.now_ms())
     }
 
     /// Does what threads of the database would do for the store, once: for databases that have none.

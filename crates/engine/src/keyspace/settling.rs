@@ -265,6 +265,13 @@ impl Space {
         self.settling().is_some_and(|settling| !settling.knows_absent(key)) && self.get(hash, key).is_none()
     }
 
+    /// Whether this key, which may just have got an entry, was known to be nowhere without a tombstone.
+    #[inline]
+    pub(crate) fn is_known_absent(&self, key: &[u8]) -> bool {
+        self.settling()
+            .is_some_and(|settling| !settling.absent.is_empty() && settling.absent.get(key) == Some(&0))
+    }
+
     /// A key has changed, by a record of the log with a higher number than `since - 1`.
     pub(crate) fn note_change(&mut self, hash: u64, key: &[u8], since: u64, now_ms: u64) {
         let (table, settling) = self.table_and_settling();

@@ -184,6 +184,10 @@ impl Keyspace {
 impl Space {
     /// Everything in here, as it is now, is going to be walked.
     fn begin_walk(&mut self, gap: usize) {
+        if self.len() == 0 {
+            // There are tombstones, and a table has no buckets before there was an entry.
+            self.reserve(1);
+        }
         let (table, _) = self.walked();
         let mut begun = Box::new(Walk::begin(table, gap));
         self.tombstones().for_each(|key| begun.image.add_tombstone(key));

@@ -84,10 +84,11 @@ impl Settle {
         unreachable!("the last attempt returns")
     }
 
-    /// A page of the store's keys, in the order of places and keys: it ends after so many rows, or with a place that has some.
+    /// A page of the store's keys of a database at this time, in the order of places and keys: it ends after so many rows, or with
+    /// a place that has some.
     pub(crate) fn keys_beyond(
         &self,
-        db: u32,
+        (db, now_ms): (u32, u64),
         start: Option<&PageStart>,
         limit: usize,
         beyond: Beyond,
@@ -95,7 +96,7 @@ impl Settle {
         let mut places = self.places_of_database(db);
         // A table may have been dropped since.
         places.retain(|place| start.is_none_or(|start| *place >= start.place));
-        let (mut keys, now_ms) = (Vec::new(), self.now_ms());
+        let mut keys = Vec::new();
         let flushed = self.flushed_version(db);
         for (index, place) in places.iter().enumerate() {
             let after = start.filter(|start| start.place == *place).and_then(|start| start.after.as_deref());
@@ -137,8 +138,12 @@ impl Settle {
     }
 
     /// The type of each key, be it in memory or in the store; none if it is nowhere any more.
-    pub(crate) fn kinds_of(&self, db: u32, keys: &[Vec<u8>]) -> Result<Vec<Option<Kind>>, Fail> {
-        let (keyspace, now_ms) = (&self.shards.keyspace, self.now_ms());
+    pub(crate) fn kinds_of(
+        &self,
+        (db, now_ms): (u32, u64),
+        keys: &[Vec<u8>],
+    ) -> Result<Vec<Option<Kind>>, Fail> {
+        let keyspace = &self.shards.keyspace;
         let mut kinds = Vec::with_capacity(keys.len());
         let mut unknown = Vec::new();
         for (index, key) in keys.iter().enumerate() {
@@ -170,13 +175,19 @@ impl Settle {
     }
 
     /// How many keys a database has, in memory and in the store.
-    pub(crate) fn count_keys(&self, db: u32) -> Result<u64, Fail> {
+    pub(crate) fn count_keys(&self, db: u32, now_ms: u64) -> Result<u64, Fail> {
         let tables = snapshot(&self.shards);
-        self.count((db, b""), &self.places_of_database(db), |key| places_of(self, &tables, db, key), |_| true)
+        self.count(
+            (db, b""),
+            now_ms,
+            &self.places_of_database(db),
+            |key| places_of(self, &tables, db, key),
+            |_| true,
+        )
     }
 
     /// How many records a table has, in memory and in the store.
-    pub(crate) fn count_records(&self, table: &str) -> Result<u64, Fail> {
+    pub(crate) fn count_records(&self, table: &str, now_ms: u64) -> Result<u64, Fail> {
         let tables: Snapshot = snapshot(&self.shards);
         let place = |key: &[u8]| {
             table_of(&tables, crate::record::DATABASE, key)
@@ -186,7 +197,7 @@ impl Settle {
         };
         let prefix = [table.as_bytes(), b":"].concat();
         let places = [Place::Table(table.into())];
-        self.count((crate::record::DATABASE, &prefix), &places, place, |kind| kind == Kind::Json)
+        self.count((crate::record::DATABASE, &prefix), now_ms, &places, place, |kind| kind == Kind::Json)
     }
 
     /// Counts the rows of places, and then, of keys of the database that begin so and have not settled, what is in memory in
@@ -194,6 +205,7 @@ impl Settle {
     fn count(
         &self,
         (db, prefix): (u32, &[u8]),
+        now_ms: u64,
         places: &[Place],
         rows_of: impl Fn(&[u8]) -> Vec<(Place, Vec<u8>)>,
         counts: impl Fn(Kind) -> bool,
@@ -202,7 +214,6 @@ impl Settle {
             return self.count_each((db, prefix), counts);
         }
         let keyspace = &self.shards.keyspace;
-        let now_ms = self.now_ms();
         // What has changed first: what settles meanwhile is then counted where it is.
         let mut unsettled = Vec::new();
         for shard in 0..keyspace.shards() {
@@ -242,7 +253,8 @@ impl Settle {
         }
         let mut start = None;
         loop {
-            let (keys, next) = self.keys_beyond(db, start.as_ref(), LOOKED_UP_MAX, Beyond::Cold)?;
+            let (keys, next) =
+                self.keys_beyond((db, self.now_ms()), start.as_ref(), LOOKED_UP_MAX, Beyond::Cold)?;
             count += keys.iter().filter(|key| key.starts_with(prefix)).count() as u64;
             match next {
                 None => return Ok(count),

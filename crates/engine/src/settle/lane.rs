@@ -396,6 +396,12 @@ impl Settle {
         let tables = snapshot(&self.shards);
         let mut names: Vec<Arc<str>> = Vec::new();
         for taken in &worker.pending {
+            // The table may have been made since the change was taken.
+            if taken.change.place == Place::Keys(taken.db)
+                && let Some((definition, _)) = table_of(&tables, taken.db, &taken.capture.key)
+            {
+                self.note_others(&definition.name);
+            }
             for change in std::iter::once(&taken.change).chain(&taken.beside) {
                 if let Place::Table(name) = &change.place
                     && names.last() != Some(name)

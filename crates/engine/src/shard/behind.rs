@@ -96,7 +96,7 @@ impl Shards {
         args: &[&[u8]],
         cold: &mut Vec<(u32, Box<[u8]>)>,
     ) -> Result<(), Fail> {
-        if command.spec.is(flag::BLIND) {
+        if is_blind(command, args) {
             return Ok(());
         }
         let (mut more, db) = (0, ctx.db);
@@ -213,6 +213,15 @@ impl From<Fail> for Refusal {
     fn from(fail: Fail) -> Self {
         Self::Fail(fail)
     }
+}
+
+/// Whether a command replaces its keys as a whole, and none of its options asks what was there.
+fn is_blind(command: &Command, args: &[&[u8]]) -> bool {
+    const ASKING: [&[u8]; 7] = [b"nx", b"xx", b"get", b"keepttl", b"ifeq", b"exat", b"pxat"];
+    let asks = |arg: &&[u8]| ASKING.iter().any(|option| arg.eq_ignore_ascii_case(option));
+    let options = args.iter().skip(command.spec.arity.unsigned_abs() as usize);
+    command.spec.is(flag::BLIND)
+        && (matches!(command.spec.keys, Keys::Range { .. }) || !options.into_iter().any(asks))
 }
 
 /// The key of another database that a command reaches, and which argument it is.
