@@ -4,7 +4,7 @@
 //! strings are kept as a beginning, a length and a hash, so that the data sets of a whole history fit in memory.
 
 use ramekin::{Content, Database};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hasher as _};
 
 const SHOWN_BYTES_MAX: usize = 24;
@@ -81,6 +81,18 @@ impl DataSet {
         let missing = other.0.keys().filter(|place| !self.0.contains_key(*place));
         let differing = self.0.iter().filter(|(place, held)| other.0.get(*place) != Some(held));
         differing.map(|(place, _)| place).chain(missing).cloned().collect()
+    }
+
+    /// All keys.
+    #[must_use]
+    pub fn keys(&self) -> BTreeSet<Place> {
+        self.0.keys().cloned().collect()
+    }
+
+    /// All keys, with their expiries in Unix milliseconds; 0: none.
+    #[must_use]
+    pub fn expiries(&self) -> BTreeMap<Place, u64> {
+        self.0.iter().map(|(place, held)| (place.clone(), held.expire_at_ms)).collect()
     }
 
     /// How many keys there are.

@@ -5,6 +5,7 @@
 //! - [`log_crash`]: the log alone, against a list of records
 //! - [`db_crash`]: a whole database, against the data set after each record; its work is a [`workload`], its time a
 //!   [`clock`], and a [`dataset`] is what is compared
+//! - [`store_crash`]: a database with a store behind it, against a second database without one
 //! - [`garbage`]: any bytes where the engine expects its own; the fuzz targets run the same properties
 
 pub mod clock;
@@ -12,4 +13,5 @@ pub mod dataset;
 pub mod db_crash;
 pub mod garbage;
 pub mod log_crash;
+pub mod store_crash;
 pub mod workload;

@@ -19,7 +19,7 @@ fn number(name: &str) -> Option<u64> {
 }
 
 /// The seeds of a scenario: `quick` of them, or as many as were asked for.
-fn seeds(quick: u64) -> std::ops::Range<u64> {
+pub(crate) fn seeds(quick: u64) -> std::ops::Range<u64> {
     let first = number("RAMEKIN_TEST_SEED").unwrap_or(0);
     first..first + number("RAMEKIN_TEST_SEQUENCES").unwrap_or(quick).max(quick)
 }
@@ -30,7 +30,7 @@ fn is_long() -> bool {
 }
 
 /// How the machine stops for a seed: both ways equally often.
-fn crash_of(seed: u64) -> Crash {
+pub(crate) fn crash_of(seed: u64) -> Crash {
     if seed % 4 < 2 { Crash::Kill } else { Crash::PowerCut }
 }
 

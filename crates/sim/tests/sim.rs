@@ -2,10 +2,12 @@
 //!
 //! - the log alone, against a list of records: here
 //! - a whole database, against the data set after each record: `db`
+//! - a database and the store behind it: `store`
 //! - any bytes where the engine expects its own: `garbage`
 
 mod db;
 mod garbage;
+mod store;
 
 use ramekin::io::mem::{CrashPoint, Faults, MemDisk};
 use ramekin_sim::log_crash::{Crash, Life, Model, crash_points};
