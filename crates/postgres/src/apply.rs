@@ -6,9 +6,10 @@
 
 use crate::claim::fenced;
 use crate::number::{signed, unsigned};
+use crate::records::Shape;
 use crate::session::{Answer, Param, Session, Step};
 use crate::target::{Slice, Sort, Target};
-use crate::{keys, long};
+use crate::{copy, keys, long, records};
 use crc_fast::{CrcAlgorithm, checksum};
 use ramekin::store::{Batch, Change, Conflict, Content, ErrorKind, Expect, Place, StoreError};
 use std::borrow::Cow;
@@ -24,14 +25,39 @@ const LANE: &str = "
 pub(crate) fn apply(
     session: &mut Session,
     batch: &Batch,
-    target: impl FnMut(&mut Session, &Place) -> Result<Target, StoreError>,
+    mut target: impl FnMut(&mut Session, &Place) -> Result<Target, StoreError>,
 ) -> Result<Vec<(usize, Conflict)>, StoreError> {
-    let mut target = target;
     let slices = Slice::of(&batch.changes, |place| target(session, place))?;
+    let mut copies = Copies { may: true, failed: false };
+    match attempt(session, batch, &slices, &mut copies) {
+        // Somebody else was quicker, or the table takes no copies. If it is a row, the statement for rows says so, too.
+        Err(error) if copies.failed && error.kind != ErrorKind::Unavailable => {
+            attempt(session, batch, &slices, &mut Copies { may: false, failed: false })
+        }
+        outcome => outcome,
+    }
+}
+
+/// Whether new rows are copied.
+struct Copies {
+    may: bool,
+    failed: bool,
+}
+
+fn attempt(
+    session: &mut Session,
+    batch: &Batch,
+    slices: &[Slice<'_>],
+    copies: &mut Copies,
+) -> Result<Vec<(usize, Conflict)>, StoreError> {
     let large: Vec<&Change> =
         batch.changes.iter().filter(|change| matches!(change.content, Content::Parts(..))).collect();
     let mut steps = vec![lane(session, batch)];
-    steps.extend(slices.iter().map(|slice| slice.write(&session.names)));
+    let may_copy = copies.may;
+    steps.extend(slices.iter().map(|slice| match slice.copies_to() {
+        Some(shape) if may_copy => copy::question(shape, records::texts(&slice.changes)),
+        _ => slice.write(&session.names),
+    }));
     // A row that was not there is as good as removed: what is left is asked for at once.
     let removals = slices.iter().filter(|slice| slice.sort == Sort::Remove);
     steps.extend(removals.map(|slice| slice.explain(&session.names)));
@@ -46,8 +72,35 @@ pub(crate) fn apply(
             let there = answers.pop().unwrap_or_default();
             write_parts(session, &large, &there)?;
         }
-        conflicts(session, &slices, &answers[1..])
+        for (slice, answer) in slices.iter().zip(&mut answers[1..]) {
+            if let Some(shape) = slice.copies_to().filter(|_| may_copy) {
+                answer.affected = put(session, slice, shape, answer, &mut copies.failed)?;
+            }
+        }
+        conflicts(session, slices, &answers[1..])
     })
+}
+
+/// Writes the changes of a slice, those of rows that are not there as a copy. `there` are the keys of the others.
+fn put(
+    session: &mut Session,
+    slice: &Slice<'_>,
+    shape: &Shape,
+    there: &Answer,
+    has_failed: &mut bool,
+) -> Result<u64, StoreError> {
+    let keys: HashSet<&str> = there.rows.iter().map(|row| row.get(0)).collect();
+    let (known, new) = copy::split(&slice.changes, &keys);
+    let mut written = 0;
+    if !new.is_empty() {
+        let copied = session.copy(copy::statement(shape), copy::rows(&new));
+        *has_failed = copied.is_err();
+        written += copied?;
+    }
+    if !known.is_empty() {
+        written += session.one(slice.with(known).write(&session.names))?.affected;
+    }
+    Ok(written)
 }
 
 fn lane(session: &Session, batch: &Batch) -> Step<'static> {

@@ -8,6 +8,7 @@ mod address;
 mod apply;
 mod claim;
 mod connection;
+mod copy;
 mod error;
 mod keys;
 mod long;

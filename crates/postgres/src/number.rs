@@ -40,6 +40,11 @@ impl Moment {
         }
     }
 
+    /// As it is sent.
+    pub(crate) fn to_be_bytes(self) -> [u8; 8] {
+        self.0.to_be_bytes()
+    }
+
     /// The expiry in milliseconds; one that lies before 1970 has passed all the same.
     pub(crate) fn expiry_ms(self) -> u64 {
         match self.0 {
@@ -51,7 +56,7 @@ impl Moment {
 
 impl ToSql for Moment {
     fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
-        out.extend_from_slice(&self.0.to_be_bytes());
+        out.extend_from_slice(&self.to_be_bytes());
         Ok(IsNull::No)
     }
 

@@ -14,12 +14,15 @@ pub(crate) struct Shape {
     pub(crate) relation: String,
     pub(crate) key: String,
     pub(crate) data: String,
+    /// Whether we made it, so that its columns are of the types that we know.
+    pub(crate) is_made: bool,
 }
 
 impl Shape {
     pub(crate) fn new(name: &str, relation: &Relation, key: &str, data: &str) -> Result<Self, StoreError> {
         let place = Place::Table(name.into());
-        Ok(Self { place, relation: relation.sql()?, key: quoted(key)?, data: quoted(data)? })
+        let relation = relation.sql()?;
+        Ok(Self { place, relation, key: quoted(key)?, data: quoted(data)?, is_made: false })
     }
 
     /// A statement with `{t}` for the table, `{k}` for its column of keys and `{d}` for that of its data.

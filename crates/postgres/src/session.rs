@@ -10,10 +10,11 @@
 use crate::address::Address;
 use crate::names::{Names, quoted_literal};
 use crate::{error, tls};
-use futures_util::TryStreamExt;
+use futures_util::{SinkExt, TryStreamExt};
 use ramekin::store::{ErrorKind, Place, StoreError};
 use std::collections::HashMap;
 use std::future::{Future, poll_fn};
+use std::io::Cursor;
 use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
@@ -103,6 +104,21 @@ impl Session {
     /// Runs one statement.
     pub(crate) fn one(&mut self, step: Step<'_>) -> Result<Answer, StoreError> {
         Ok(self.run(&[step])?.pop().unwrap_or_default())
+    }
+
+    /// Runs a COPY that reads these bytes. Returns how many rows it has added.
+    pub(crate) fn copy(&mut self, step: Step<'_>, bytes: Vec<u8>) -> Result<u64, StoreError> {
+        let steps = [step];
+        self.prepare(&steps)?;
+        let [Step { sql, place, .. }] = &steps;
+        let copying = async {
+            let mut sink = pin!(self.client.copy_in(&self.statements[sql]).await?);
+            sink.send(Cursor::new(bytes)).await?;
+            sink.finish().await
+        };
+        let outcome = self.wait(copying)?.map_err(|error| error::of_statement(&error, place.as_ref()));
+        self.forget_if_stale(&outcome);
+        outcome
     }
 
     /// Runs a script without parameters.

@@ -81,14 +81,14 @@ pub(crate) fn define(session: &mut Session, table: &Table) -> Result<Shape, Stor
         if there.triggers < 2 {
             watch(session, &plan, &id)?;
         }
-        register(session, &plan, is_made)?;
-        Ok(there.is_ordered)
+        let is_made = register(session, &plan, is_made)?;
+        Ok((there.is_ordered, is_made))
     });
-    let is_ordered = defined.map_err(|error| without_rights(&plan, error))?;
+    let (is_ordered, is_made) = defined.map_err(|error| without_rights(&plan, error))?;
     if !is_ordered {
         order(session, &plan);
     }
-    Ok(plan.shape)
+    Ok(Shape { is_made, ..plan.shape })
 }
 
 fn look(session: &mut Session, plan: &Plan) -> Result<Option<There>, StoreError> {
@@ -137,7 +137,7 @@ fn make(session: &mut Session, plan: &Plan) -> Result<(), StoreError> {
     let sql = plan.shape.sql(
         "CREATE TABLE {t} ({k} text COLLATE \"C\" PRIMARY KEY, {d} jsonb NOT NULL, ver bigint NOT NULL DEFAULT 0,
            stamp bigint NOT NULL DEFAULT 0, expires_at timestamptz, updated_at timestamptz NOT NULL DEFAULT now());
-         CREATE INDEX ON {t} USING gin ({d} jsonb_path_ops) WITH (gin_pending_list_limit = 16384);
+         CREATE INDEX ON {t} USING gin ({d} jsonb_path_ops) WITH (gin_pending_list_limit = 32768);
          CREATE INDEX ON {t} (expires_at) WHERE expires_at IS NOT NULL;",
     );
     session.script(&sql, Some(&plan.shape.place))
@@ -241,13 +241,15 @@ fn watch(session: &mut Session, plan: &Plan, id: &str) -> Result<(), StoreError>
     session.script(&sql, Some(&plan.shape.place))
 }
 
-fn register(session: &mut Session, plan: &Plan, is_made: bool) -> Result<(), StoreError> {
+/// Notes whose table it is. Returns whether it was made here, now or before.
+fn register(session: &mut Session, plan: &Plan, is_made: bool) -> Result<bool, StoreError> {
     let sql = session.names.sql(
         "INSERT INTO {s}.ramekin_tables AS t (name, schema_name, table_name, key_column, data_column, made)
          VALUES ($1::text, $2::text, $3::text, $4::text, $5::text, $6::bool)
          ON CONFLICT (name) DO UPDATE SET schema_name = excluded.schema_name, table_name = excluded.table_name,
            key_column = excluded.key_column, data_column = excluded.data_column,
-           made = excluded.made OR t.made AND t.schema_name = excluded.schema_name AND t.table_name = excluded.table_name",
+           made = excluded.made OR t.made AND t.schema_name = excluded.schema_name AND t.table_name = excluded.table_name
+         RETURNING made",
     );
     let params: Vec<Param<'_>> = vec![
         Box::new(&*plan.table.name),
@@ -257,7 +259,8 @@ fn register(session: &mut Session, plan: &Plan, is_made: bool) -> Result<(), Sto
         Box::new(plan.data.as_str()),
         Box::new(is_made),
     ];
-    session.one(Step::new(sql, params)).map(drop)
+    let rows = session.one(Step::new(sql, params))?.rows;
+    Ok(rows.first().is_some_and(|row| row.get(0)))
 }
 
 /// An index in the order of bytes, in which keys are paged. A table that is taken as it is works without one, slowly.
@@ -301,14 +304,15 @@ pub(crate) fn drop_table(session: &mut Session, table: &Table) -> Result<(), Sto
 pub(crate) fn known(session: &mut Session, name: &str) -> Result<Shape, StoreError> {
     let sql = session
         .names
-        .sql("SELECT schema_name, table_name, key_column, data_column FROM {s}.ramekin_tables WHERE name = $1::text");
+        .sql("SELECT schema_name, table_name, key_column, data_column, made FROM {s}.ramekin_tables WHERE name = $1::text");
     let rows = session.one(Step::new(sql, vec![Box::new(name)]))?.rows;
     let Some(row) = rows.first() else {
         let text = format!("table {name}: the store has no such table of records");
         return Err(StoreError::new(ErrorKind::Table(Place::Table(name.into())), text));
     };
     let relation = Relation { schema: row.get(0), name: row.get(1) };
-    Shape::new(name, &relation, row.get(2), row.get(3))
+    let shape = Shape::new(name, &relation, row.get(2), row.get(3))?;
+    Ok(Shape { is_made: row.get(4), ..shape })
 }
 
 /// All tables that were defined here.

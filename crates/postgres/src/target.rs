@@ -5,8 +5,9 @@
 
 use crate::names::Names;
 use crate::number::signed;
+use crate::records::Shape;
 use crate::session::{Param, Step};
-use crate::{keys, records};
+use crate::{copy, keys, records};
 use ramekin::store::{Change, Content, ErrorKind, Expect, Place, StoreError};
 use std::sync::Arc;
 
@@ -16,7 +17,7 @@ pub(crate) enum Target {
     /// All keys that are not records.
     Keys,
     /// A table of records.
-    Records(Arc<records::Shape>),
+    Records(Arc<Shape>),
 }
 
 /// How a change is written.
@@ -82,6 +83,23 @@ impl<'a> Slice<'a> {
         }
         slices.retain(|slice| !slice.changes.is_empty());
         Ok(slices)
+    }
+
+    /// Whether rows that are not there yet can be copied to the table, and there may be enough of them.
+    pub(crate) fn copies_to(&self) -> Option<&Shape> {
+        match &self.target {
+            Target::Records(shape)
+                if self.sort == Sort::Put && shape.is_made && self.changes.len() >= copy::ROWS_MIN =>
+            {
+                Some(shape)
+            }
+            _ => None,
+        }
+    }
+
+    /// Some of its changes.
+    pub(crate) fn with(&self, changes: Vec<(usize, &'a Change)>) -> Self {
+        Self { target: self.target.clone(), sort: self.sort, changes }
     }
 
     /// The statement that writes.

@@ -3,10 +3,12 @@
 //! - `server`: finds or starts it, and makes a database of its own for each test; `proxy` cuts lines to it
 //! - `owner`: an owner of a store, and changes
 //! - `suite`: what every store is put through
-//! - `claims`, `tables`, `others`, `failures`: what only this one has
+//! - `claims`, `tables`, `others`, `failures`, `copies`: what only this one has
 
 #[path = "postgres/claims.rs"]
 mod claims;
+#[path = "postgres/copies.rs"]
+mod copies;
 #[path = "postgres/failures.rs"]
 mod failures;
 #[path = "postgres/others.rs"]
