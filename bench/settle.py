@@ -73,7 +73,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=100_000)
     options = parser.parse_args()
-    build = ["cargo", "run", "--quiet", "--profile", "quick", "-p", "ramekin-postgres", "--example", "settle_rate", "--"]
+    build = ["cargo", "run", "--quiet", "--profile", "quick", "-p", "ramekin-postgres", "--example", "postgres_rate", "--"]
     with postgres.Postgres({"fsync": "on", "full_page_writes": "on", "max_wal_size": "4GB"}) as server:
         (new, again), select = asyncio.run(theirs(server.url, options.rows))
         print(f"asyncpg, executemany of {BATCH}: {new:,.0f} new rows/s, {again:,.0f} rows again/s; SELECT {select:.0f} us\n")

@@ -9,7 +9,7 @@ use crate::number::{signed, unsigned};
 use crate::records::Shape;
 use crate::session::{Answer, Param, Session, Step};
 use crate::target::{Slice, Sort, Target};
-use crate::{copy, keys, long, records};
+use crate::{copy, keys, long};
 use crc_fast::{CrcAlgorithm, checksum};
 use ramekin::store::{Batch, Change, Conflict, Content, ErrorKind, Expect, Place, StoreError};
 use std::borrow::Cow;
@@ -55,7 +55,7 @@ fn attempt(
     let mut steps = vec![lane(session, batch)];
     let may_copy = copies.may;
     steps.extend(slices.iter().map(|slice| match slice.copies_to() {
-        Some(shape) if may_copy => copy::question(shape, records::texts(&slice.changes)),
+        Some(shape) if may_copy => copy::question(shape, &slice.changes),
         _ => slice.write(&session.names),
     }));
     // A row that was not there is as good as removed: what is left is asked for at once.
@@ -91,10 +91,14 @@ fn put(
 ) -> Result<u64, StoreError> {
     let keys: HashSet<&str> = there.rows.iter().map(|row| row.get(0)).collect();
     let (known, new) = copy::split(&slice.changes, &keys);
+    shape.news.note(known.is_empty());
     let mut written = 0;
     if !new.is_empty() {
         let copied = session.copy(copy::statement(shape), copy::rows(&new));
         *has_failed = copied.is_err();
+        if *has_failed {
+            shape.news.note(false);
+        }
         written += copied?;
     }
     if !known.is_empty() {

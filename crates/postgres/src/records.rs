@@ -1,5 +1,6 @@
 //! Tables of records: what they are called here and there, and the statements that write to them.
 
+use crate::copy::News;
 use crate::names::{Relation, quoted};
 use crate::number::{Moment, signed};
 use crate::session::Param;
@@ -16,13 +17,22 @@ pub(crate) struct Shape {
     pub(crate) data: String,
     /// Whether we made it, so that its columns are of the types that we know.
     pub(crate) is_made: bool,
+    /// What was found of rows that were to be copied to it.
+    pub(crate) news: News,
 }
 
 impl Shape {
     pub(crate) fn new(name: &str, relation: &Relation, key: &str, data: &str) -> Result<Self, StoreError> {
         let place = Place::Table(name.into());
         let relation = relation.sql()?;
-        Ok(Self { place, relation, key: quoted(key)?, data: quoted(data)?, is_made: false })
+        Ok(Self {
+            place,
+            relation,
+            key: quoted(key)?,
+            data: quoted(data)?,
+            is_made: false,
+            news: News::default(),
+        })
     }
 
     /// A statement with `{t}` for the table, `{k}` for its column of keys and `{d}` for that of its data.

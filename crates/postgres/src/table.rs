@@ -133,11 +133,14 @@ fn look(session: &mut Session, plan: &Plan) -> Result<Option<There>, StoreError>
     }))
 }
 
+/// What is new waits to be sorted into the index of data until the server's autovacuum analyzes the table, which is to be soon; or
+/// until it is so much that whoever writes does it.
 fn make(session: &mut Session, plan: &Plan) -> Result<(), StoreError> {
     let sql = plan.shape.sql(
         "CREATE TABLE {t} ({k} text COLLATE \"C\" PRIMARY KEY, {d} jsonb NOT NULL, ver bigint NOT NULL DEFAULT 0,
-           stamp bigint NOT NULL DEFAULT 0, expires_at timestamptz, updated_at timestamptz NOT NULL DEFAULT now());
-         CREATE INDEX ON {t} USING gin ({d} jsonb_path_ops) WITH (gin_pending_list_limit = 32768);
+           stamp bigint NOT NULL DEFAULT 0, expires_at timestamptz, updated_at timestamptz NOT NULL DEFAULT now())
+           WITH (autovacuum_analyze_scale_factor = 0.02);
+         CREATE INDEX ON {t} USING gin ({d} jsonb_path_ops) WITH (gin_pending_list_limit = 65536);
          CREATE INDEX ON {t} (expires_at) WHERE expires_at IS NOT NULL;",
     );
     session.script(&sql, Some(&plan.shape.place))

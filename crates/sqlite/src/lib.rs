@@ -78,6 +78,11 @@ impl Store for SqliteStore {
         false
     }
 
+    fn batch_rows(&self) -> usize {
+        // Each page that a batch touches is written by itself, and rows lie all over the table.
+        32_768
+    }
+
     fn connect(&self) -> Result<Box<dyn Connection>, StoreError> {
         self.shared.check_folder()?;
         Ok(Box::new(SqliteConnection::new(Arc::clone(&self.shared))))

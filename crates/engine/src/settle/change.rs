@@ -72,7 +72,10 @@ pub(super) fn change_of(
         Taken::Value(Value::Json(json)) => {
             let mut text = Vec::new();
             json.print(&mut text);
-            Content::Record(String::from_utf8_lossy(&text).into_owned())
+            Content::Record(
+                String::from_utf8(text)
+                    .unwrap_or_else(|text| String::from_utf8_lossy(text.as_bytes()).into_owned()),
+            )
         }
         _ => Content::Gone,
     };

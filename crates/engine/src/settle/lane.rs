@@ -12,14 +12,12 @@ use super::{LOOK_PERIOD, Settle};
 use crate::keyspace::settling::Capture;
 use crate::record::OnConflict;
 use crate::store::{Batch, Change, Conflict, Connection, Content, ErrorKind, Expect, Place, StoreError};
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-/// Rows in a batch, and about how many bytes.
-const ROWS_MAX: usize = 4096;
-const BYTES_MAX: usize = 4 << 20;
+/// About how many bytes there are in a batch for each row that there may be.
+const ROW_BYTES: usize = 1024;
 /// Rows taken under one lock.
 const ROWS_AT_ONCE: usize = 64;
 /// A flush that somebody waits for has failed once a lane has so often in a row.
@@ -38,6 +36,21 @@ struct Taken {
     bytes: u64,
 }
 
+impl Taken {
+    fn new(db: u32, capture: Capture) -> Box<Self> {
+        let bytes = capture.bytes() as u64;
+        Box::new(Self { db, capture, change: nothing(), beside: None, bytes })
+    }
+
+    /// Whose it is.
+    fn at(&self) -> (u32, &[u8]) {
+        (self.db, &self.capture.key)
+    }
+}
+
+/// Changes that are under way. They are sorted and dealt out, and large.
+type Pending = Vec<Box<Taken>>;
+
 /// A change whose table is at fault.
 struct Held {
     db: u32,
@@ -55,7 +68,7 @@ pub(super) struct Worker {
     /// The number of the last batch that is known to have been applied.
     sequence: u64,
     /// Changes that were taken and whose batch did not go through yet.
-    pending: Vec<Taken>,
+    pending: Pending,
     /// What the pending batch was sent as, if it may have been applied.
     in_doubt: Option<u64>,
     /// How many of them that were, from the front.
@@ -283,7 +296,9 @@ impl Settle {
         }
         let keyspace = &self.shards.keyspace;
         let shards: Vec<usize> = self.shards_of(worker.number).collect();
-        let (mut bytes, mut captures) = (0, Vec::new());
+        let (mut bytes, mut captures, mut all) = (0, Vec::new(), Vec::new());
+        let rows_max = self.store.batch_rows().max(1);
+        let bytes_max = rows_max * ROW_BYTES;
         for turn in 0..shards.len() {
             let shard = shards[(worker.next_shard + turn) % shards.len()];
             loop {
@@ -293,46 +308,35 @@ impl Settle {
                     let version = part.last_lsn;
                     for db in 0..keyspace.databases() {
                         let Some(space) = part.space_mut(keyspace.space_of(db)) else { continue };
-                        let room = BYTES_MAX - bytes.min(BYTES_MAX);
+                        let room = bytes_max - bytes.min(bytes_max);
                         more |= space.capture(version, u64::MAX, ROWS_AT_ONCE, room, &mut captures);
                         for capture in captures.drain(..) {
                             bytes += capture.bytes();
-                            let bytes = capture.bytes() as u64;
-                            worker.pending.push(Taken {
-                                db,
-                                capture,
-                                change: nothing(),
-                                beside: None,
-                                bytes,
-                            });
+                            all.push(Taken::new(db, capture));
                         }
                     }
                 }
-                if !more || worker.pending.len() >= ROWS_MAX || bytes >= BYTES_MAX {
+                if !more || all.len() >= rows_max || bytes >= bytes_max {
                     break;
                 }
             }
-            if worker.pending.len() >= ROWS_MAX || bytes >= BYTES_MAX {
+            if all.len() >= rows_max || bytes >= bytes_max {
                 worker.next_shard = (worker.next_shard + turn) % shards.len();
                 break;
             }
         }
-        // A key may have been taken, have changed and have been taken again: the later state is the one that counts.
-        let mut seen = HashSet::new();
-        let mut last = Vec::with_capacity(worker.pending.len());
-        for taken in worker.pending.drain(..).rev() {
-            if seen.insert((taken.db, taken.capture.key.clone())) {
-                last.push(taken);
+        all.sort_by(|one, other| one.at().cmp(&other.at()));
+        let tables = snapshot(&self.shards);
+        let mut all = all.into_iter().peekable();
+        while let Some(mut taken) = all.next() {
+            // A key may have been taken, have changed and have been taken again: the later state is the one that counts.
+            if all.peek().is_none_or(|next| next.at() != taken.at()) {
+                (taken.change, taken.beside) = change_of(self, &tables, taken.db, &mut taken.capture);
+                worker.pending.push(taken);
             }
         }
-        worker.pending = last;
-        let tables = snapshot(&self.shards);
-        for taken in &mut worker.pending {
-            (taken.change, taken.beside) = change_of(self, &tables, taken.db, &mut taken.capture);
-        }
-        worker.pending.sort_by(|one, other| {
-            (&one.change.place, &one.change.key).cmp(&(&other.change.place, &other.change.key))
-        });
+        // Each table by itself; the rows of one are in order.
+        worker.pending.sort_by(|one, other| one.change.place.cmp(&other.change.place));
         self.shards.behind.is_wanted.store(false, Relaxed);
     }
 
@@ -539,7 +543,7 @@ impl Settle {
         self.stats.note_batch(size - conflicts.len(), micros, self.now_ms());
         let mut again = Vec::new();
         let conflicts: std::collections::HashMap<usize, Conflict> = conflicts.into_iter().collect();
-        let applied: Vec<Taken> = worker.pending.drain(..size).collect();
+        let applied: Pending = worker.pending.drain(..size).collect();
         for (index, taken) in applied.into_iter().enumerate() {
             match conflicts.get(&index) {
                 None => self.mark_settled(&taken),
@@ -577,7 +581,7 @@ impl Settle {
     }
 
     /// A change that has met somebody else's. Returned if it is to be sent again.
-    fn resolve(&self, worker: &mut Worker, mut taken: Taken, conflict: Conflict) -> Option<Taken> {
+    fn resolve(&self, worker: &mut Worker, mut taken: Box<Taken>, conflict: Conflict) -> Option<Box<Taken>> {
         match conflict {
             Conflict::Version(version) if version >= taken.change.version => {
                 // It had been applied before: the batch was sent twice, or settled before the folder was opened.
@@ -683,7 +687,7 @@ impl Settle {
 
     /// The rows of a table that is at fault are left for later.
     fn hold_back(&self, worker: &mut Worker, place: &Place) {
-        let (back, rest): (Vec<Taken>, _) =
+        let (back, rest): (Pending, _) =
             std::mem::take(&mut worker.pending).into_iter().partition(|taken| taken.change.place == *place);
         worker.pending = rest;
         back.iter().for_each(|taken| self.hold(worker, taken));

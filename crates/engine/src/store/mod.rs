@@ -43,6 +43,11 @@ pub trait Store: Send + Sync {
     /// Whether changes made by others are told by [`Connection::outside`]. Without that, nobody else may write to it.
     fn notices_outside(&self) -> bool;
 
+    /// How many rows there should be in a batch, at most about: where a transaction costs much beside its rows, more are better.
+    fn batch_rows(&self) -> usize {
+        4096
+    }
+
     /// Opens a connection. Blocks for no longer than a connection may take.
     ///
     /// # Errors

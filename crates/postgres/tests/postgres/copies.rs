@@ -1,5 +1,7 @@
 //! Batches with so many new rows that they are copied.
 
+#![expect(clippy::disallowed_methods, reason = "what the server does is waited for")]
+
 use crate::owner::{Owner, change, record};
 use crate::server::Database;
 use ramekin::store::{Change, Conflict, Content, ErrorKind, Expect, Place};

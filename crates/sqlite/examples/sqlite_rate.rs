@@ -1,6 +1,6 @@
 //! How many rows a second settle: batches of records and of short strings, each in a synced transaction.
 //!
-//! `cargo run --profile quick -p ramekin-sqlite --example settle_rate [FOLDER] [ROWS]`
+//! `cargo run --profile quick -p ramekin-sqlite --example sqlite_rate [FOLDER] [ROWS]`
 //!
 //! Keys come in their order, as those with a time or a number in front do, or scattered over all that there are, which is the
 //! worst that can be: then nearly each row of a small batch is in a page of its own. Half of the batches make new rows, the
@@ -68,7 +68,7 @@ fn measure(store: &SqliteStore, what: What, keys: Keys, batch: u64, rows: u64) -
     let claim = Claim {
         database_id: 1,
         epoch: 0,
-        owner: "settle_rate".to_owned(),
+        owner: "sqlite_rate".to_owned(),
         lanes: 1,
         takes_over: false,
         read_only: false,

@@ -1,6 +1,6 @@
 //! How many rows a second settle, and how long a key takes to come back.
 //!
-//! `cargo run --profile quick -p ramekin-postgres --example settle_rate URL [ROWS]`, or `bench/settle`, which starts a server
+//! `cargo run --profile quick -p ramekin-postgres --example postgres_rate URL [ROWS]`, or `bench/settle`, which starts a server
 //! and puts a client in Python beside it.
 //!
 //! Keys are spread at random over all that there are, as a hash deals them to a lane: half of the batches make new rows, the
@@ -19,14 +19,14 @@ const LOADS: u64 = 5_000;
 
 fn main() -> Result<(), Failed> {
     let mut args = std::env::args().skip(1);
-    let url = args.next().ok_or("which server? settle_rate URL [ROWS]")?;
+    let url = args.next().ok_or("which server? postgres_rate URL [ROWS]")?;
     let rows: u64 = args.next().map_or(Ok(100_000), |rows| rows.parse())?;
     let store = PostgresStore::new(&url)?;
     let mut connection = store.connect()?;
     let claim = Claim {
         database_id: 1,
         epoch: 0,
-        owner: "settle_rate".to_owned(),
+        owner: "postgres_rate".to_owned(),
         lanes: 1,
         takes_over: true,
         read_only: false,
