@@ -128,9 +128,12 @@ class Postgres:
         lines = (self.data / "postmaster.pid").read_text().split("\n") if (self.data / "postmaster.pid").exists() else []
         return len(lines) > 7 and lines[7].strip() == "ready"
 
+    def alive(self):
+        return self.process is not None and self.process.poll() is None
+
     def stop(self, number=signal.SIGQUIT):
         """Ends it: SIGQUIT at once, as a crash does; SIGINT in good order."""
-        if self.process and self.process.poll() is None:
+        if self.alive():
             self.process.send_signal(number)
             self.process.wait(START_SECONDS_MAX)
 

@@ -9,6 +9,7 @@ import json
 import random
 import threading
 import time
+from collections import deque
 
 from harness.resp import Client, Closed, Fault, Silent
 
@@ -30,8 +31,10 @@ class Key:
         self.possible = [None]
         # When it expires, at the earliest and at the latest.
         self.expires = None
-        # The first of the possible values expires, if it is there at all.
-        self.fades = False
+        # Those of the possible values that expire at a time that is not known.
+        self.fading = []
+        # What was done to it last, for whoever has to explain a wrong read.
+        self.history = deque(maxlen=8)
 
     def now(self):
         """The values that a read may see now."""
@@ -114,15 +117,19 @@ class Worker(threading.Thread):
             if reply.startswith(NOT_RUN):
                 return
             raise Wrong(f"{words[:2]}: {reply!r}")
+        replaces = words[0] in ("SET", "DEL", "TABLE.PUT", "TABLE.DEL") or before is None
+        key.history.append((round(begun, 3), words[0], shorten(after), expires_s, reply is not None))
         if reply is None:
             key.possible = [after, before]
-            if expires_s is not None:
-                key.possible, key.expires, key.fades = [after, before, None], None, True
+            if expires_s is not None or replaces and key.expires:
+                # It has the one expiry, the other, or none.
+                key.fading = [after] * (expires_s is not None) + [before] * (key.expires is not None)
+                key.possible, key.expires = [after, before, None], None
             return
-        key.possible = [after]
+        key.possible, key.fading = [after], []
         if expires_s is not None:
             key.expires = (begun + expires_s, ended + expires_s)
-        elif words[0] in ("SET", "DEL", "TABLE.PUT", "TABLE.DEL") or before is None:
+        elif replaces:
             key.expires = None
 
     def string(self, name, key, held):
@@ -184,12 +191,13 @@ class Worker(threading.Thread):
         self.reads += 1
         allowed = [*before, *key.now()]
         if held not in allowed:
-            raise Wrong(f"{name} holds {shorten(held)}, and not {[shorten(value) for value in allowed]}")
+            allowed = [shorten(value) for value in allowed]
+            raise Wrong(f"{name} holds {shorten(held)}, and not {allowed}, at {time.time():.3f} after {list(key.history)}")
         if key.expires is None or len(key.possible) > 1:
-            if key.fades and held == key.possible[0]:
-                key.possible = [held, None]
+            if held is not None and held in key.fading:
+                key.possible, key.fading = [held, None], [held]
             elif held in key.possible:
-                key.possible, key.fades = [held], False
+                key.possible, key.fading = [held], []
             if held is None:
                 key.expires = None
         return True

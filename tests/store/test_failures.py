@@ -7,59 +7,14 @@ import time
 
 import pytest
 
-from harness.postgres import Postgres
 from harness.server import Server
+from store.behind import FAST, resident_bytes, settle, sql
 from store.load import Load
 
 SECONDS = float(os.environ.get("TEST_STORE_SECONDS", 12))
 SEED = os.environ.get("TEST_SEED", "1")
-FAST = {"flush-interval": "0.1", "evict-interval": "0.3", "store-poll-interval": "0.2", "shutdown-timeout": "10"}
 
 pytestmark = pytest.mark.ours
-
-
-@pytest.fixture(scope="module")
-def postgres():
-    with Postgres() as server:
-        yield server
-
-
-@pytest.fixture
-def url(postgres, request):
-    """An empty schema of the test's own."""
-    name = "s" + str(abs(hash(request.node.name)) % 10**9)
-    run(postgres, f"DROP SCHEMA IF EXISTS {name} CASCADE", f"CREATE SCHEMA {name}")
-    return f"{postgres.url}?schema={name}"
-
-
-def run(postgres, *statements):
-    """Runs SQL as somebody else would."""
-    import asyncio
-
-    import asyncpg
-
-    async def go():
-        connection = await asyncpg.connect(postgres.url)
-        try:
-            rows = []
-            for statement in statements:
-                rows = await connection.fetch(statement)
-            return rows
-        finally:
-            await connection.close()
-
-    return asyncio.run(go())
-
-
-def settle(server, within_s=90):
-    """Waits until all has settled but what is set aside."""
-    deadline = time.monotonic() + within_s
-    while True:
-        info = server.info("store")
-        if info["store_unsettled_records"] == info["store_quarantined_records"] and info["store_state"] == "up":
-            return info
-        assert time.monotonic() < deadline, info
-        time.sleep(0.05)
 
 
 def check_against_the_store(server, load, address):
@@ -83,12 +38,6 @@ def check_against_the_store(server, load, address):
     finally:
         fresh.kill()
         fresh.remove()
-
-
-def anonymous_bytes(pid):
-    """Resident memory that is no file's."""
-    with open(f"/proc/{pid}/status") as status:
-        return next(int(line.split()[1]) << 10 for line in status if line.startswith("RssAnon:"))
 
 
 def limited(start_ramekin, address, **named):
@@ -138,7 +87,7 @@ def test_both_processes_are_killed_at_random_and_nothing_is_lost(start_ramekin, 
             else:
                 postgres.start()
         else:
-            run(postgres, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+            sql(postgres, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
     load.end()
     assert sum(worker.lost for worker in load.workers) > 0, "nothing was ever in doubt"
     check_against_the_store(server, load, url)
@@ -190,16 +139,16 @@ def test_changes_of_others_are_seen_within_a_second(start_ramekin, postgres, url
     with server.client() as client:
         client("TABLE.PUT", "users", "u1", '{"name": "first"}')
         settle(server)
-        run(postgres, f"UPDATE {schema}.users SET data = '{{\"name\": \"theirs\"}}' WHERE key = 'u1'")
+        sql(postgres, f"UPDATE {schema}.users SET data = '{{\"name\": \"theirs\"}}' WHERE key = 'u1'")
         deadline = time.monotonic() + 5
         while client("TABLE.GET", "users", "u1") != b'{"name": "theirs"}':
             assert time.monotonic() < deadline
             time.sleep(0.02)
-        run(postgres, f"INSERT INTO {schema}.users (key, data) VALUES ('u2', '{{\"name\": \"new\"}}')")
+        sql(postgres, f"INSERT INTO {schema}.users (key, data) VALUES ('u2', '{{\"name\": \"new\"}}')")
         while client("TABLE.GET", "users", "u2") != b'{"name": "new"}':
             assert time.monotonic() < deadline
             time.sleep(0.02)
-        run(postgres, f"DELETE FROM {schema}.users WHERE key = 'u1'")
+        sql(postgres, f"DELETE FROM {schema}.users WHERE key = 'u1'")
         while client("TABLE.GET", "users", "u1"):
             assert time.monotonic() < deadline
             time.sleep(0.02)
@@ -221,7 +170,7 @@ def test_memory_is_bounded_while_the_store_is_gone(start_ramekin, postgres, url)
             assert refused.startswith(b"STOREFULL"), refused
             assert 5_000 < len(taken) < 60_000, len(taken)
             # The log's mapped pages are the system's to take back.
-            anonymous = anonymous_bytes(server.pid)
+            anonymous = resident_bytes(server.pid)[1]
             assert anonymous < 300 << 20, anonymous
         finally:
             postgres.start()
