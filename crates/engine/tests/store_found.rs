@@ -2,7 +2,7 @@
 //! commits in doubt, tables at fault.
 
 use crate::store::{Behind, record};
-use ramekin::store::{ApplyFault, Content, Place};
+use ramekin::store::{ApplyFault, Content, Place, Store as _, Table};
 use ramekin::{Caller, Planned, Refusal, command};
 
 #[test]
@@ -149,4 +149,22 @@ fn a_checkpoint_is_taken_of_a_database_that_has_only_removals_to_settle() {
     b = b.crash();
     b.flush();
     assert_eq!((b.row("a"), b.text("other").as_deref()), (None, Some("1")));
+}
+
+#[test]
+fn a_table_that_others_have_dropped_is_made_again_for_who_writes_and_who_reads() {
+    let b = Behind::new();
+    let table = Table { name: "t".into(), stored_as: None, key_column: None, data_column: None };
+    let drop_table = || b.store.connect().unwrap().drop_table(&table).unwrap();
+    b.run(r#"TABLE.PUT t a {"n":1}"#);
+    b.flush();
+    drop_table();
+    b.run(r#"TABLE.PUT t b {"n":2}"#);
+    b.flush();
+    b.clock.advance(10_000);
+    b.flush();
+    assert_eq!(record(&b, "t", "b").as_deref(), Some(r#"{"n": 2}"#));
+    drop_table();
+    b.expect("TABLE.GET t c => nil");
+    assert_eq!(b.db.settled_lsn(), b.db.last_lsn());
 }

@@ -50,6 +50,13 @@ impl Plan {
         let text = format!("table {} ({}): {text}", self.table.name, self.shape.relation);
         StoreError::new(ErrorKind::Table(self.shape.place.clone()), text)
     }
+
+    /// A table that others had made is theirs to make again: it may have been renamed.
+    fn gone(&self) -> StoreError {
+        self.refused(
+            "it was dropped or renamed: its rows wait until it is there again, or is given up by TABLE.DROP",
+        )
+    }
 }
 
 /// What the catalogue says of a table.
@@ -73,13 +80,18 @@ pub(crate) fn define(session: &mut Session, table: &Table) -> Result<Shape, Stor
     let defined = session.transaction(vec![lock], |session, _| {
         let there = look(session, &plan)?;
         let is_made = there.is_none();
+        let known = registered(session, &plan)?;
         match there {
+            None if known == Some(false) => return Err(plan.gone()),
             None => make(session, &plan)?,
-            Some(there) => adopt(session, &plan, &there)?,
+            Some(there) => adopt(session, &plan, &there, known.is_some())?,
         }
         let there = look(session, &plan)?.unwrap_or_default();
         if there.triggers < 2 {
             watch(session, &plan, &id)?;
+            if known.is_some() {
+                note_all(session, &plan)?;
+            }
         }
         let is_made = register(session, &plan, is_made)?;
         Ok((there.is_ordered, is_made))
@@ -147,7 +159,7 @@ fn make(session: &mut Session, plan: &Plan) -> Result<(), StoreError> {
 }
 
 /// Takes a table that is there: its key and its data have to be what we need, and what is missing is added.
-fn adopt(session: &mut Session, plan: &Plan, there: &There) -> Result<(), StoreError> {
+fn adopt(session: &mut Session, plan: &Plan, there: &There, is_known: bool) -> Result<(), StoreError> {
     if there.kind != "r" {
         return Err(
             plan.refused("only a plain table can hold records, not a view, a foreign or a partitioned table")
@@ -208,7 +220,7 @@ fn adopt(session: &mut Session, plan: &Plan, there: &There) -> Result<(), StoreE
         )?;
     }
     let is_versioned = missing.iter().all(|(name, ..)| *name != "ver");
-    if is_versioned && !is_registered(session, plan)? {
+    if is_versioned && !is_known {
         // Versions of another store mean nothing here, and would stop ours.
         session.script(
             &plan.shape.sql("UPDATE {t} SET ver = 0, stamp = 0 WHERE ver <> 0 OR stamp <> 0"),
@@ -218,13 +230,20 @@ fn adopt(session: &mut Session, plan: &Plan, there: &There) -> Result<(), StoreE
     Ok(())
 }
 
-fn is_registered(session: &mut Session, plan: &Plan) -> Result<bool, StoreError> {
-    let sql = session
-        .names
-        .sql("SELECT 1 FROM {s}.ramekin_tables WHERE schema_name = $1::text AND table_name = $2::text");
+/// Whether this table was defined before, and then whether it was made here.
+fn registered(session: &mut Session, plan: &Plan) -> Result<Option<bool>, StoreError> {
+    let sql = session.names.sql(
+        "SELECT bool_or(made) FROM {s}.ramekin_tables WHERE schema_name = $1::text AND table_name = $2::text",
+    );
     let params: Vec<Param<'_>> =
         vec![Box::new(plan.relation.schema.as_str()), Box::new(plan.relation.name.as_str())];
-    Ok(!session.one(Step::new(sql, params))?.rows.is_empty())
+    Ok(session.one(Step::new(sql, params))?.rows.first().and_then(|row| row.get(0)))
+}
+
+/// It was dropped and made anew, or was not watched for a while: whatever was known of its rows is no longer.
+fn note_all(session: &mut Session, plan: &Plan) -> Result<(), StoreError> {
+    let sql = session.names.sql("INSERT INTO {s}.ramekin_outside (tab) VALUES ($1::text)");
+    session.one(Step::new(sql, vec![Box::new(&*plan.table.name)])).map(drop)
 }
 
 /// Sets up the triggers that note what others do.

@@ -127,6 +127,7 @@ impl Settle {
                 // One table at fault is no reason to leave the others.
                 Err(error) if matches!(error.kind, ErrorKind::Table(_) | ErrorKind::Busy) => {
                     self.note_failure(&error);
+                    self.forget_table(&place);
                     continue;
                 }
                 Err(error) => return Err(error),

@@ -482,6 +482,7 @@ impl Settle {
                 {
                     self.note_failure(&error);
                     self.fail_flushes(&error);
+                    self.forget_table(place);
                     self.hold_back(worker, place);
                     return Ok(());
                 }

@@ -259,6 +259,11 @@ impl Settle {
                         }
                         return Err(error);
                     }
+                    if let ErrorKind::Table(place) = &error.kind
+                        && self.forget_table(place)
+                    {
+                        continue;
+                    }
                     tries += 1;
                     if error.kind != ErrorKind::Busy || tries >= TRIES_MAX {
                         return Err(error);

@@ -83,6 +83,13 @@ impl Settle {
         }
     }
 
+    /// A place is at fault: if it is a table that others may have dropped, the store is told of it again. Returns whether it will be.
+    pub(super) fn forget_table(&self, place: &Place) -> bool {
+        let Place::Table(name) = place else { return false };
+        let is_wanted = snapshot(&self.shards).get(name.as_bytes()).is_some_and(|table| !table.dropping);
+        is_wanted && self.tables.lock().known.remove(name).is_some()
+    }
+
     /// Whether the store has been told of a table.
     pub(super) fn knows_table(&self, name: &str) -> bool {
         self.tables.lock().known.contains_key(name)

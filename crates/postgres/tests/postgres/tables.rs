@@ -122,3 +122,40 @@ fn people_can_read_records_and_look_them_up_by_what_they_hold() {
     let plan: Vec<String> = plan.iter().map(|row| row.get(0)).collect();
     assert!(plan.join("\n").contains("orders_data_idx"), "{plan:?}");
 }
+
+#[test]
+fn a_table_of_ours_that_was_dropped_is_made_anew_and_what_was_known_of_it_is_void() {
+    let database = Database::new();
+    let mut owner = Owner::at(&database.url);
+    let orders = owner.define("orders");
+    owner.put(vec![record(&orders, "a", 1, "{}")]);
+    database.other().run("DROP TABLE orders");
+    owner.fails(vec![record(&orders, "b", 2, "{}")], &ErrorKind::Table(orders.clone()));
+    owner.define("orders");
+    owner.put(vec![record(&orders, "b", 2, "{}")]);
+    assert_eq!(owner.load(&orders, "a"), None);
+    let told = owner.connection.outside(9).expect("what others did");
+    let told: Vec<_> = told.into_iter().map(|told| (told.place, told.key)).collect();
+    assert_eq!(told, [(orders, None)]);
+    // And it is watched as the first one was.
+    database.other().run("DELETE FROM orders");
+    assert_eq!(owner.connection.outside(9).expect("what others did").len(), 2);
+}
+
+#[test]
+fn a_table_of_others_that_is_gone_is_theirs_to_make_again() {
+    let database = Database::new();
+    let other = database.other();
+    other.run("CREATE TABLE theirs (key text PRIMARY KEY, data jsonb)");
+    let mut owner = Owner::at(&database.url);
+    let theirs = Table { stored_as: Some("theirs".to_owned()), ..table("t") };
+    owner.connection.define(&theirs).expect("it has what it needs");
+    other.run("ALTER TABLE theirs RENAME TO aside");
+    let error = owner.connection.define(&theirs).expect_err("it is gone");
+    assert_eq!(error.kind, ErrorKind::Table(place("t")));
+    assert!(error.text.contains("dropped or renamed"), "{error}");
+    other.run("ALTER TABLE aside RENAME TO theirs");
+    owner.connection.define(&theirs).expect("it is there again");
+    owner.put(vec![record(&place("t"), "a", 1, "{}")]);
+    assert_eq!(other.number("SELECT count(*) FROM theirs"), 1);
+}
