@@ -4,7 +4,7 @@ use crate::common::{START_MS, show};
 use crate::store::{Behind, options, record, try_open};
 use ramekin::io::Clock as _;
 use ramekin::io::mem::{Faults, ManualClock, MemDisk};
-use ramekin::store::{ApplyFault, Content, MemoryStore, Place};
+use ramekin::store::{ApplyFault, Content, MemoryStore, Place, Store as _};
 use ramekin::{Attach, Database, Options, StoreTuning};
 use std::sync::Arc;
 use std::time::Duration;
@@ -316,4 +316,30 @@ fn closing_takes_no_longer_than_it_may_and_nobody_waits_after_it() {
     let (cold, flushed) = receive.recv_timeout(Duration::from_secs(20)).expect("somebody waits for ever");
     assert!(cold.starts_with("STOREDOWN"), "{cold}");
     assert!(flushed.expect("it is answered at once").is_err());
+}
+
+#[test]
+fn who_only_looks_sees_what_others_change_and_leaves_it_noted_for_the_owner() {
+    let b = Behind::new();
+    b.run("SET a ours");
+    b.run("SET b ours");
+    b.flush();
+    let (disk, clock, store) = (b.disk.clone(), b.clock.clone(), b.store.clone());
+    b.db.close().unwrap();
+    drop(b);
+    let db =
+        try_open(&disk, &clock, &options(&store.process(), &|options| options.read_only = true)).unwrap();
+    let b = Behind { db, disk, clock, store };
+    b.expect("GET a => \"ours\"");
+    let theirs = || Some(Content::Whole(0, b"theirs".to_vec()));
+    for key in ["a", "b"] {
+        b.store.write_outside(&Place::Keys(0), key.as_bytes(), theirs());
+        b.clock.advance(1000);
+        b.db.settle_step();
+        b.expect(&format!("GET {key} => \"theirs\""));
+    }
+    b.clock.advance(1000);
+    b.db.settle_step();
+    assert_eq!(b.db.store_stats().unwrap().outside, 2, "each is seen to once");
+    assert_eq!(b.store.connect().unwrap().outside(9).unwrap().len(), 2);
 }

@@ -108,7 +108,7 @@ impl Settle {
             let last = page.last().map(|(key, _)| key.clone());
             for (key, version) in page {
                 let key = key_of(place, &key);
-                if version > flushed && self.is_listed(db, &key, beyond, now_ms) {
+                if (flushed == 0 || version > flushed) && self.is_listed(db, &key, beyond, now_ms) {
                     keys.push(key);
                 }
             }

@@ -4,7 +4,7 @@ use super::tables::snapshot;
 use super::{LOOK_PERIOD, Settle};
 use crate::record::Definition;
 use crate::store::{Connection, ErrorKind, Outside, Place, StoreError};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -23,6 +23,8 @@ pub(super) struct Keeper {
     next_outside_ms: u64,
     next_expired_ms: u64,
     next_idle_ms: u64,
+    /// Changes of others that were taken up and are left noted, because only looking is allowed.
+    seen: HashSet<u64>,
 }
 
 impl Settle {
@@ -42,7 +44,13 @@ impl Settle {
         let outside = self.knobs.outside_interval_ms.load(Relaxed);
         if self.store.notices_outside() && is_due(keeper.next_outside_ms, outside) {
             keeper.next_outside_ms = now_ms + outside;
-            self.over(&mut keeper, |settle, connection| settle.take_up_outside(connection));
+            if self.read_only {
+                let mut seen = std::mem::take(&mut keeper.seen);
+                self.over(&mut keeper, |settle, connection| settle.look_at_outside(connection, &mut seen));
+                keeper.seen = seen;
+            } else {
+                self.over(&mut keeper, Self::take_up_outside);
+            }
         }
         if !self.read_only && is_due(keeper.next_expired_ms, EXPIRED_PERIOD_MS) {
             keeper.next_expired_ms = now_ms + EXPIRED_PERIOD_MS;
@@ -100,6 +108,21 @@ impl Settle {
                 return Ok(());
             }
         }
+    }
+
+    /// The same where nothing may be changed: what is noted is left to the owner, and seen to once.
+    fn look_at_outside(
+        &self,
+        connection: &mut dyn Connection,
+        seen: &mut HashSet<u64>,
+    ) -> Result<(), StoreError> {
+        let found = connection.outside(seen.len() + OUTSIDE_MAX)?;
+        for change in found.iter().filter(|change| !seen.contains(&change.id)) {
+            self.forget(change).map_err(|fail| StoreError::new(ErrorKind::Busy, fail.0.into_owned()))?;
+            self.stats.outside.fetch_add(1, Relaxed);
+        }
+        *seen = found.iter().map(|change| change.id).collect();
+        Ok(())
     }
 
     fn forget(&self, change: &Outside) -> Result<(), crate::command::Fail> {
