@@ -4,11 +4,12 @@ use crate::common::{START_MS, show};
 use crate::store::options;
 use ramekin::io::SeededRng;
 use ramekin::io::mem::{ManualClock, MemDisk};
-use ramekin::store::{ApplyFault, MemoryStore};
+use ramekin::io::os::OsClock;
+use ramekin::store::{ApplyFault, Call, MemoryStore};
 use ramekin::{Database, Options};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 const CALLERS: u64 = 3;
@@ -126,7 +127,7 @@ fn callers_see_their_own_writes_whatever_the_store_does() {
         stop.store(true, Relaxed);
         outcomes.into_iter().for_each(Result::unwrap);
     });
-    let (send, receive) = std::sync::mpsc::channel();
+    let (send, receive) = mpsc::channel();
     db.flush_to_store(Box::new(move |result| send.send(result).unwrap())).ok().unwrap();
     for _ in 0..2000 {
         clock.advance(1000);
@@ -135,7 +136,7 @@ fn callers_see_their_own_writes_whatever_the_store_does() {
                 result.unwrap();
                 break;
             }
-            Err(std::sync::mpsc::RecvTimeoutError::Timeout) => {}
+            Err(mpsc::RecvTimeoutError::Timeout) => {}
             Err(error) => panic!("{error}"),
         }
     }
@@ -154,4 +155,33 @@ fn callers_see_their_own_writes_whatever_the_store_does() {
     let stats = db.store_stats().unwrap();
     assert_eq!((stats.unsettled_records, stats.unsettled_bytes), (0, 0));
     db.close().unwrap();
+}
+
+#[test]
+fn a_store_that_does_not_answer_keeps_no_database_from_closing() {
+    let store = MemoryStore::new();
+    let options = options(&store, &|options| {
+        options.flush_interval_ms = 1;
+        options.close_ms = 50;
+    });
+    let options = Options { threads: true, ..options };
+    let clock = Arc::new(OsClock::default());
+    let db = Database::open_on(Arc::<MemDisk>::default(), clock, Arc::new(SeededRng::new(7)), &options);
+    let db = db.unwrap();
+    let (asks, asked) = mpsc::channel();
+    let (release, held) = mpsc::channel::<()>();
+    store.faults().before_each(move |call| {
+        if let Call::Apply(..) = call {
+            let _ = asks.send(());
+            let _ = held.recv();
+        }
+    });
+    db.set(b"a", b"1").unwrap();
+    asked.recv().unwrap();
+    let (closes, closed) = mpsc::channel();
+    let other = db.clone();
+    std::thread::spawn(move || closes.send(other.close().is_ok()));
+    assert_eq!(closed.recv_timeout(Duration::from_secs(20)), Ok(true));
+    assert_eq!(db.store_stats().unwrap().unsettled_records, 1);
+    drop(release);
 }

@@ -47,6 +47,10 @@ use std::time::Duration;
 /// How long a thread sleeps at most before it looks whether there is something to do.
 const LOOK_PERIOD: Duration = Duration::from_millis(50);
 
+/// How often it is looked whether threads have ended, and for how long once they should have.
+const STOP_LOOK_PERIOD: Duration = Duration::from_millis(2);
+const STOP_GRACE: Duration = Duration::from_millis(500);
+
 /// What an operator decides when a folder and a store do not belong together yet, or no longer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Attach {
@@ -546,16 +550,33 @@ impl Settle {
         self.flush_all.store(true, Relaxed);
         self.wake.notify_all();
         self.loader.wake();
-        for thread in std::mem::take(&mut *self.threads.lock()) {
-            // A panic of that thread has been reported where it happened.
-            let _ = thread.join();
-        }
+        let are_ended = self.end_threads();
         self.waits.lock().is_closed = true;
         self.loader.close();
         self.fail_waiting(loader::CLOSED);
-        if !self.read_only && !self.is_fenced.load(Relaxed) && !self.shards.behind.is_down.load(Relaxed) {
+        let is_lost = self.is_fenced.load(Relaxed) || self.shards.behind.is_down.load(Relaxed);
+        if are_ended && !self.read_only && !is_lost {
             // If it cannot be given up now, the next owner finds it dead.
             let _ = self.connect().and_then(|mut connection| connection.release(self.epoch));
+        }
+    }
+}
+
+impl Settle {
+    /// Waits for the threads. Those that the store keeps waiting when time is up are left: what they have under way is in the
+    /// log, and in the store once at most. False if there are such.
+    fn end_threads(&self) -> bool {
+        let mut threads = std::mem::take(&mut *self.threads.lock());
+        let deadline = self.stop.lock().deadline.saturating_add(STOP_GRACE);
+        loop {
+            for thread in threads.extract_if(.., |thread| thread.is_finished()) {
+                // A panic of that thread has been reported where it happened.
+                let _ = thread.join();
+            }
+            if threads.is_empty() || self.clock.monotonic() >= deadline {
+                return threads.is_empty();
+            }
+            std::thread::sleep(STOP_LOOK_PERIOD);
         }
     }
 }
