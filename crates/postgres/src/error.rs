@@ -42,7 +42,15 @@ pub(crate) fn of_connect(error: &Error) -> StoreError {
         Some("28000" | "28P01" | "3D000" | "42704") => ErrorKind::Invalid,
         _ => ErrorKind::Unavailable,
     };
-    StoreError::new(kind, text(error))
+    let text = text(error);
+    let what_to_do = if text.contains("UnknownIssuer") {
+        ": name the certificate of the authority that issued it by sslrootcert= in the URL"
+    } else if text.contains("not valid for name") || text.contains("NotValidForName") {
+        ": reach the server by a name that its certificate has, or say sslmode=verify-ca"
+    } else {
+        ""
+    };
+    StoreError::new(kind, text + what_to_do)
 }
 
 /// An answer did not come in time.
