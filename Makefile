@@ -48,9 +48,11 @@ server: need-rust
 test-long: export TEST_SEQUENCES   ?= 4000
 test-long: export TEST_CRASHES     ?= 100
 test-long: export TEST_HISTORIES   ?= 60
+test-long: export TEST_STORE_SECONDS  ?= 60
+test-long: export TEST_OUTAGE_SECONDS ?= 60
 test-long: export TEST_SEED        ?= $(shell date +%s)
 test-long: export PROPTEST_CASES           ?= 20000
-test-long: test ## the same tests with far more rounds (TEST_SEQUENCES, _CRASHES, _HISTORIES, _SEED, PROPTEST_CASES)
+test-long: test ## the same tests with far more rounds (TEST_SEQUENCES, _CRASHES, _HISTORIES, _STORE_SECONDS, _OUTAGE_SECONDS, _SEED, PROPTEST_CASES)
 
 bench: need-rust $(VENV)/ready ## Ramekin and Valkey side by side
 	@if [ ! -x bench/run ]; then echo 'bench/run is missing from this checkout' >&2; exit 1; fi
