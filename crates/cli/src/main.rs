@@ -26,6 +26,7 @@ Usage:
   ramekin check DIR                                verify a data folder and say what is wrong where
   ramekin log DIR                                  print the log of a data folder as Redis commands
   ramekin import FILE | --from URL [OPTIONS]       take the data of Redis or Valkey: a file, or a running server
+  ramekin import --from-store [TABLE...]           fill the memory of a data folder with what its store has
   ramekin export FILE [OPTIONS]                    write all data into an RDB file, for Valkey or Redis
   ramekin bench [OPTIONS] [COMMAND ARG...]         load for a server, with latencies and its CPU time
   ramekin --version | --help

@@ -14,10 +14,14 @@ use std::sync::Arc;
 ///
 /// One line: what is wrong with the configuration, or why the server could not start or go on.
 pub(crate) fn run(args: &[OsString]) -> Result<(), String> {
-    let environment = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    let loaded = Config::load(args, environment).map_err(|error| error.to_string())?;
+    let loaded = Config::load(args, environment()).map_err(|error| error.to_string())?;
     start(loaded)
+}
+
+/// The variables of the environment that are text.
+pub(crate) fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
 /// Runs the server until it has stopped.
@@ -26,7 +30,7 @@ fn start(loaded: Loaded) -> Result<(), String> {
 }
 
 /// The store of an address.
-fn store_of(address: &str, data_folder: &Path) -> Result<Arc<dyn Store>, String> {
+pub(crate) fn store_of(address: &str, data_folder: &Path) -> Result<Arc<dyn Store>, String> {
     let scheme = address.split(':').next().unwrap_or_default();
     let store: Arc<dyn Store> = match scheme {
         "sqlite" => {

@@ -50,7 +50,8 @@ pub use keyspace::{Counts, DatabaseCounts, Prefetch};
 pub use progress::Progress;
 pub use reply::{Collector, Later, PIECE_BYTES_MAX, Parts, Piece, Reply, Response};
 pub use settle::{
-    Attach, ColdKeys, Durations, Obtained, PageStart, Quarantined, StoreOptions, StoreStats, WhenObtained,
+    Attach, ColdKeys, Durations, Obtained, PageStart, PlaceKeys, Quarantined, StoreOptions, StoreStats,
+    WhenObtained,
 };
 pub use shard::{Caller, DiskState, Needs, Planned, Ran, Refusal};
 pub use transaction::Transaction;

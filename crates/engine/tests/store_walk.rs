@@ -1,7 +1,7 @@
 //! Commands that tell of all keys, over memory and the store behind; and who is told that something has settled.
 
 use crate::store::Behind;
-use ramekin::store::Place;
+use ramekin::store::{Content, Place};
 use ramekin::{Caller, Collector, Database, Planned, Response, command};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -80,6 +80,18 @@ fn all_keys_are_told_wherever_they_are() {
     b.flush();
     assert_eq!(scan(&b, "COUNT 4", |_| {}), all);
     b.expect("DBSIZE => 30");
+}
+
+#[test]
+fn rows_that_only_others_have_written_are_told() {
+    let b = with_cold_keys();
+    b.store.write_outside(&Place::Keys(0), b"theirs", Some(Content::Whole(0, b"v".to_vec())));
+    b.expect("KEYS t* => [\"theirs\"]");
+    assert_eq!(scan(&b, "MATCH t* COUNT 4", |_| {}), ["theirs"]);
+    let (keys, last) = b.db.cold_keys_of(&Place::Keys(0), Some(b"key28"), 9).ok().unwrap();
+    assert_eq!((keys, last), (vec![b"key29".to_vec(), b"theirs".to_vec()], None));
+    let (keys, last) = b.db.cold_keys_of(&Place::Keys(0), None, 2).ok().unwrap();
+    assert_eq!((keys.len(), last.as_deref()), (2, Some(&b"key01"[..])));
 }
 
 #[test]

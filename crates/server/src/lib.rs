@@ -1,6 +1,6 @@
 //! The server: sessions without sockets, event loops, and the commands that are about connections and the server itself.
 //!
-//! [`serve`] is the one entry point: it opens the database that the configuration names, listens, and returns once it was
+//! [`serve`] is the one entry point of a server: it opens the database that the configuration names, listens, and returns once it was
 //! told to stop. Everything about data is the engine's; everything about bytes on the wire is `ramekin-resp`'s.
 
 mod client_memory;
@@ -20,4 +20,4 @@ mod slowlog;
 pub mod stats;
 
 pub use error::Error;
-pub use run::{Stores, serve};
+pub use run::{Stores, open, serve};

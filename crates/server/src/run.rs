@@ -92,7 +92,11 @@ fn store_options(config: &Config, stores: &Stores) -> Result<Option<StoreOptions
     Ok(Some(options))
 }
 
-fn open(config: &Config, progress: &Arc<Progress>, stores: &Stores) -> Result<Database, Error> {
+/// Opens the database that the configuration names. `stores` makes what the directive `store` names.
+///
+/// # Errors
+/// One line that says what to do: the data folder or its store cannot be used.
+pub fn open(config: &Config, progress: &Arc<Progress>, stores: &Stores) -> Result<Database, Error> {
     let options = Options {
         databases: u32::try_from(config.databases()).unwrap_or(16),
         appendfsync: log_sync(config.appendfsync()),

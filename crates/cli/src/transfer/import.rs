@@ -2,6 +2,7 @@
 
 use super::aof::Words;
 use super::commands::{FROZEN_MS, Runner};
+use super::from_store;
 use super::keys::{Position, Sink, Source};
 use super::manifest::{self, Part};
 use super::options::{self, Existing, From, IMPORT_HELP, Import, Place};
@@ -24,6 +25,10 @@ use std::process::ExitCode;
 /// # Errors
 /// One line: what is wrong.
 pub(crate) fn run(args: &[OsString]) -> Result<ExitCode, String> {
+    let is_from_store = args.iter().any(|arg| arg == "--from-store");
+    if is_from_store && !args.iter().any(|arg| arg == "--help" || arg == "-h") {
+        return from_store::run(args);
+    }
     let Some(options) = options::import(args)? else { return crate::print(IMPORT_HELP) };
     let (tally, damage) = match &options.from {
         From::File(path) => from_file(path, &options)?,

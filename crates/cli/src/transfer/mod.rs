@@ -10,6 +10,7 @@
 mod aof;
 mod commands;
 mod export;
+mod from_store;
 mod import;
 mod keys;
 mod link;

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 pub(super) const IMPORT_HELP: &str = "\
 Usage: ramekin import FILE [OPTIONS]
        ramekin import --from redis://[user:password@]host[:port][/database] [OPTIONS]
+       ramekin import --from-store [TABLE...] --store URL [--directive value ...]
 
 Takes the data of Redis or Valkey: from FILE (an RDB file, an append-only file, or the folder appendonlydir or its
 manifest), or from a running server, key by key, while it goes on serving.
@@ -22,6 +23,10 @@ manifest), or from a running server, key by key, while it goes on serving.
   --state FILE     where --from notes how far it is, to go on from there after an interruption
                    (ramekin-import.state; removed at the end)
   --help           this text
+
+With --from-store it fills the memory of a data folder, which no server may be using, with what its store has: the records
+of these tables, or all. It takes the directives of the server (--dir, --store, --maxmemory, --databases, ...), as flags or
+variables (RAMEKIN_STORE), and --config FILE. It ends when memory is full, and takes what is missing when it is run again.
 
 It ends with 0 if everything was taken, with 2 if something was not, which is then said, and with 1 if it failed.
 ";
@@ -131,6 +136,8 @@ pub(super) fn import(args: &[OsString]) -> Result<Option<Import>, String> {
     while let Some(word) = words.rest.next() {
         match word.to_str().unwrap_or_default() {
             "--help" | "-h" => return Ok(None),
+            // Seen to before.
+            "--from-store" => {}
             name @ "--from" => from = Some(words.url(name)?),
             name @ "--to" => to = Some(words.url(name)?),
             name @ "--dir" => folder = Some(PathBuf::from(words.value(name)?)),

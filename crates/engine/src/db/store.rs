@@ -6,9 +6,10 @@ use crate::error::{Error, ErrorKind};
 use crate::log::Lsn;
 use crate::reply::{Collector, Reply, Response};
 use crate::settle::{
-    Attach, Beyond, ColdKeys, Obtained, PageStart, Quarantined, Settle, StoreStats, WhenObtained,
+    Attach, Beyond, ColdKeys, Obtained, PageStart, PlaceKeys, Quarantined, Settle, StoreStats, WhenObtained,
 };
 use crate::shard::{Caller, Needs};
+use crate::store::Place;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc;
@@ -211,6 +212,15 @@ impl Database {
     /// The reply that says what is wrong.
     pub fn cold_keys(&self, db: u32, start: Option<&PageStart>, limit: usize) -> Result<ColdKeys, Fail> {
         self.need_settle()?.keys_beyond((db, self.now_ms()), start, limit, Beyond::Cold)
+    }
+
+    /// Keys of one place of which memory knows nothing: those among its next `limit` rows, behind the row with the key `after`.
+    /// Returns the keys, and the key of the last row, behind which the next page begins; none at the end. This waits for the store.
+    ///
+    /// # Errors
+    /// The reply that says what is wrong.
+    pub fn cold_keys_of(&self, place: &Place, after: Option<&[u8]>, limit: usize) -> Result<PlaceKeys, Fail> {
+        self.need_settle()?.page_beyond((place, self.now_ms()), after, limit, Beyond::Cold)
     }
 
     /// How many keys a database has, in memory and in the store. This waits for the store.

@@ -32,6 +32,9 @@ pub struct PageStart {
 /// A page of keys that only the store has, and where the next one begins.
 pub type ColdKeys = (Vec<Vec<u8>>, Option<PageStart>);
 
+/// A page of the keys of one place, and the key of its last row there, behind which the next one begins; none at the end.
+pub type PlaceKeys = (Vec<Vec<u8>>, Option<Vec<u8>>);
+
 /// Which of the store's keys are listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Beyond {
@@ -96,30 +99,40 @@ impl Settle {
         let mut places = self.places_of_database(db);
         // A table may have been dropped since.
         places.retain(|place| start.is_none_or(|start| *place >= start.place));
-        let mut keys = Vec::new();
-        let flushed = self.flushed_version(db);
         for (index, place) in places.iter().enumerate() {
             let after = start.filter(|start| start.place == *place).and_then(|start| start.after.as_deref());
-            let page = self.ask_store(|connection| {
-                self.define_place(connection, place)?;
-                connection.page(place, after, limit, now_ms)
-            })?;
-            let is_last = page.len() < limit;
-            let last = page.last().map(|(key, _)| key.clone());
-            for (key, version) in page {
-                let key = key_of(place, &key);
-                if (flushed == 0 || version > flushed) && self.is_listed(db, &key, beyond, now_ms) {
-                    keys.push(key);
-                }
-            }
-            if !is_last {
+            let (keys, last) = self.page_beyond((place, now_ms), after, limit, beyond)?;
+            if last.is_some() {
                 return Ok((keys, Some(PageStart { place: place.clone(), after: last })));
             }
             if let (false, Some(next)) = (keys.is_empty(), places.get(index + 1)) {
                 return Ok((keys, Some(PageStart { place: next.clone(), after: None })));
             }
+            if !keys.is_empty() {
+                return Ok((keys, None));
+            }
         }
-        Ok((keys, None))
+        Ok((Vec::new(), None))
+    }
+
+    /// The same for one place: which of its next rows are listed, and the key there of the last one, unless there are no more.
+    pub(crate) fn page_beyond(
+        &self,
+        (place, now_ms): (&Place, u64),
+        after: Option<&[u8]>,
+        limit: usize,
+        beyond: Beyond,
+    ) -> Result<PlaceKeys, Fail> {
+        let db = super::keeper::database_of(place);
+        let flushed = self.flushed_version(db);
+        let page = self.ask_store(|connection| {
+            self.define_place(connection, place)?;
+            connection.page(place, after, limit, now_ms)
+        })?;
+        let last = if page.len() < limit { None } else { page.last().map(|(key, _)| key.clone()) };
+        let keys = page.into_iter().filter(|(_, version)| *version > flushed || flushed == 0);
+        let keys = keys.map(|(key, _)| key_of(place, &key));
+        Ok((keys.filter(|key| self.is_listed(db, key, beyond, now_ms)).collect(), last))
     }
 
     fn places_of_database(&self, db: u32) -> Vec<Place> {

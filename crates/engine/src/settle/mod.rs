@@ -25,7 +25,7 @@ mod tables;
 pub(crate) use recover::{address_of, detach};
 
 pub(crate) use cold::Beyond;
-pub use cold::{ColdKeys, PageStart};
+pub use cold::{ColdKeys, PageStart, PlaceKeys};
 pub use quarantine::Quarantined;
 pub use stats::{Durations, StoreStats};
 
