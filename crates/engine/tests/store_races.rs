@@ -360,3 +360,24 @@ fn keys_are_counted_while_a_flush_is_under_way() {
     b.flush();
     assert_eq!((b.db.count_keys(0).ok(), b.store.rows().len()), (Some(3), 3));
 }
+
+#[test]
+fn a_change_that_is_on_its_way_to_the_store_is_not_given_up() {
+    let b = Behind::new();
+    b.run("SET bad old");
+    b.flush();
+    b.store.faults().refuse(|_| true);
+    b.run("SET bad new");
+    b.flush();
+    b.db.retry_quarantined(None).ok().unwrap();
+    b.store.faults().down = true;
+    b.flush();
+    assert!(b.db.skip_quarantined(0, b"bad").is_err(), "a lane has it in hand");
+    b.store.faults().down = false;
+    b.clock.advance(10_000);
+    b.flush();
+    assert_eq!(b.db.skip_quarantined(0, b"bad").ok(), Some(true));
+    b.flush();
+    b.expect("GET bad => \"old\"");
+    assert_eq!(b.db.quarantined().ok().unwrap(), []);
+}

@@ -12,6 +12,7 @@ use super::{LOOK_PERIOD, Settle};
 use crate::keyspace::settling::Capture;
 use crate::record::OnConflict;
 use crate::store::{Batch, Change, Conflict, Connection, Content, ErrorKind, Expect, Place, StoreError};
+use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -113,6 +114,11 @@ impl Worker {
     /// The watermark, if nothing that is held back is above it; else what lies below that.
     fn below_held(&self, watermark: u64) -> u64 {
         self.held.iter().map(|held| held.since - 1).fold(watermark, u64::min)
+    }
+
+    /// Whether a change of this key is under way.
+    pub(super) fn has_under_way(&self, db: u32, key: &[u8]) -> bool {
+        self.pending.iter().any(|taken| taken.db == db && *taken.capture.key == *key)
     }
 
     /// Whether no change in this place is under way.
@@ -239,6 +245,12 @@ impl Settle {
             }
         }
         watermark
+    }
+
+    /// What works the lane of this key.
+    pub(super) fn worker_of(&self, key: &[u8]) -> &Mutex<Worker> {
+        let keyspace = &self.shards.keyspace;
+        &self.workers[keyspace.shard_of(keyspace.hash(key)) % self.workers.len()]
     }
 
     fn shards_of(&self, lane: usize) -> impl Iterator<Item = usize> + use<> {

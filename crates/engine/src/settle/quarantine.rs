@@ -14,6 +14,9 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 /// The keys of its system entries begin so; the number of the database and the key follow.
 const PREFIX: &[u8] = b"quarantine:";
 
+const UNDER_WAY: Fail =
+    Fail::new("ERR the change is on its way to the store, which may take it after all: try again later");
+
 /// A row that is set aside.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quarantined {
@@ -175,6 +178,11 @@ impl Settle {
 
     /// Gives up a change that was set aside: what the store has of the key counts again. False if there is none.
     pub(crate) fn skip_quarantined(&self, db: u32, key: &[u8]) -> Result<bool, Fail> {
+        // Whoever holds it may be about to apply the change, or to set it aside once more.
+        let worker = self.worker_of(key).lock();
+        if worker.has_under_way(db, key) {
+            return Err(UNDER_WAY);
+        }
         if self.quarantine.take(self, db, key)?.is_none() {
             return Ok(false);
         }
