@@ -13,6 +13,7 @@ use ramekin::store::{Place, StoreError};
 const ROWS_STEP: i64 = 10_000;
 
 /// See [`ramekin::store::Connection::remove_expired`]. Rows that a lane is writing at the moment are left for the next time.
+/// In the order of expiry, so that the index of expiries is used whatever the planner believes of a table.
 pub(crate) fn expired(
     session: &mut Session,
     place: &Place,
@@ -26,14 +27,14 @@ pub(crate) fn expired(
         Target::Keys => {
             let sql = session.names.sql(
                 "DELETE FROM {s}.ramekin_keys WHERE ctid = ANY (ARRAY(SELECT ctid FROM {s}.ramekin_keys
-                   WHERE db = $1::int8 AND expires_ms < $2::int8 LIMIT $3::int8 FOR UPDATE SKIP LOCKED))",
+                   WHERE db = $1::int8 AND expires_ms < $2::int8 ORDER BY expires_ms LIMIT $3::int8 FOR UPDATE SKIP LOCKED))",
             );
             Step::new(sql, vec![Box::new(database(place)), Box::new(signed(before_ms)), Box::new(limit)])
         }
         Target::Records(shape) => {
             let sql = shape.sql(
                 "DELETE FROM {t} WHERE ctid = ANY (ARRAY(SELECT ctid FROM {t}
-                   WHERE expires_at < $1::timestamptz LIMIT $2::int8 FOR UPDATE SKIP LOCKED))",
+                   WHERE expires_at < $1::timestamptz ORDER BY expires_at LIMIT $2::int8 FOR UPDATE SKIP LOCKED))",
             );
             Step::new(sql, vec![Box::new(Moment::of_expiry(before_ms.max(1))), Box::new(limit)]).at(place)
         }

@@ -229,9 +229,10 @@ fn settings(address: &Address) -> String {
         ("default_transaction_read_only", "off"),
         // What is pending in an index of data is sorted in when there is enough of it, and in one go.
         ("work_mem", "64MB"),
-        // All lookups are of keys, however little the planner knows of a table.
+        // All lookups are of keys, however little the planner knows of a table, or knew when a statement was prepared.
         ("enable_hashjoin", "off"),
         ("enable_mergejoin", "off"),
+        ("enable_seqscan", "off"),
     ];
     let values: Vec<String> = wanted.iter().map(|(name, value)| format!("('{name}', '{value}')")).collect();
     format!(

@@ -67,6 +67,8 @@ struct There {
     has_unique_key: bool,
     /// Whether the index of the key has the order of bytes.
     is_ordered: bool,
+    /// Whether what has expired is found by an index.
+    has_expiries: bool,
     /// The schema whose triggers are on it.
     owner: Option<String>,
     triggers: i64,
@@ -94,11 +96,15 @@ pub(crate) fn define(session: &mut Session, table: &Table) -> Result<Shape, Stor
             }
         }
         let is_made = register(session, &plan, is_made)?;
-        Ok((there.is_ordered, is_made))
+        Ok((there, is_made))
     });
-    let (is_ordered, is_made) = defined.map_err(|error| without_rights(&plan, error))?;
-    if !is_ordered {
-        order(session, &plan);
+    let (there, is_made) = defined.map_err(|error| without_rights(&plan, error))?;
+    if !there.is_ordered {
+        // Keys are paged in the order of bytes.
+        index(session, &plan, "({k} COLLATE \"C\")");
+    }
+    if !there.has_expiries {
+        index(session, &plan, "(expires_at) WHERE expires_at IS NOT NULL");
     }
     Ok(Shape { is_made, ..plan.shape })
 }
@@ -116,6 +122,8 @@ fn look(session: &mut Session, plan: &Plan) -> Result<Option<There>, StoreError>
                   JOIN pg_database d ON d.datname = current_database()
                   WHERE i.indrelid = c.oid AND i.indisvalid AND i.indpred IS NULL AND i.indkey[0] = a.attnum
                     AND l.collname = 'C'),
+          EXISTS (SELECT 1 FROM pg_index i JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'expires_at'
+                  WHERE i.indrelid = c.oid AND i.indisvalid AND i.indkey[0] = a.attnum),
           (SELECT n.nspname::text FROM pg_trigger g JOIN pg_proc p ON p.oid = g.tgfoid JOIN pg_namespace n ON n.oid = p.pronamespace
            WHERE g.tgrelid = c.oid AND p.proname = 'ramekin_note_record' LIMIT 1),
           (SELECT count(*) FROM pg_trigger g JOIN pg_proc p ON p.oid = g.tgfoid JOIN pg_namespace n ON n.oid = p.pronamespace
@@ -140,8 +148,9 @@ fn look(session: &mut Session, plan: &Plan) -> Result<Option<There>, StoreError>
         columns: columns.iter().map(|row| (row.get(0), row.get(1))).collect(),
         has_unique_key: row.get(1),
         is_ordered: row.get(2),
-        owner: row.get(3),
-        triggers: row.get(4),
+        has_expiries: row.get(3),
+        owner: row.get(4),
+        triggers: row.get(5),
     }))
 }
 
@@ -285,10 +294,10 @@ fn register(session: &mut Session, plan: &Plan, is_made: bool) -> Result<bool, S
     Ok(rows.first().is_some_and(|row| row.get(0)))
 }
 
-/// An index in the order of bytes, in which keys are paged. A table that is taken as it is works without one, slowly.
-fn order(session: &mut Session, plan: &Plan) {
-    let sql = plan.shape.sql("CREATE INDEX CONCURRENTLY ON {t} ({k} COLLATE \"C\")");
-    let _ = session.script(&sql, Some(&plan.shape.place));
+/// Adds an index, others going on meanwhile. A table that is taken as it is works without it, slowly.
+fn index(session: &mut Session, plan: &Plan, what: &str) {
+    let sql = plan.shape.sql(&format!("CREATE INDEX CONCURRENTLY ON {{t}} {what}"));
+    let _ = session.script(&sql, None);
 }
 
 fn without_rights(plan: &Plan, error: StoreError) -> StoreError {

@@ -39,6 +39,9 @@ fn a_table_of_others_is_taken_with_its_rows_and_given_back_with_them() {
         owner.connection.page(&orders, None, 9, 0).expect("a page"),
         [(b"o-1".to_vec(), 5), (b"o-2".to_vec(), 6)]
     );
+    let expiries =
+        "SELECT count(*) FROM pg_indexes WHERE schemaname = 'sales' AND indexdef LIKE '%(expires_at) WHERE%'";
+    assert_eq!(other.number(expiries), 1, "what expires is not searched for row by row");
     owner.fails(vec![record(&orders, &"x".repeat(21), 7, "{}")], &ErrorKind::Refused);
 
     owner.connection.drop_table(&adopted()).expect("it is given back");
