@@ -180,8 +180,10 @@ fn a_store_that_does_not_answer_keeps_no_database_from_closing() {
     asked.recv().unwrap();
     let (closes, closed) = mpsc::channel();
     let other = db.clone();
-    std::thread::spawn(move || closes.send(other.close().is_ok()));
+    let close = move || closes.send(other.close().is_ok());
+    let closing = std::thread::Builder::new().name("close".to_owned()).spawn(close).unwrap();
     assert_eq!(closed.recv_timeout(Duration::from_secs(20)), Ok(true));
     assert_eq!(db.store_stats().unwrap().unsettled_records, 1);
     drop(release);
+    closing.join().unwrap().unwrap();
 }
