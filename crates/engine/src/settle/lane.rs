@@ -18,7 +18,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 /// About how many bytes there are in a batch for each row that there may be.
-const ROW_BYTES: usize = 1024;
+const ROW_BYTES: usize = 256;
 /// Rows taken under one lock.
 const ROWS_AT_ONCE: usize = 64;
 /// A flush that somebody waits for has failed once a lane has so often in a row.
