@@ -30,6 +30,7 @@ pub mod manifest;
 #[expect(unsafe_code, reason = "an allocator is unsafe by its trait")]
 pub mod memory;
 mod progress;
+pub mod query;
 pub mod rdb;
 pub mod record;
 mod reply;

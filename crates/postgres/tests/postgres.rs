@@ -4,9 +4,12 @@
 //! - `owner`: an owner of a store, and changes
 //! - `suite`: what every store is put through
 //! - `claims`, `tables`, `others`, `failures`, `copies`: what only this one has
+//! - `query`: clauses over records, which mean here what they mean there; `clauses` makes them up
 
 #[path = "postgres/claims.rs"]
 mod claims;
+#[path = "postgres/clauses.rs"]
+mod clauses;
 #[path = "postgres/copies.rs"]
 mod copies;
 #[path = "postgres/failures.rs"]
@@ -17,6 +20,8 @@ mod others;
 mod owner;
 #[path = "postgres/proxy.rs"]
 mod proxy;
+#[path = "postgres/query.rs"]
+mod query;
 #[path = "postgres/server.rs"]
 mod server;
 #[path = "postgres/suite.rs"]

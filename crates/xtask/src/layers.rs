@@ -14,7 +14,7 @@ const RANKS: &[&[&str]] = &[
     &["canonical", "keyspace", "log", "record"],
     // Beside the log as far as readers of the map are concerned, but it asks whether there is one.
     &["manifest"],
-    &["checkpoint", "rdb", "store"],
+    &["checkpoint", "query", "rdb", "store"],
     &["command"],
     &["shard"],
     &["transaction", "settle"],

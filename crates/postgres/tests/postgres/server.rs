@@ -98,6 +98,15 @@ impl Other {
             .unwrap_or_else(|error| panic!("{sql}: {error:?}"))
     }
 
+    /// The same, or why the server refuses it.
+    pub(crate) fn attempt(
+        &self,
+        sql: &str,
+        params: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>, tokio_postgres::Error> {
+        self.runtime.block_on(self.client.query(sql, params))
+    }
+
     /// The only number that a question has for an answer.
     pub(crate) fn number(&self, sql: &str) -> i64 {
         self.ask(sql, &[])[0].get(0)

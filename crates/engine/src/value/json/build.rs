@@ -78,6 +78,11 @@ impl Builder {
         Ok(())
     }
 
+    /// A value that there is already.
+    pub fn node(&mut self, node: Node<'_>) {
+        self.out.extend_from_slice(node.bytes());
+    }
+
     /// Begins an array or an object.
     pub fn begin(&mut self) -> Open {
         Open { out: self.out.len(), keys: self.keys.len(), ends: self.ends.len() }
