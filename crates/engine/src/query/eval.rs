@@ -231,7 +231,7 @@ fn computed(operation: Operation, kind: NumberKind, one: &Decimal, two: &Decimal
 pub(super) fn folded(number: &Number) -> Number {
     let nothing = crate::value::json::Json::parse(b"null").ok();
     let row = nothing.as_ref().map(|nothing| Row { key: b"", data: nothing.root(), expire_at_ms: None });
-    let value = row.as_ref().and_then(|row| number.of(row)).and_then(|number| number.into_decimal());
+    let value = row.as_ref().and_then(|row| number.of(row)).and_then(Num::into_decimal);
     Number { kind: number.kind, node: NumberNode::Const(value) }
 }
 

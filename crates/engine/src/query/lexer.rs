@@ -210,7 +210,7 @@ impl<'t> Lexer<'t> {
         let word = &rest[..rest.find(|letter| !is_part(letter)).unwrap_or(rest.len())];
         self.at += word.len();
         let small = word.to_ascii_lowercase();
-        if self.with_names && self.follows_as && find(&WORDS[..], &small).is_none() {
+        if self.with_names && self.follows_as && find(WORDS, &small).is_none() {
             return Ok(Kind::Name(small));
         }
         match find(WORDS, &small) {

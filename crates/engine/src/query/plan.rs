@@ -106,10 +106,9 @@ fn one_of(parts: &[Condition]) -> Option<Fact> {
     let mut place = None;
     let mut constants = Vec::new();
     for part in parts {
-        match part {
-            // NULL is never true.
-            Condition::Const(None | Some(false)) => continue,
-            _ => {}
+        // NULL is never true.
+        if matches!(part, Condition::Const(None | Some(false))) {
+            continue;
         }
         let Fact { place: here, test: Test::OneOf(more) } = fact(part)? else { return None };
         if place.get_or_insert_with(|| here.clone()) != &here {

@@ -206,14 +206,14 @@ fn a_projection_names_and_prints_what_it_returns() {
     let limits = Limits::default();
     let list = Projection::parse(
         "key, data->>'state' AS \"The State\", data->'deep'->'a' AS Select, data#>>'{deep,a,0}', (data->>'seconds')::int + 1 AS n, expires_at, data->'score', \
-         (data->>'at')::date, data->'missing', (data->'score')::float",
+         (data->>'at')::date, data->'missing', (data->'score')::float AS Date",
         &limits,
     )
     .unwrap();
     let names: Vec<_> = list.names().collect();
     assert_eq!(
         names,
-        ["key", "The State", "select", "0", "n", "expires_at", "score", "?column?", "missing", "?column?"]
+        ["key", "The State", "select", "0", "n", "expires_at", "score", "?column?", "missing", "date"]
     );
     let record = Json::parse(RECORD.as_bytes()).unwrap();
     let row = Row { key: "c\"1".as_bytes(), data: record.root(), expire_at_ms: Some(1_500) };

@@ -123,9 +123,13 @@ impl<'p> Parser<'p> {
         if !self.takes(Word::As) {
             return Ok(None);
         }
-        let Some(Kind::Name(name)) = self.peek() else { return Err(self.unexpected()) };
+        let name = match self.peek() {
+            Some(Kind::Name(name)) => name.clone(),
+            Some(Kind::Word(_)) => lexer::near(self.text, self.at()).to_ascii_lowercase(),
+            _ => return Err(self.unexpected()),
+        };
         self.advance();
-        Ok(Some(name.as_str().into()))
+        Ok(Some(name.into()))
     }
 
     pub(super) fn unexpected(&self) -> QueryError {

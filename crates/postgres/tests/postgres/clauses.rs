@@ -362,6 +362,31 @@ impl Choices {
         parts.collect()
     }
 
+    /// A number of any number of digits.
+    pub(crate) fn digits(&mut self) -> String {
+        if self.one_in(4) {
+            return self.one(&NUMBERS).to_owned();
+        }
+        let mut digits = |choices: &mut Self, count: usize| -> String {
+            let all = choices.one(&["0123456789", "0123456789", "09", "13", "49", "9"]);
+            (0..count)
+                .map(|_| {
+                    choices.one(&all.split("").filter(|it| !it.is_empty()).collect::<Vec<_>>()).to_owned()
+                })
+                .collect()
+        };
+        let size = 1 << self.below(6);
+        let count = self.below(size) + 1;
+        let whole = digits(self, count);
+        let whole = whole.trim_start_matches('0');
+        let size = 1 << self.below(6);
+        let count = self.below(size);
+        let fraction = digits(self, count);
+        let sign = if self.one_in(3) { "-" } else { "" };
+        let point = if fraction.is_empty() { "" } else { "." };
+        format!("{sign}{}{point}{fraction}", if whole.is_empty() { "0" } else { whole })
+    }
+
     /// An expression to order by.
     pub(crate) fn order_key(&mut self) -> String {
         let value = match self.below(5) {

@@ -5,7 +5,7 @@
 
 use crate::clauses::Choices;
 use crate::server::{Database, Other};
-use ramekin::query::{Bind, Clause, Columns, Limits, Order, Rendered, Row};
+use ramekin::query::{Bind, Clause, Columns, Limits, Order, Projection, Rendered, Row};
 use ramekin::value::json::Json;
 use tokio_postgres::types::ToSql;
 
@@ -153,4 +153,43 @@ fn records_are_in_the_same_order_here_and_there() {
         assert_eq!(here, there, "seed {seed}: {text}\n{sql}");
     }
     assert!(read > 200, "{read}");
+}
+
+#[test]
+fn what_is_computed_has_the_same_digits_here_and_there() {
+    const PAIRS: usize = 400;
+    let database = Database::new();
+    let mut choices = Choices::new(seeds().start + 2);
+    let mut number = || choices.digits();
+    let pairs: Vec<[String; 2]> = (0..PAIRS).map(|_| [number(), number()]).collect();
+    let list = "((data->'a')::numeric + (data->'b')::numeric)::text, ((data->'a')::numeric - (data->'b')::numeric)::text,
+        ((data->'a')::numeric * (data->'b')::numeric)::text, ((data->'a')::numeric / (data->'b')::numeric)::text,
+        (data->'a')::bigint::text";
+    let projection = Projection::parse(list, &Limits::default()).expect("it is a list");
+    let sql = format!(
+        "WITH pairs AS (SELECT n, jsonb_build_object('a', a::jsonb, 'b', b::jsonb) AS data
+           FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS t (a, b, n))
+         SELECT {} FROM pairs ORDER BY n",
+        list.replace("/ (data->'b')::numeric", "/ NULLIF((data->'b')::numeric, 0)").replace(
+            "(data->'a')::bigint",
+            "(CASE WHEN abs((data->'a')::numeric) < 9e18 THEN (data->'a')::bigint END)"
+        )
+    );
+    let side = |at: usize| pairs.iter().map(|pair| pair[at].clone()).collect::<Vec<_>>();
+    let rows = database.other().ask(&sql, &[&side(0), &side(1)]);
+    for (pair, row) in pairs.iter().zip(rows) {
+        let [a, b] = pair;
+        let data = Json::parse(format!("{{\"a\": {a}, \"b\": {b}}}").as_bytes()).expect("it is JSON");
+        let record = Row { key: b"", data: data.root(), expire_at_ms: None };
+        for (at, here) in projection.values(&record).enumerate() {
+            let there =
+                row.get::<_, Option<String>>(at).map_or("null".to_owned(), |text| format!("\"{text}\""));
+            let here = String::from_utf8(here).expect("it is text");
+            // Between 9e18 and the bound only we convert.
+            assert!(
+                here == there || at == 4 && there == "null",
+                "column {at} of {a} and {b}: {here} here, {there} there"
+            );
+        }
+    }
 }
