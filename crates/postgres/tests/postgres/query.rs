@@ -14,6 +14,36 @@ const RECORDS: usize = 120;
 const COLUMNS: Columns<'_> =
     Columns { key: "key", data: "data", expires_at: "expires_at", is_indexed: false, is_bytewise: true };
 
+/// What is judged in any case: the guards of what would fail, on records that would make it.
+const ALWAYS: [&str; 8] = [
+    "(data->>'n')::int / (data->>'n')::int = 1",
+    "(data->>'n')::numeric / (data->'n')::numeric = 1",
+    "(data->>'n')::int * 2147483647 > 2147483647 OR - (data->>'n')::int > 0",
+    "(data->'n')::int = 2147483647 OR (data->'n')::bigint > 9007199254740993",
+    "(data->>'n')::float > 1 OR (data->'n')::real > 1",
+    "(data->>'n')::boolean OR (data->'n')::boolean OR (data->'n')::int::boolean",
+    "(data->>'n')::date = date '2024-02-29' OR (data->>'n')::timestamptz < (data->>'n')::timestamp",
+    "(data->'n')::numeric * (data->'n')::numeric > 5 AND data->'n' < '{}' AND data->>'n' LIKE '%\\%%'",
+];
+
+/// Values of `n` in the first records.
+const EDGES: [&str; 14] = [
+    "0",
+    "0.0",
+    "\"0\"",
+    "2147483648",
+    "-2147483648",
+    "1e400",
+    "1e2000",
+    "1e-1500",
+    "\"1e400\"",
+    "\"1e-400\"",
+    "true",
+    "\"2024-02-29\"",
+    "\"2025-02-29\"",
+    "\"2024-02-29 24:00\"",
+];
+
 /// A record, beside its row.
 struct Record {
     key: String,
@@ -50,7 +80,11 @@ fn prepared(name: &str) -> (Other, Vec<Record>) {
     let mut choices = Choices::new(seeds().start + 1);
     let mut records = Vec::new();
     for n in 0..RECORDS {
-        let text = if n % 10 == 9 { choices.json(3) } else { choices.record() };
+        let text = match EDGES.get(n) {
+            Some(value) => format!("{{\"n\": {value}}}"),
+            None if n % 10 == 9 => choices.json(3),
+            None => choices.record(),
+        };
         let data = Json::parse(text.as_bytes()).expect("it is JSON");
         let expire_at_ms = (n % 3 == 0).then(|| 1_795_249_815_250 + choices.below(3) as u64);
         let key = ["", "x", "xy", "X", "É", "10", "a_b", "50%"][choices.below(8)].to_owned();
@@ -90,10 +124,13 @@ fn judged(
 fn a_clause_is_judged_alike_here_and_there() {
     let (other, records) = prepared("judged");
     let (mut read, mut as_it_stands) = (0, 0);
-    for seed in seeds() {
+    let always = ALWAYS.into_iter().map(|text| (0, text.to_owned(), true));
+    let made_up = seeds().map(|seed| {
         let mut choices = Choices::new(seed);
         let casts = choices.below(3) > 0;
-        let text = choices.condition(3, casts);
+        (seed, choices.condition(3, casts), casts)
+    });
+    for (seed, text, casts) in always.chain(made_up) {
         let Ok(clause) = Clause::parse(&text, &Limits::default()) else { continue };
         read += 1;
         let here: Vec<_> = records.iter().map(|record| clause.matches(&record.row())).collect();
