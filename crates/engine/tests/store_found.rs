@@ -3,7 +3,8 @@
 
 use crate::store::{Behind, record};
 use ramekin::store::{ApplyFault, Content, Place, Store as _, Table};
-use ramekin::{Caller, Planned, Refusal, command};
+use ramekin::value::codec::tag;
+use ramekin::{Caller, Planned, Refusal, StoreTuning, command};
 
 #[test]
 fn what_was_gone_from_the_store_does_not_come_back_under_a_later_change() {
@@ -167,4 +168,58 @@ fn a_table_that_others_have_dropped_is_made_again_for_who_writes_and_who_reads()
     drop_table();
     b.expect("TABLE.GET t c => nil");
     assert_eq!(b.db.settled_lsn(), b.db.last_lsn());
+}
+
+#[test]
+fn others_write_while_a_commit_of_ours_is_in_doubt_and_no_key_shows_what_its_row_has_not() {
+    let b = Behind::new();
+    b.run("SET gone old");
+    b.flush();
+    b.run("SET a ours");
+    b.run("DEL gone");
+    b.store.faults().batches.extend([ApplyFault::LostAfterCommit; 2]);
+    let Ok(()) = b.db.flush_to_store(Box::new(drop)) else { panic!("there is a store") };
+    b.db.settle_step();
+    b.db.tune_store(&StoreTuning { outside_interval_ms: Some(10), ..StoreTuning::default() });
+    b.clock.advance(20);
+    assert_eq!((b.text("a").as_deref(), b.row("gone")), (Some("ours"), None), "it was committed");
+    for key in ["a", "gone"] {
+        let theirs = Content::Whole(tag::STRING, b"theirs".to_vec());
+        b.store.write_outside(&Place::Keys(0), key.as_bytes(), Some(theirs));
+    }
+    // What others did is heard of before the outcome of the commit is known: lanes are in a pause.
+    b.db.settle_step();
+    for _ in 0..3 {
+        b.clock.advance(6000);
+        b.flush();
+    }
+    for key in ["a", "gone"] {
+        let row = b.text(key).map_or("nil".to_owned(), |text| format!("{text:?}"));
+        assert_eq!(b.run(&format!("GET {key}")), row, "{key}");
+    }
+}
+
+#[test]
+fn what_is_sent_once_more_after_a_crash_does_not_hide_what_others_have_written_since() {
+    let mut b = Behind::new();
+    b.run(r#"TABLE.PUT bad r {"n":1}"#);
+    b.flush();
+    b.store.faults().broken.insert(Place::Table("bad".into()));
+    b.run(r#"TABLE.PUT bad r {"n":2}"#);
+    b.run("SET a ours");
+    b.flush();
+    assert_eq!(b.text("a").as_deref(), Some("ours"), "it has settled, above the watermark");
+    b = b.crash();
+    let theirs = Content::Whole(tag::STRING, b"theirs".to_vec());
+    b.store.write_outside(&Place::Keys(0), b"a", Some(theirs));
+    b.store.faults().batches.extend([ApplyFault::Busy; 2]);
+    b.clock.advance(600);
+    b.db.settle_step();
+    b.store.faults().batches.clear();
+    for _ in 0..3 {
+        b.clock.advance(6000);
+        b.flush();
+    }
+    let row = b.text("a").unwrap();
+    assert_eq!(b.run("GET a"), format!("{row:?}"));
 }

@@ -511,6 +511,14 @@ impl<'a> Ctx<'a> {
         fetched
     }
 
+    /// What was taken of this key is in the store.
+    pub(crate) fn settled(&mut self, key: &[u8]) {
+        let Reached { hash, space, part, .. } = self.reach(key);
+        if let Some(space) = part.space_mut(space) {
+            space.settled(hash, key);
+        }
+    }
+
     /// What the store has of this key counts; `all`: and not what has not settled.
     pub(crate) fn forget(&mut self, key: &[u8], all: bool) {
         let db = self.db;

@@ -112,7 +112,8 @@ pub(crate) struct Settling {
     stamps: HashMap<Box<[u8]>, u64>,
     /// Last changes of keys that were unsettled when the folder was opened.
     recovered: HashMap<u64, u64>,
-    /// Keys whose rows somebody else has changed since, found when the log was read back.
+    /// Unsettled keys whose rows somebody else has changed since they did: what is taken to the store may have been there before,
+    /// and be replaced.
     doubtful: HashSet<Box<[u8]>>,
     /// Unsettled keys that are not in `due`, because the store has refused them as they are.
     quarantined: HashSet<Box<[u8]>>,
@@ -279,6 +280,10 @@ impl Space {
         if !settling.recovered.is_empty() {
             settling.recovered.remove(&hash);
         }
+        if !settling.doubtful.is_empty() {
+            // This change is later than whatever is in the store.
+            settling.doubtful.remove(key);
+        }
         if !settling.fetches.is_empty()
             && let Some(fetch) = settling.fetches.get_mut(key)
         {
@@ -341,7 +346,6 @@ impl Space {
         self.note_change(hash, key, version, now_ms);
         if let Some(settling) = self.settling_mut() {
             settling.recovered.insert(hash, version);
-            settling.doubtful.remove(key);
         }
     }
 
@@ -375,15 +379,21 @@ impl Space {
             }
             !settled
         });
-        for key in &doubtful {
+        let mut left = HashSet::new();
+        for key in doubtful {
+            let hash = hasher.of(&key);
+            if !self.is_unsettled(hash, &key) {
+                continue;
+            }
             let (table, _) = self.table_and_settling();
-            let hash = hasher.of(key);
             // Its row is not as this database left it.
-            if let Some(mut entry) = table.get_mut(hash, key).filter(|entry| entry.has(mark::UNSETTLED)) {
+            if let Some(mut entry) = table.get_mut(hash, &key) {
                 entry.set_marks(mark::STORED, 0);
             }
+            left.insert(key);
         }
         if let Some(settling) = self.settling_mut() {
+            settling.doubtful = left;
             settling.due = due;
             settling.recovered.retain(|_, version| *version > watermark);
             settling.share_counts();
@@ -414,6 +424,7 @@ impl Space {
         settling.quarantined.clear();
         settling.stamps.clear();
         settling.recovered.clear();
+        settling.doubtful.clear();
         let asked = settling.asked;
         settling.fetches.values_mut().for_each(|fetch| fetch.void_upto = asked);
     }
@@ -488,7 +499,12 @@ impl Space {
         Some(Capture { is_plain, ..capture(key, 0, Taken::Gone, None) })
     }
 
-    /// A change that was taken is in the store.
+    /// Whether the store may have something else than what was taken there last.
+    pub(crate) fn is_doubtful(&self, key: &[u8]) -> bool {
+        self.settling().is_some_and(|settling| settling.doubtful.contains(key))
+    }
+
+    /// A change that was taken is in the store, if nothing is doubtful about that.
     pub(crate) fn settled(&mut self, hash: u64, key: &[u8]) {
         let (table, settling) = self.table_and_settling();
         let Some(settling) = settling else { return };
@@ -617,7 +633,7 @@ impl Space {
         (cursor, idle.iter().filter(|key| self.evict(hasher.of(key), key)).count())
     }
 
-    /// Keys that begin so and have settled are void; see [`Space::forget`]. Returns them.
+    /// Keys that begin so and have settled are void, all others doubtful; see [`Space::forget`]. Returns the former.
     pub(crate) fn forget_all(&mut self, prefix: &[u8]) -> Vec<Box<[u8]>> {
         let begins = |key: &[u8]| key.starts_with(prefix);
         let is_void =
@@ -627,6 +643,14 @@ impl Space {
         let hasher = self.table().hasher().stable;
         keys.iter().for_each(|key| self.forget(hasher.of(key), key));
         self.forget_absent(&begins);
+        let is_doubtful =
+            |entry: &EntryRef<'_>| begins(entry.key()) && entry.has(mark::UNSETTLED | mark::SETTLING);
+        let entries = self.table().iter().filter(is_doubtful).map(|entry| Box::from(entry.key()));
+        let gone = self.tombstones().filter(|key| begins(key)).map(Box::from);
+        let doubtful: Vec<Box<[u8]>> = entries.chain(gone).collect();
+        if let Some(settling) = self.settling_mut() {
+            settling.doubtful.extend(doubtful);
+        }
         keys
     }
 
@@ -668,7 +692,8 @@ impl Space {
         self.discard(hash, key)
     }
 
-    /// Somebody else has changed the row of this key: what memory knows of it is void, unless it is to be settled.
+    /// Somebody else has changed the row of this key: what memory knows of it is void, unless it is to be settled; then it is
+    /// doubtful what the store has once it has.
     pub(crate) fn forget(&mut self, hash: u64, key: &[u8]) {
         let Some(settling) = self.settling_mut() else { return };
         if let Some(fetch) = settling.fetches.get_mut(key) {
@@ -677,14 +702,11 @@ impl Space {
         if settling.absent.get(key) == Some(&0) {
             settling.absent.remove(key);
         }
-        let Some(entry) = self.get(hash, key) else { return };
-        if entry.has(mark::UNSETTLED | mark::SETTLING) {
-            if let Some(settling) =
-                self.settling_mut().filter(|settling| settling.recovered.contains_key(&hash))
-            {
+        if self.is_unsettled(hash, key) {
+            if let Some(settling) = self.settling_mut() {
                 settling.doubtful.insert(key.into());
             }
-        } else {
+        } else if self.get(hash, key).is_some() {
             if let Some(settling) = self.settling_mut() {
                 settling.stamps.remove(key);
             }
@@ -698,6 +720,7 @@ impl Space {
         let Some(settling) = settling else { return };
         settling.appears(key);
         settling.quarantined.remove(key);
+        settling.doubtful.remove(key);
         let Some(mut entry) = table.get_mut(hash, key) else { return };
         if entry.has(mark::UNSETTLED) {
             settling.count(-signed(entry.heap_bytes()), -1);

@@ -455,7 +455,7 @@ impl Settle {
         let (size, pending) = (worker.doubtful, std::mem::take(&mut worker.pending));
         for (index, taken) in pending.into_iter().enumerate() {
             if index < size && taken.change.expect == Expect::Any {
-                self.mark_settled(&taken);
+                self.mark_settled(worker, &taken);
             } else {
                 worker.pending.push(taken);
             }
@@ -559,7 +559,7 @@ impl Settle {
         let applied: Pending = worker.pending.drain(..size).collect();
         for (index, taken) in applied.into_iter().enumerate() {
             match conflicts.get(&index) {
-                None => self.mark_settled(&taken),
+                None => self.mark_settled(worker, &taken),
                 Some(conflict) => again.extend(self.resolve(worker, taken, *conflict)),
             }
         }
@@ -601,7 +601,7 @@ impl Settle {
                 if version > taken.change.version {
                     self.stats.conflicts.fetch_add(1, Relaxed);
                 }
-                self.mark_settled(&taken);
+                self.mark_settled(worker, &taken);
                 None
             }
             // It was this database that wrote the row last: the batch was in doubt, and had been applied.
@@ -643,14 +643,23 @@ impl Settle {
             .map_or(OnConflict::MemoryWins, |(definition, _)| definition.on_conflict)
     }
 
-    fn mark_settled(&self, taken: &Taken) {
+    /// A change is in the store. If others have changed the row since, memory forgets what it has of it.
+    fn mark_settled(&self, worker: &mut Worker, taken: &Taken) {
         let keyspace = &self.shards.keyspace;
         let capture = &taken.capture;
         let mut part = keyspace.lock(keyspace.shard_of(capture.hash));
+        let mut is_doubtful = false;
         if let Some(space) = part.space_mut(keyspace.space_of(taken.db)) {
-            space.settled(capture.hash, &capture.key);
+            is_doubtful = space.is_doubtful(&capture.key);
+            if !is_doubtful {
+                space.settled(capture.hash, &capture.key);
+            }
         }
         drop(part);
+        if is_doubtful && let Err(fail) = self.shards.forget_settled(taken.db, &capture.key) {
+            self.note_failure(&StoreError::new(ErrorKind::Busy, fail.0.into_owned()));
+            return self.hold(worker, taken);
+        }
         if !self.quarantine.is_empty() {
             self.quarantine.leave(self, taken.db, &capture.key);
         }

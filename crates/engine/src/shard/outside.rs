@@ -12,21 +12,40 @@ use crate::keyspace::Held;
 /// The keys of the system entries that say up to which record a database was flushed begin so; its number follows.
 pub(crate) const FLUSH_PREFIX: &[u8] = b"flush:";
 
+/// What memory has of a key that is void.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Void {
+    /// What it knows of the row.
+    Row,
+    /// The same, now that the change that was under way has settled.
+    Settled,
+    /// A change that has not.
+    Change,
+}
+
 impl Shards {
     /// Somebody else has changed the row of a key: what memory knows of it is void, unless it is to be settled. Whoever watches
     /// the key is told.
     pub(crate) fn forget_row(&self, db: u32, key: &[u8]) -> Result<(), Fail> {
-        self.void(db, key, false)
+        self.void(db, key, Void::Row)
     }
 
-    fn void(&self, db: u32, key: &[u8], all: bool) -> Result<(), Fail> {
+    /// The same for one that has just settled, before or after that.
+    pub(crate) fn forget_settled(&self, db: u32, key: &[u8]) -> Result<(), Fail> {
+        self.void(db, key, Void::Settled)
+    }
+
+    fn void(&self, db: u32, key: &[u8], what: Void) -> Result<(), Fail> {
         let shard = self.keyspace.shard_of(self.keyspace.hash(key));
         let bytes = RECORD_OVERHEAD + key.len() as u64;
         self.reserve(bytes)?;
         let mut caller = Caller { db, ..Caller::default() };
         let held = Held::One(shard, self.keyspace.lock(shard));
         let mut ctx = self.context(&mut caller, held, None, bytes);
-        ctx.forget(key, all);
+        if what == Void::Settled {
+            ctx.settled(key);
+        }
+        ctx.forget(key, what == Void::Change);
         self.commit(ctx);
         Ok(())
     }
@@ -65,7 +84,7 @@ impl Shards {
 
     /// Gives up a change that has not settled: what the store has of the key counts.
     pub(crate) fn give_up_change(&self, db: u32, key: &[u8]) -> Result<(), Fail> {
-        self.void(db, key, true)
+        self.void(db, key, Void::Change)
     }
 
     /// The rows of a database up to this record are gone from the store.
