@@ -109,7 +109,8 @@ fn what_is_unsettled_is_counted_exactly_whatever_happens() {
                 "PING".to_owned()
             }
             _ => {
-                db.skip_quarantined(0, key.as_bytes()).ok().unwrap();
+                // It is refused while the row is on its way.
+                drop(db.skip_quarantined(0, key.as_bytes()));
                 "PING".to_owned()
             }
         };
