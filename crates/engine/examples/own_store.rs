@@ -179,8 +179,10 @@ impl Connection for OwnStore {
         Ok(self.data().tables.iter().map(bare).collect())
     }
 
-    fn drop_table(&mut self, table: &Table) -> Answer<()> {
+    fn drop_table(&mut self, table: &Table, epoch: u64) -> Answer<()> {
         let mut data = self.data();
+        data.owns(epoch)?;
+        data.written = epoch;
         data.tables.remove(&table.name);
         data.rows.retain(|(place, _), _| *place != Place::Table(table.name.clone()));
         Ok(())

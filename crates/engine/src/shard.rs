@@ -79,6 +79,23 @@ impl Caller {
     pub fn at(now_ms: u64) -> Self {
         Self { now_ms, ..Self::default() }
     }
+
+    /// From now on it is remembered what this caller changes, so that it can be told what of that a store refuses
+    /// ([`Database::was_set_aside`](crate::Database::was_set_aside)).
+    pub fn follow(&mut self) {
+        self.scratch.followed.get_or_insert_default();
+    }
+
+    /// The same of a record that somebody else has made on behalf of this caller.
+    pub fn follow_record(&mut self, lsn: Lsn) {
+        if let Some(followed) = self.followed() {
+            followed.push(lsn, None);
+        }
+    }
+
+    pub(crate) fn followed(&mut self) -> Option<&mut crate::command::Followed> {
+        self.scratch.followed.as_mut()
+    }
 }
 
 /// How a command went.
@@ -355,6 +372,9 @@ impl Shards {
                 }
                 part.recent.insert(key, lsn);
             }
+        }
+        if let Some(followed) = &mut ctx.scratch.followed {
+            ctx.scratch.touched.iter().for_each(|&(_, key)| followed.push(lsn, Some(key)));
         }
         if ctx.whole {
             for shard in 0..self.keyspace.shards() {

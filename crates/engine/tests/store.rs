@@ -46,6 +46,11 @@ impl Behind {
 
     /// The process is killed, and another one opens the folder.
     pub(crate) fn crash(self) -> Self {
+        self.crash_and_open(&|_| {})
+    }
+
+    /// The same, with other options.
+    pub(crate) fn crash_and_open(self, change: &dyn Fn(&mut StoreOptions)) -> Self {
         let Self { db, disk, clock, store } = self;
         let disk = Arc::new(disk.kill());
         store.faults().down = true;
@@ -54,7 +59,7 @@ impl Behind {
         let next = store.process();
         drop(store);
         let store = next;
-        let db = try_open(&disk, &clock, &options(&store, &|_| {})).unwrap();
+        let db = try_open(&disk, &clock, &options(&store, change)).unwrap();
         Self { db, disk, clock, store }
     }
 

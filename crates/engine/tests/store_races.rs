@@ -75,8 +75,8 @@ impl Connection for LateConnection {
     fn tables(&mut self) -> Result<Vec<Table>, StoreError> {
         self.inner.tables()
     }
-    fn drop_table(&mut self, table: &Table) -> Result<(), StoreError> {
-        self.inner.drop_table(table)
+    fn drop_table(&mut self, table: &Table, epoch: u64) -> Result<(), StoreError> {
+        self.inner.drop_table(table, epoch)
     }
     fn apply(&mut self, batch: &Batch) -> Result<Vec<(usize, Conflict)>, StoreError> {
         let applied = self.inner.apply(batch);

@@ -54,9 +54,9 @@ impl Connection for PostgresConnection {
         Ok(())
     }
 
-    fn drop_table(&mut self, table: &Table) -> Result<(), StoreError> {
+    fn drop_table(&mut self, table: &Table, epoch: u64) -> Result<(), StoreError> {
         self.shared.tables.lock().remove(&table.name);
-        table::drop_table(&mut self.session, table)
+        table::drop_table(&mut self.session, table, epoch)
     }
 
     fn apply(&mut self, batch: &Batch) -> Result<Vec<(usize, Conflict)>, StoreError> {

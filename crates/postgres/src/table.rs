@@ -4,6 +4,7 @@
 //! anything: `ver`, `stamp`, `expires_at`, `updated_at`, and triggers that tell us what others do. Its columns of those names
 //! are ours from then on. Two Ramekins never share a table: whose it is shows in its triggers.
 
+use crate::claim::{fence, fenced};
 use crate::names::{Relation, quoted, quoted_literal};
 use crate::records::Shape;
 use crate::schema::{by_others, store_id};
@@ -313,10 +314,14 @@ fn without_rights(plan: &Plan, error: StoreError) -> StoreError {
 }
 
 /// See [`ramekin::store::Connection::drop_table`].
-pub(crate) fn drop_table(session: &mut Session, table: &Table) -> Result<(), StoreError> {
+pub(crate) fn drop_table(session: &mut Session, table: &Table, epoch: u64) -> Result<(), StoreError> {
     let plan = Plan::of(session, table)?;
     let lock = Step::new("SELECT pg_advisory_xact_lock(hashtext('ramekin schema'))", Vec::new());
-    session.transaction(vec![lock], |session, _| {
+    let steps = vec![lock, fence(session, epoch)];
+    session.transaction(steps, |session, answers| {
+        if answers.last().is_none_or(|fence| fence.rows.is_empty()) {
+            return Err(fenced(epoch));
+        }
         let sql = session.names.sql("DELETE FROM {s}.ramekin_tables WHERE name = $1::text RETURNING made");
         let rows = session.one(Step::new(sql, vec![Box::new(&*table.name)]))?.rows;
         let is_there = look(session, &plan)?.is_some_and(|there| there.owner.as_ref() == Some(&session.names.schema));

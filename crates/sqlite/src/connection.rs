@@ -61,8 +61,8 @@ impl Connection for SqliteConnection {
         tables::define(&self.shared, table)
     }
 
-    fn drop_table(&mut self, table: &Table) -> Result<(), StoreError> {
-        tables::drop_table(&self.shared, table)
+    fn drop_table(&mut self, table: &Table, epoch: u64) -> Result<(), StoreError> {
+        tables::drop_table(&self.shared, table, epoch)
     }
 
     fn apply(&mut self, batch: &Batch) -> Result<Vec<(usize, Conflict)>, StoreError> {

@@ -3,6 +3,7 @@
 //! What must hold: a table of others' is never dropped, and gets only columns whose names say whose they are; its keys have to
 //! be text, compared by their bytes, and unique.
 
+use crate::claim;
 use crate::form::{Registered, quoted, registered};
 use crate::shared::Shared;
 use ramekin::store::{ErrorKind, Place, StoreError, Table};
@@ -48,10 +49,11 @@ pub(crate) fn define(shared: &Shared, table: &Table) -> Result<(), StoreError> {
 }
 
 /// Drops a table that was made here; leaves alone one of others'.
-pub(crate) fn drop_table(shared: &Shared, table: &Table) -> Result<(), StoreError> {
+pub(crate) fn drop_table(shared: &Shared, table: &Table, epoch: u64) -> Result<(), StoreError> {
     let place = Place::Table(table.name.clone());
     let fault = |error: rusqlite::Error| shared.fault(&error, Some(&place));
     let dropped = shared.write(|transaction, _| {
+        claim::fence(shared, transaction, epoch)?;
         let Some(known) = registered(transaction, &table.name).map_err(fault)? else { return Ok(()) };
         if !known.is_adopted {
             let sql = format!("DROP TABLE IF EXISTS {}", quoted(&known.stored_as));

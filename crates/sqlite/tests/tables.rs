@@ -60,7 +60,7 @@ fn a_table_of_others_is_taken_as_it_is_and_left_alone_when_it_is_dropped() {
     };
     let wanted = r#"ada{"new":1}theirs bob{"new":2}theirs"#;
     assert_eq!(rows(&db), wanted);
-    owner.connection.drop_table(&adopted()).unwrap();
+    owner.connection.drop_table(&adopted(), owner.claimed.epoch).unwrap();
     assert_eq!(rows(&db), wanted);
     assert!(owner.connection.count(&place, 0).is_err());
 }

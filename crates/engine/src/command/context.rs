@@ -27,6 +27,8 @@ pub struct Scratch {
     pub(crate) large: Vec<LargePut>,
     /// Shard and hash of each key that changed.
     pub(crate) touched: Vec<(usize, u64)>,
+    /// What was changed, for whoever wants to know what becomes of it in a store.
+    pub(crate) followed: Option<super::Followed>,
     /// Keys that somebody waits for and that may be ready now, by database.
     pub(crate) ready: Vec<(u32, Box<[u8]>)>,
     /// The record that a command puts, read before any lock was taken, as the log has it; nothing otherwise.
@@ -447,9 +449,9 @@ impl<'a> Ctx<'a> {
     /// from the store since, because it had expired or others have removed it: what follows must not be added to that.
     #[inline]
     fn appears_anew(&mut self, key: &[u8], hash: u64, shard: usize) -> bool {
-        let index = self.keyspace.space_of(self.db);
         let part = self.held.get(shard).expect("the shard of a key that was changed is held");
-        part.space(index).is_some_and(|space| space.is_known_absent(key) && space.get(hash, key).is_some())
+        part.space(self.keyspace.space_of(self.db))
+            .is_some_and(|space| space.is_known_absent(key) && space.get(hash, key).is_some())
     }
 
     /// Notes that the command needs a key, if only the store knows of it.

@@ -127,6 +127,21 @@ impl Database {
         self.settle().map_or(0, |settle| settle.settled_lsn())
     }
 
+    /// Whether the store has refused a row that this record has changed, and it is set aside. It must have been made by this caller,
+    /// which has to be one that is followed ([`Caller::follow`]), and have settled.
+    #[must_use]
+    pub fn was_set_aside(&self, caller: &mut Caller, lsn: Lsn) -> bool {
+        let followed = caller.followed();
+        self.settle().zip(followed).is_some_and(|(settle, followed)| settle.was_set_aside(followed, lsn))
+    }
+
+    /// The same for all that this caller has changed and that should have settled by now.
+    #[must_use]
+    pub fn has_set_aside(&self, caller: &mut Caller) -> bool {
+        let followed = caller.followed();
+        self.settle().zip(followed).is_some_and(|(settle, followed)| settle.has_set_aside(followed))
+    }
+
     /// Has what has changed up to this record settled as soon as may be, and returns at once; [`Database::on_store_progress`]
     /// tells of it.
     pub fn request_settle(&self, lsn: Lsn) {

@@ -23,6 +23,9 @@ const ROW_BYTES: usize = 256;
 const ROWS_AT_ONCE: usize = 64;
 /// A flush that somebody waits for has failed once a lane has so often in a row.
 const FLUSH_TRIES: u32 = 4;
+/// Where a batch could not say that its changes have settled, since some might have met somebody else's, the next one does, or
+/// one without changes after so long.
+const MARK_PAUSE_MS: u64 = 1_000;
 /// Pauses after failures.
 const PAUSE_MIN_MS: u64 = 50;
 const PAUSE_MAX_MS: u64 = 5_000;
@@ -46,6 +49,11 @@ impl Taken {
     /// Whose it is.
     fn at(&self) -> (u32, &[u8]) {
         (self.db, &self.capture.key)
+    }
+
+    /// Whether it changes a row in this place.
+    fn reaches(&self, place: &Place) -> bool {
+        self.change.place == *place || self.beside.as_ref().is_some_and(|beside| beside.place == *place)
     }
 }
 
@@ -74,6 +82,10 @@ pub(super) struct Worker {
     in_doubt: Option<u64>,
     /// How many of them that were, from the front.
     doubtful: usize,
+    /// When something was applied last.
+    applied_ms: u64,
+    /// The watermark that the store has.
+    marked: u64,
     held: Vec<Held>,
     failures: u32,
     /// The same, those included after which the pause does not grow.
@@ -95,7 +107,7 @@ pub(crate) enum Step {
 }
 
 impl Worker {
-    pub(super) fn new(number: usize, sequence: u64) -> Self {
+    pub(super) fn new(number: usize, sequence: u64, marked: u64) -> Self {
         Self {
             number,
             connection: None,
@@ -103,6 +115,8 @@ impl Worker {
             pending: Vec::new(),
             in_doubt: None,
             doubtful: 0,
+            applied_ms: 0,
+            marked,
             held: Vec::new(),
             failures: 0,
             tries: 0,
@@ -123,7 +137,7 @@ impl Worker {
 
     /// Whether no change in this place is under way.
     pub(super) fn is_done_with(&self, place: &Place) -> bool {
-        self.pending.iter().all(|taken| taken.change.place != *place)
+        !self.pending.iter().any(|taken| taken.reaches(place))
     }
 
     /// Whether no change up to this number is under way.
@@ -207,14 +221,30 @@ impl Settle {
         }
         let watermark = self.watermark(worker, seen);
         if worker.pending.is_empty() {
-            // Nothing is due. The store need not hear of that; whoever waits for it does.
+            // Nothing is due. Whoever waits for that hears of it; the store need not, but for what it has of late.
             self.publish(worker.number, watermark);
-            return Ok(Step::Idle);
+            let is_young = now_ms.abs_diff(worker.applied_ms) < MARK_PAUSE_MS && !self.is_stopping();
+            if !self.lacks(worker, watermark) || is_young {
+                return Ok(Step::Idle);
+            }
         }
         self.make_durable()?;
         self.settle(worker, watermark)?;
         self.publish(worker.number, worker.below_held(watermark));
         Ok(Step::Settled)
+    }
+
+    /// The first so many pending changes are in the store.
+    fn note_applied(&self, worker: &Worker, size: usize) {
+        let highest = worker.pending[..size].iter().map(|taken| taken.capture.version).max();
+        self.applied.fetch_max(highest.unwrap_or(0), Relaxed);
+    }
+
+    /// Whether the store is to be told of this watermark: it would not be known of some changes that they have settled. What other
+    /// lanes have applied counts, too, since the lowest watermark holds for all once there is another number of lanes.
+    fn lacks(&self, worker: &Worker, watermark: u64) -> bool {
+        let applied = self.applied.load(Relaxed);
+        worker.marked < applied && applied <= watermark
     }
 
     fn note_taken(&self, worker: &Worker) {
@@ -392,16 +422,21 @@ impl Settle {
             let position = connection.position(u32::try_from(worker.number).unwrap_or(0), self.epoch)?;
             worker.in_doubt = None;
             worker.sequence = position.sequence;
+            worker.marked = position.watermark.saturating_sub(self.base);
             if position.sequence == sequence {
                 self.mark_applied(worker);
             }
         }
+        let is_mark = worker.pending.is_empty();
         self.define_tables(worker, connection)?;
         // Until the last part of it, the batch leaves the watermark where it is.
         let low = self.lanes[worker.number].watermark.load(Relaxed);
         while !worker.pending.is_empty() {
             let size = worker.pending.len();
             self.settle_part(worker, connection, size, (low, watermark))?;
+        }
+        if is_mark && self.lacks(worker, watermark) {
+            self.apply(worker, connection, 0, watermark)?;
         }
         self.note_up();
         Ok(())
@@ -452,6 +487,7 @@ impl Settle {
 
     /// The batch that was in doubt had been applied. Only a change that may have met somebody else's is sent again.
     fn mark_applied(&self, worker: &mut Worker) {
+        self.note_applied(worker, worker.doubtful);
         let (size, pending) = (worker.doubtful, std::mem::take(&mut worker.pending));
         for (index, taken) in pending.into_iter().enumerate() {
             if index < size && taken.change.expect == Expect::Any {
@@ -490,7 +526,7 @@ impl Settle {
             }
             Err(error) => {
                 if let ErrorKind::Table(place) = &error.kind
-                    && worker.pending[..size].iter().any(|taken| taken.change.place == *place)
+                    && worker.pending[..size].iter().any(|taken| taken.reaches(place))
                 {
                     self.note_failure(&error);
                     self.fail_flushes(&error);
@@ -551,9 +587,13 @@ impl Settle {
                 (worker.in_doubt, worker.doubtful) = (Some(sequence), size);
             }
         })?;
-        worker.sequence = sequence;
+        (worker.sequence, worker.marked) = (sequence, watermark);
+        self.note_applied(worker, size);
+        worker.applied_ms = self.now_ms();
         let micros = u64::try_from((self.clock.monotonic() - begun).as_micros()).unwrap_or(u64::MAX);
-        self.stats.note_batch(size - conflicts.len(), micros, self.now_ms());
+        if size != 0 {
+            self.stats.note_batch(size - conflicts.len(), micros, self.now_ms());
+        }
         let mut again = Vec::new();
         let conflicts: std::collections::HashMap<usize, Conflict> = conflicts.into_iter().collect();
         let applied: Pending = worker.pending.drain(..size).collect();
@@ -675,7 +715,8 @@ impl Settle {
             let text = format!("the quarantine is full, and the store refuses another row: {reason}");
             Err(StoreError::new(ErrorKind::Refused, text))
         } else {
-            self.quarantine.put(self, taken.db, &capture.key, bytes, reason)
+            let lsns = (capture.since, capture.version);
+            self.quarantine.put(self, (taken.db, &capture.key), lsns, bytes, reason)
         };
         if let Err(error) = put {
             self.note_failure(&error);
@@ -710,7 +751,7 @@ impl Settle {
     /// The rows of a table that is at fault are left for later.
     fn hold_back(&self, worker: &mut Worker, place: &Place) {
         let (back, rest): (Pending, _) =
-            std::mem::take(&mut worker.pending).into_iter().partition(|taken| taken.change.place == *place);
+            std::mem::take(&mut worker.pending).into_iter().partition(|taken| taken.reaches(place));
         worker.pending = rest;
         back.iter().for_each(|taken| self.hold(worker, taken));
     }

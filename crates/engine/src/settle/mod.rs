@@ -146,6 +146,8 @@ pub(crate) struct Settle {
     close_ms: u64,
     opened_ms: u64,
     lanes: Box<[LaneState]>,
+    /// The highest number of a change that is known to have been applied, by any lane.
+    applied: AtomicU64,
     /// Who works a lane has it.
     workers: Box<[Mutex<lane::Worker>]>,
     loader: Loader,

@@ -4,11 +4,12 @@
 //! entry, before the watermark of its lane passes its change; it leaves when it has changed and settled, or when somebody says so.
 
 use super::Settle;
-use crate::command::Fail;
+use crate::command::{Fail, Followed, recent_key};
+use crate::log::Lsn;
 use crate::shard::Shards;
 use crate::store::{ErrorKind, StoreError};
 use parking_lot::Mutex;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// The keys of its system entries begin so; the number of the database and the key follow.
@@ -35,8 +36,52 @@ pub struct Quarantined {
 /// All rows that are set aside.
 #[derive(Default)]
 pub(crate) struct Quarantine {
-    rows: Mutex<BTreeMap<(u32, Vec<u8>), Quarantined>>,
+    rows: Mutex<Rows>,
     bytes: AtomicU64,
+}
+
+#[derive(Default)]
+struct Rows {
+    by_key: BTreeMap<(u32, Vec<u8>), Kept>,
+    /// How many there are of each mark.
+    marks: HashMap<u64, u32>,
+}
+
+struct Kept {
+    row: Quarantined,
+    /// What the key is followed by.
+    mark: u64,
+    /// The records between which its last change lies; nothing since the folder was opened.
+    lsns: (Lsn, Lsn),
+}
+
+impl Rows {
+    fn insert(&mut self, mut kept: Kept) -> Option<Quarantined> {
+        let at = (kept.row.db, kept.row.key.clone());
+        // What is tried again is due anew: its change may be as old as it was.
+        if let Some(old) = self.by_key.get(&at).filter(|old| old.lsns.1 != 0) {
+            kept.lsns.0 = kept.lsns.0.min(old.lsns.0);
+        }
+        let old = self.remove(&at);
+        *self.marks.entry(kept.mark).or_insert(0) += 1;
+        self.by_key.insert(at, kept);
+        old
+    }
+
+    fn remove(&mut self, at: &(u32, Vec<u8>)) -> Option<Quarantined> {
+        let old = self.by_key.remove(at);
+        old.map(|old| self.unmark(old))
+    }
+
+    fn unmark(&mut self, old: Kept) -> Quarantined {
+        if let Some(count) = self.marks.get_mut(&old.mark) {
+            *count -= 1;
+            if *count == 0 {
+                self.marks.remove(&old.mark);
+            }
+        }
+        old.row
+    }
 }
 
 fn system_key(db: u32, key: &[u8]) -> Vec<u8> {
@@ -61,16 +106,16 @@ impl Quarantine {
 
     /// What is in here, in the order of keys.
     pub(crate) fn list(&self) -> Vec<Quarantined> {
-        self.rows.lock().values().cloned().collect()
+        self.rows.lock().by_key.values().map(|kept| kept.row.clone()).collect()
     }
 
     /// How many of them are those of this key.
     pub(super) fn bytes_of(&self, db: u32, key: &[u8]) -> u64 {
-        self.rows.lock().get(&(db, key.to_vec())).map_or(0, |row| row.bytes)
+        self.rows.lock().by_key.get(&(db, key.to_vec())).map_or(0, |kept| kept.row.bytes)
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.bytes() == 0 && self.rows.lock().is_empty()
+        self.bytes() == 0 && self.rows.lock().by_key.is_empty()
     }
 
     /// A key has settled after all.
@@ -80,15 +125,26 @@ impl Quarantine {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.rows.lock().len()
+        self.rows.lock().by_key.len()
     }
 
-    /// Sets a row aside; it is unsettled already.
+    /// Whether a key with this mark is in here.
+    fn has_mark(&self, mark: u64) -> bool {
+        self.rows.lock().marks.contains_key(&mark)
+    }
+
+    /// Whether one is in here that may have been changed last by one of these records.
+    fn has_change_of(&self, (first, last): (Lsn, Lsn)) -> bool {
+        let meets = |kept: &Kept| kept.lsns.0 <= last && first <= kept.lsns.1;
+        self.rows.lock().by_key.values().any(meets)
+    }
+
+    /// Sets a row aside, the last change of which lies between these records; it is unsettled already.
     pub(super) fn put(
         &self,
         settle: &Settle,
-        db: u32,
-        key: &[u8],
+        (db, key): (u32, &[u8]),
+        lsns: (Lsn, Lsn),
         bytes: u64,
         reason: &str,
     ) -> Result<(), StoreError> {
@@ -100,7 +156,8 @@ impl Quarantine {
         let failed = |text: String| StoreError::new(ErrorKind::Busy, text);
         logged.map_err(|fail| failed(fail.0.into_owned()))?;
         settle.make_durable()?;
-        let old = self.rows.lock().insert((db, key.to_vec()), row);
+        let mark = mark_of(&settle.shards, db, key);
+        let old = self.rows.lock().insert(Kept { row, mark, lsns });
         self.bytes.fetch_add(bytes, Relaxed);
         self.bytes.fetch_sub(old.map_or(0, |old| old.bytes), Relaxed);
         Ok(())
@@ -120,7 +177,11 @@ impl Quarantine {
             space.is_some_and(|space| space.recover_quarantined(hash, &row.key))
         });
         let bytes = AtomicU64::new(found.iter().map(|row| row.bytes).sum());
-        let rows = found.into_iter().map(|row| ((row.db, row.key.clone()), row)).collect();
+        let mut rows = Rows::default();
+        for row in found {
+            let mark = mark_of(shards, row.db, &row.key);
+            rows.insert(Kept { row, mark, lsns: (0, 0) });
+        }
         Self { rows: Mutex::new(rows), bytes }
     }
 
@@ -131,7 +192,30 @@ impl Quarantine {
     }
 }
 
+/// What whoever follows a key knows it by.
+fn mark_of(shards: &Shards, db: u32, key: &[u8]) -> u64 {
+    recent_key(shards.keyspace.space_of(db), shards.keyspace.hash(key))
+}
+
 impl Settle {
+    /// Whether a row is set aside that this record has changed.
+    pub(crate) fn was_set_aside(&self, followed: &Followed, lsn: Lsn) -> bool {
+        let quarantine = &self.quarantine;
+        !quarantine.is_empty()
+            && followed.is_any_of(
+                lsn,
+                |mark| quarantine.has_mark(mark),
+                |lsns| quarantine.has_change_of(lsns),
+            )
+    }
+
+    /// Whether a row is set aside of all that was followed; what has settled of it need not be followed any longer.
+    pub(crate) fn has_set_aside(&self, followed: &mut Followed) -> bool {
+        let quarantine = &self.quarantine;
+        let has_mark = |mark| quarantine.has_mark(mark);
+        followed.settle(self.settled_lsn(), has_mark, |lsns| quarantine.has_change_of(lsns))
+    }
+
     /// Has a row that was set aside tried again; all of them without a key. Returns how many. Each stays in here until it has
     /// settled: the watermark has passed it.
     pub(crate) fn retry_quarantined(&self, key: Option<(u32, &[u8])>) -> Result<usize, Fail> {

@@ -158,16 +158,16 @@ impl Settle {
         behind.may_flush.store(options.may_flush, Relaxed);
         behind.is_read_only.store(options.read_only, Relaxed);
         shards.recover_flushes();
-        let lane = |position: &crate::store::Position| {
-            let watermark = if is_filled { position.watermark.saturating_sub(base) } else { 0 };
-            LaneState {
-                watermark: AtomicU64::new(watermark),
-                taken_ms: AtomicU64::new(u64::MAX),
-                ..LaneState::default()
-            }
+        let marked = |position: &crate::store::Position| {
+            if is_filled { position.watermark.saturating_sub(base) } else { 0 }
+        };
+        let lane = |position: &crate::store::Position| LaneState {
+            watermark: AtomicU64::new(marked(position)),
+            taken_ms: AtomicU64::new(u64::MAX),
+            ..LaneState::default()
         };
         let worker = |(number, position): (usize, &crate::store::Position)| {
-            Mutex::new(Worker::new(number, position.sequence))
+            Mutex::new(Worker::new(number, position.sequence, marked(position)))
         };
         let opened_ms = clock.now_ms();
         let settle = Arc::new(Self {
@@ -187,6 +187,7 @@ impl Settle {
             close_ms: options.close_ms,
             opened_ms,
             lanes: claimed.lanes.iter().map(lane).collect(),
+            applied: AtomicU64::new(claimed.lanes.iter().map(marked).max().unwrap_or(0)),
             workers: claimed.lanes.iter().enumerate().map(worker).collect(),
             loader: Loader::new(options.loaders.max(1)),
             keeper: Mutex::default(),

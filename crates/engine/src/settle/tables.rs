@@ -122,7 +122,7 @@ impl Settle {
                 continue;
             }
             self.make_durable()?;
-            connection.drop_table(&described(definition))?;
+            connection.drop_table(&described(definition), self.epoch)?;
             {
                 let mut tables = self.tables.lock();
                 tables.known.remove(&*definition.name);

@@ -19,7 +19,7 @@ mod error;
 mod memory;
 
 pub use error::{ErrorKind, StoreError};
-pub use memory::{ApplyFault, Call, Faults, MemoryStore};
+pub use memory::{ApplyFault, ApplyStep, Call, Faults, MemoryStore};
 
 use std::sync::Arc;
 
@@ -232,11 +232,11 @@ pub trait Connection: Send {
     /// `Unavailable`.
     fn tables(&mut self) -> Result<Vec<Table>, StoreError>;
 
-    /// Drops a table of records; one that others had made is only left alone from now on.
+    /// Drops a table of records; one that others had made is only left alone from now on. `epoch` as in a batch.
     ///
     /// # Errors
-    /// `Unavailable`, `Table`.
-    fn drop_table(&mut self, table: &Table) -> Result<(), StoreError>;
+    /// `Unavailable`, `Busy`, `Table`, `Fenced`.
+    fn drop_table(&mut self, table: &Table, epoch: u64) -> Result<(), StoreError>;
 
     /// Applies a batch, in one transaction. Returns the changes that were left out, by index.
     ///

@@ -106,7 +106,7 @@ fn several_share_a_database_by_a_schema_each_and_never_a_table() {
     let refused = two.connection.define(&shared).expect_err("it is taken");
     assert_eq!(refused.kind, ErrorKind::Table(crate::owner::place("shared")));
     assert!(refused.text.contains("schema one"), "{}", refused.text);
-    one.connection.drop_table(&shared).expect("it is given up");
+    one.connection.drop_table(&shared, one.epoch).expect("it is given up");
     two.connection.define(&shared).expect("it is free again");
     assert!(two.store.describe().ends_with("?schema=two"));
 }

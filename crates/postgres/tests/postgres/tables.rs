@@ -44,7 +44,7 @@ fn a_table_of_others_is_taken_with_its_rows_and_given_back_with_them() {
     assert_eq!(other.number(expiries), 1, "what expires is not searched for row by row");
     owner.fails(vec![record(&orders, &"x".repeat(21), 7, "{}")], &ErrorKind::Refused);
 
-    owner.connection.drop_table(&adopted()).expect("it is given back");
+    owner.connection.drop_table(&adopted(), owner.epoch).expect("it is given back");
     assert_eq!(other.number("SELECT count(*) FROM sales.\"Old Orders\" WHERE doc->>'state' = 'paid'"), 1);
     other.run("DELETE FROM sales.\"Old Orders\"");
     assert_eq!(owner.connection.outside(9), Ok(Vec::new()));

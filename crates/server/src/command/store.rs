@@ -6,7 +6,7 @@
 use super::client::timeout_ms;
 use super::{ServerCommand, help};
 use crate::server::Server;
-use crate::session::{Peer, Replier, Wait};
+use crate::session::{Peer, Replier, SET_ASIDE, Wait};
 use ramekin::command::{Fail, Keys, Outcome, Spec, flag};
 use ramekin::{Needs, Quarantined, Refusal, Reply, Response};
 use std::sync::Arc;
@@ -197,7 +197,9 @@ fn wait_store(peer: &mut Peer, server: &Arc<Server>, args: &[&[u8]], out: &mut R
     let timeout_ms = timeout_ms(args[1])?;
     need_store(server)?;
     let settled = server.db.settled_lsn() >= peer.last_write_lsn;
-    if settled || peer.in_exec {
+    if settled && server.db.has_set_aside(&mut peer.caller) {
+        out.error(SET_ASIDE);
+    } else if settled || peer.in_exec {
         out.int(i64::from(settled));
     } else {
         peer.wait = Some(Wait { timeout_ms, ..Wait::for_store() });

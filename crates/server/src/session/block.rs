@@ -1,6 +1,7 @@
 //! Commands that wait: for a key, or for the disk.
 
 use super::Session;
+use super::output::SET_ASIDE;
 use super::peer::{Begun, Peer, Wait, Work};
 use crate::command::Row;
 use crate::net::Message;
@@ -165,7 +166,10 @@ impl Session {
         }
         let from = self.unblock(server);
         response.write_to(&mut self.output.replier(self.peer.protocol));
-        self.peer.last_write_lsn = self.peer.last_write_lsn.max(*lsn);
+        if *lsn != 0 {
+            self.peer.last_write_lsn = self.peer.last_write_lsn.max(*lsn);
+            self.peer.caller.follow_record(*lsn);
+        }
         self.finish(server, from, *lsn);
         self.advance(server, now_ms);
     }
@@ -224,6 +228,7 @@ impl Session {
 
     /// The log has come further, or failed.
     pub(crate) fn log_progress(&mut self, server: &Arc<Server>, now_ms: u64) {
+        self.output.check_store(&server.db, &mut self.peer.caller);
         if let Some(reason) = server.db.log_failed() {
             self.output.fail(&server.db, &reason);
         }
@@ -307,6 +312,9 @@ impl Session {
         if wait.for_store {
             match server.db.store_lost() {
                 Some(text) if server.db.settled_lsn() < lsn => out.error(text),
+                _ if server.db.settled_lsn() >= lsn && server.db.has_set_aside(&mut self.peer.caller) => {
+                    out.error(SET_ASIDE);
+                }
                 _ => out.int(i64::from(server.db.settled_lsn() >= lsn)),
             }
             return self.finish(server, from, 0);

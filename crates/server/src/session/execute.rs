@@ -3,6 +3,7 @@
 //! The order of checks before a command is run is Valkey's: does it exist, has it the right number of arguments, may this
 //! client run it, is it queued for a transaction.
 
+use super::output::SET_ASIDE;
 use super::peer::{Durability, Peer, Queued, ReplyMode};
 use super::{Reach, Session};
 use crate::clients::Client;
@@ -385,7 +386,13 @@ impl Session {
         if (lsn == 0 && !self.output.is_gated()) || self.output.joins_last_gate(lsn, reach) {
             return;
         }
-        if !reach.has_come(&server.db, lsn) {
+        if reach.has_come(&server.db, lsn) {
+            if reach == Reach::Store && server.db.was_set_aside(&mut self.peer.caller, lsn) {
+                self.output.truncate(from, &server.db);
+                self.output.replier(self.peer.protocol).error(SET_ASIDE);
+            }
+            self.output.joins_any_gate();
+        } else {
             if let Some(reason) = server.db.log_failed() {
                 return self.output.fail_one(from, &reason, &server.db);
             }

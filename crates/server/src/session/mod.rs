@@ -11,7 +11,7 @@ mod replier;
 mod streams;
 
 pub(crate) use execute::{is_notable, note, show};
-pub(crate) use output::{Output, Reach};
+pub(crate) use output::{Output, Reach, SET_ASIDE};
 pub(crate) use peer::{Durability, Peer, Queued, ReplyMode, Transaction, Wait, Watching};
 pub(crate) use replier::Replier;
 
@@ -129,6 +129,14 @@ impl Session {
             unread_bytes_max: usize::MAX,
             choked: false,
         }
+    }
+
+    /// What may be sent now.
+    pub(crate) fn sendable(&mut self, db: &ramekin::Database) -> &[u8] {
+        if self.output.is_gated() {
+            self.output.check_store(db, &mut self.peer.caller);
+        }
+        self.output.sendable(db)
     }
 
     /// The client as others see it.

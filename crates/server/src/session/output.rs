@@ -1,14 +1,15 @@
 //! Replies on their way out, held back until the log has come far enough.
 //!
 //! What must hold: bytes behind a gate leave only once the log has reached the gate's LSN; bytes leave in order; if the log
-//! fails, what is behind a gate that can never open becomes as many errors as there were replies.
+//! fails, what is behind a gate that can never open becomes as many errors as there were replies. The reply to a change that
+//! was to settle and of which the store has refused a row becomes an error.
 //!
 //! Large answers stand in their places without lying in the buffer, see [`Streams`].
 
 use super::Replier;
 use super::peer::Peer;
 use super::streams::Streams;
-use ramekin::Database;
+use ramekin::{Caller, Database};
 use ramekin_resp::{Encoder, Protocol, ProtocolError};
 use std::collections::VecDeque;
 
@@ -42,10 +43,18 @@ impl Reach {
     }
 }
 
+/// The reply to whoever waits for the store, and of whose changes one is set aside.
+pub(crate) const SET_ASIDE: &str =
+    "QUARANTINED the store refuses a row that was changed here, which is set aside: QUARANTINE LIST says why";
+
 /// From this byte on, the output depends on this LSN.
 #[derive(Clone, Copy, Debug)]
 struct Gate {
     from: usize,
+    /// Where its first reply ends.
+    to: usize,
+    /// Nothing of it is set aside in the store, or that is told.
+    is_checked: bool,
     lsn: u64,
     /// Who has to have it.
     reach: Reach,
@@ -132,8 +141,8 @@ impl Output {
     pub(super) fn joins_last_gate(&mut self, lsn: u64, reach: Reach) -> bool {
         let Some(last) = self.gates.back_mut() else { return false };
         // What is handed over goes in one write for the whole batch: one gate is enough. Syncs are slow, so there each
-        // reply leaves as soon as it may.
-        if reach > last.reach || lsn > last.lsn && last.reach != Reach::Log {
+        // reply leaves as soon as it may. What settles may be refused, each by itself.
+        if reach > last.reach || reach == Reach::Store || lsn > last.lsn && last.reach != Reach::Log {
             return false;
         }
         last.lsn = last.lsn.max(lsn);
@@ -141,10 +150,47 @@ impl Output {
         true
     }
 
+    /// The reply that was just written waits for nothing but for those before it.
+    #[inline]
+    pub(super) fn joins_any_gate(&mut self) {
+        if let Some(last) = self.gates.back_mut() {
+            last.replies += 1;
+        }
+    }
+
+    /// Replies to changes that should have settled, but of which a row was set aside, are errors from now on.
+    pub(crate) fn check_store(&mut self, db: &Database, caller: &mut Caller) {
+        for at in 0..self.gates.len() {
+            let gate = self.gates[at];
+            if gate.is_checked || !gate.reach.has_come(db, gate.lsn) {
+                continue;
+            }
+            self.gates[at].is_checked = true;
+            if db.was_set_aside(caller, gate.lsn) {
+                self.replace_first(at, db);
+            }
+        }
+    }
+
+    /// Turns the first reply of a gate into an error.
+    #[cold]
+    fn replace_first(&mut self, at: usize, db: &Database) {
+        let (mut error, Gate { from, to, .. }) = (Vec::new(), self.gates[at]);
+        Encoder::new(&mut error, Protocol::Resp2).error(SET_ASIDE);
+        self.streams.replace((from, to), error.len(), db);
+        let moved = |end: usize| end - to + from + error.len();
+        self.gates[at].to = moved(to);
+        self.gates
+            .range_mut(at + 1..)
+            .for_each(|gate| (gate.from, gate.to) = (moved(gate.from), moved(gate.to)));
+        self.bytes.splice(from..to, error);
+    }
+
     /// Holds back the reply that begins at `from`.
     #[inline]
     pub(super) fn gate(&mut self, from: usize, lsn: u64, reach: Reach) {
-        self.gates.push_back(Gate { from, lsn, reach, replies: 1 });
+        let (to, is_checked) = (self.bytes.len(), reach != Reach::Store);
+        self.gates.push_back(Gate { from, to, is_checked, lsn, reach, replies: 1 });
         if reach == Reach::Store {
             self.store_lsn = lsn;
         }
@@ -152,7 +198,7 @@ impl Output {
 
     /// What may be sent now.
     pub(crate) fn sendable(&mut self, db: &Database) -> &[u8] {
-        while self.gates.front().is_some_and(|gate| gate.reach.has_come(db, gate.lsn)) {
+        while self.gates.front().is_some_and(|gate| gate.is_checked && gate.reach.has_come(db, gate.lsn)) {
             self.gates.pop_front();
         }
         let mut end = self.gates.front().map_or(self.bytes.len(), |gate| gate.from);
@@ -180,7 +226,9 @@ impl Output {
         } else {
             return false;
         }
-        self.gates.iter_mut().for_each(|gate| gate.from -= self.sent);
+        self.gates
+            .iter_mut()
+            .for_each(|gate| (gate.from, gate.to) = (gate.from - self.sent, gate.to - self.sent));
         self.streams.shift(self.sent);
         self.sent = 0;
         false

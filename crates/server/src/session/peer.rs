@@ -138,6 +138,9 @@ impl Peer {
         let authenticated = server.config.snapshot().requirepass().is_none();
         let mut caller = Caller::default();
         caller.leaves_large = true;
+        if server.db.has_store() {
+            caller.follow();
+        }
         Self {
             client,
             caller,

@@ -96,6 +96,20 @@ impl Streams {
         self.waiting.iter_mut().for_each(|stream| stream.at -= bytes);
     }
 
+    /// The reply between these bytes has become one of this length.
+    pub(super) fn replace(&mut self, (from, to): (usize, usize), len: usize, db: &Database) {
+        for stream in std::mem::take(&mut self.waiting) {
+            let at = stream.at;
+            if at <= from {
+                self.waiting.push_back(stream);
+            } else if at <= to {
+                db.put_aside(stream.parts);
+            } else {
+                self.waiting.push_back(Stream { at: at - to + from + len, ..stream });
+            }
+        }
+    }
+
     /// Drops what belongs to replies that begin at this byte or behind it.
     pub(super) fn truncate(&mut self, from: usize, db: &Database) {
         while self.waiting.back().is_some_and(|stream| stream.at > from)

@@ -188,6 +188,46 @@ fn replies_to_writes_leave_once_they_have_settled() {
 }
 
 #[test]
+fn who_waits_for_a_row_that_the_store_refuses_is_told_so_and_nobody_else_is() {
+    let (server, store) = start();
+    let (mut client, mut waiting, mut other) = (server.client(), server.client(), server.client());
+    store.faults().refuse(|change| change.key.starts_with(b"bad"));
+    let refused = "-QUARANTINED the store refuses a row that was changed here, which is set aside: QUARANTINE LIST says why";
+    for each in [&mut client, &mut other] {
+        each.ask("CLIENT DURABILITY store");
+    }
+    // One after the other and all at once, alone and in a transaction.
+    assert_eq!(client.ask("SET bad 1"), refused);
+    assert_eq!(client.ask("SET good 1"), "OK");
+    assert_eq!(other.ask("SET others 1"), "OK", "its own row is there");
+    assert_eq!(other.ask("GET bad"), "1", "nor is it one of who reads it");
+    for line in ["SET good 2", "SET bad:2 x", "GET good", "SET good 3", "PING"] {
+        client.send(line);
+    }
+    for answer in ["OK", refused, "2", "OK", "PONG"] {
+        assert_eq!(client.read(), answer);
+    }
+    for (line, answer) in
+        [("MULTI", "OK"), ("SET good 4", "QUEUED"), ("INCR bad", "QUEUED"), ("EXEC", refused)]
+    {
+        assert_eq!(client.ask(line), answer, "{line}");
+    }
+    waiting.ask("SET mine 1");
+    assert_eq!(waiting.ask("WAITSTORE 0"), "1", "others' rows are none of its own");
+    waiting.ask("SET bad:3 x");
+    waiting.ask("SET mine 2");
+    assert_eq!(waiting.ask("WAITSTORE 0"), refused);
+    assert_eq!(waiting.ask("WAITSTORE 0"), refused, "it has not settled since");
+    store.faults().refuse_none();
+    waiting.ask("QUARANTINE RETRY");
+    // Until they have been tried again they are among those that are refused.
+    assert!((0..10_000).any(|_| waiting.ask("FLUSH") == "OK"));
+    assert_eq!(waiting.ask("WAITSTORE 0"), "1");
+    assert_eq!(client.ask("SET bad 5"), "OK");
+    assert_eq!((text(&store, "bad").as_deref(), text(&store, "good").as_deref()), (Some("5"), Some("4")));
+}
+
+#[test]
 fn once_the_store_has_another_owner_nobody_waits_for_it() {
     let (server, store) = start();
     let (mut client, mut waiting) = (server.client(), server.client());

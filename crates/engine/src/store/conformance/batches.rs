@@ -123,6 +123,9 @@ fn versions(case: &Case<'_>) {
     case.same("the position after conflicts", &owner.position(0), &Position { sequence: 2, watermark: 10 });
     owner.put(vec![set("a", 11, "2")]);
     owner.holds(b"a", Some("2"));
+    let nothing = Batch { watermark: 15, ..owner.batch(0, Vec::new()) };
+    case.same("a batch without changes", &owner.connection.apply(&nothing), &Ok(Vec::new()));
+    case.same("the position after it", &owner.position(0), &Position { sequence: 4, watermark: 15 });
 }
 
 fn gone(case: &Case<'_>) {

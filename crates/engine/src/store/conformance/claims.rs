@@ -122,22 +122,26 @@ fn released(case: &Case<'_>) {
 fn taken(case: &Case<'_>) {
     let mut owner = case.start();
     owner.put(vec![set("a", 1, "1")]);
+    let (table, people) = owner.define("people");
+    owner.put(vec![record(&people, "ada", 2, "[1]")]);
     let epoch = owner.epoch();
     let mut next = case.own(&Claim { takes_over: true, ..claim(epoch) });
     if next.epoch() <= epoch {
         case.broken("who takes over has no higher epoch");
     }
-    let late = owner.batch(0, vec![set("a", 2, "2"), set("b", 3, "2")]);
+    let late = owner.batch(0, vec![set("a", 3, "2"), set("b", 4, "2")]);
     case.fails("a batch of the owner before", owner.connection.apply(&late), &ErrorKind::Fenced);
     case.fails("its position", owner.connection.position(0, epoch), &ErrorKind::Fenced);
     let keys = Place::Keys(0);
     case.fails("its emptying", owner.connection.empty(&keys, 9, epoch), &ErrorKind::Fenced);
     let swept = owner.connection.remove_expired(&keys, u64::MAX >> 1, 9, epoch);
     case.fails("its sweeping", swept, &ErrorKind::Fenced);
+    case.fails("its dropping a table", owner.connection.drop_table(&table, epoch), &ErrorKind::Fenced);
     case.fails("its giving up", owner.connection.release(epoch), &ErrorKind::Fenced);
     next.holds(b"a", Some("1"));
     next.holds(b"b", None);
-    next.put(vec![set("b", 4, "4")]);
+    case.same("rows of the table", &next.connection.count(&people, 0), &Ok(1));
+    next.put(vec![set("b", 5, "4")]);
     drop(owner);
     let store = case.process();
     let refused = case.connect(&store).claim(&claim(next.epoch()));

@@ -95,7 +95,7 @@ fn dropped(case: &Case<'_>) {
     let (table, people) = owner.define("people");
     let (_, things) = owner.define("things");
     owner.put(vec![record(&people, "ada", 1, "[1]"), record(&things, "cup", 2, "[2]")]);
-    case.ok("dropping a table", owner.connection.drop_table(&table));
+    case.ok("dropping a table", owner.connection.drop_table(&table, owner.claimed.epoch));
     let wanted = ErrorKind::Table(people.clone());
     case.fails("a count of a dropped table", owner.connection.count(&people, 0), &wanted);
     let batch = owner.batch(0, vec![set("a", 3, "v"), record(&people, "ada", 4, "[1]")]);

@@ -4,7 +4,7 @@ use super::super::{
     Batch, Claim, Claimed, Conflict, Connection, ErrorKind, Outside, Place, Position, Row, StoreError, Table,
 };
 use super::Shared;
-use super::faults::{ApplyFault, Call, lost};
+use super::faults::{ApplyFault, ApplyStep, Call, Faults, lost};
 use super::state::State;
 use std::sync::Arc;
 
@@ -64,12 +64,9 @@ impl Connection for MemoryConnection {
         })
     }
 
-    fn drop_table(&mut self, table: &Table) -> Result<(), StoreError> {
+    fn drop_table(&mut self, table: &Table, epoch: u64) -> Result<(), StoreError> {
         let place = Place::Table(Arc::clone(&table.name));
-        self.call(&Call::Define, [&place], |state, _| {
-            state.drop_table(&table.name);
-            Ok(())
-        })
+        self.call(&Call::Define, [&place], |state, _| state.drop_table(&table.name, epoch))
     }
 
     fn apply(&mut self, batch: &Batch) -> Result<Vec<(usize, Conflict)>, StoreError> {
@@ -86,15 +83,16 @@ impl Connection for MemoryConnection {
                 ApplyFault::Unavailable => return Err(lost("the connection was lost")),
                 _ => {}
             }
-            state.admits_batch(batch)?;
-            faults.refused(batch)?;
-            let in_doubt =
-                || Err(StoreError::new(ErrorKind::InDoubt, "the connection was lost in the commit"));
-            if fault == ApplyFault::LostBeforeCommit {
-                return in_doubt();
+            let before = faults.has_steps().then(|| state.clone());
+            let done = transact(state, &mut faults, batch, fault);
+            if done.is_err() {
+                if let Some(before) = before {
+                    *state = before;
+                }
+                return done;
             }
-            let conflicts = state.apply(batch);
-            if fault == ApplyFault::LostAfterCommit { in_doubt() } else { Ok(conflicts) }
+            faults.reach(ApplyStep::Committed)?;
+            if fault == ApplyFault::LostAfterCommit { in_doubt() } else { done }
         })
     }
 
@@ -170,6 +168,31 @@ impl Connection for MemoryConnection {
             Ok(())
         })
     }
+}
+
+/// A batch up to its commit.
+fn transact(
+    state: &mut State,
+    faults: &mut Faults,
+    batch: &Batch,
+    fault: ApplyFault,
+) -> Result<Vec<(usize, Conflict)>, StoreError> {
+    faults.reach(ApplyStep::Begun)?;
+    state.admits_batch(batch)?;
+    faults.refused(batch)?;
+    if fault == ApplyFault::LostBeforeCommit {
+        return in_doubt();
+    }
+    state.advance(batch);
+    faults.reach(ApplyStep::LaneAdvanced)?;
+    let conflicts = state.change_rows(batch);
+    faults.reach(ApplyStep::RowsChanged)?;
+    faults.reach(ApplyStep::Committing)?;
+    Ok(conflicts)
+}
+
+fn in_doubt<T>() -> Result<T, StoreError> {
+    Err(StoreError::new(ErrorKind::InDoubt, "the connection was lost in the commit"))
 }
 
 fn is_alive(row: &Row, now_ms: u64) -> bool {

@@ -41,6 +41,22 @@ pub enum ApplyFault {
     LostAfterCommit,
 }
 
+/// How far a batch has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ApplyStep {
+    /// The transaction has begun.
+    Begun,
+    /// The lane's row is advanced.
+    LaneAdvanced,
+    /// The rows are changed.
+    RowsChanged,
+    /// The commit is asked for, and has not happened.
+    Committing,
+    /// It has, and is not answered.
+    Committed,
+}
+
+type Steps = Box<dyn FnMut(ApplyStep) -> bool + Send>;
 type Hook = Box<dyn FnMut(&Call) + Send>;
 type Refuses = Box<dyn Fn(&Change) -> bool + Send>;
 
@@ -55,6 +71,7 @@ pub struct Faults {
     pub broken: BTreeSet<Place>,
     refuses: Option<Refuses>,
     before: Option<Hook>,
+    steps: Option<Steps>,
 }
 
 impl Faults {
@@ -72,6 +89,24 @@ impl Faults {
     /// it is how a store is slow; it must not ask for the faults itself.
     pub fn before_each(&mut self, hook: impl FnMut(&Call) + Send + 'static) {
         self.before = Some(Box::new(hook));
+    }
+
+    /// From now on this is asked at each step of a batch whether it goes on; if not, the connection is lost there.
+    pub fn at_steps(&mut self, goes_on: impl FnMut(ApplyStep) -> bool + Send + 'static) {
+        self.steps = Some(Box::new(goes_on));
+    }
+
+    pub(super) fn has_steps(&self) -> bool {
+        self.steps.is_some()
+    }
+
+    pub(super) fn reach(&mut self, step: ApplyStep) -> Result<(), StoreError> {
+        if self.steps.as_mut().is_none_or(|goes_on| goes_on(step)) {
+            return Ok(());
+        }
+        let is_in_doubt = matches!(step, ApplyStep::Committing | ApplyStep::Committed);
+        let kind = if is_in_doubt { ErrorKind::InDoubt } else { ErrorKind::Unavailable };
+        Err(StoreError::new(kind, format!("the connection was lost at {step:?}")))
     }
 
     pub(super) fn passes(&mut self, call: &Call) -> Result<(), StoreError> {

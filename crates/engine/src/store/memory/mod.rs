@@ -9,7 +9,7 @@ mod connection;
 mod faults;
 mod state;
 
-pub use faults::{ApplyFault, Call, Faults};
+pub use faults::{ApplyFault, ApplyStep, Call, Faults};
 
 use super::{Change, Connection, Content, Place, Row, Store, StoreError};
 use connection::MemoryConnection;

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Weak};
 
 /// A store. A clone of it is what a transaction works on.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct State {
     database_id: Option<u128>,
     epoch: u64,
@@ -97,9 +97,12 @@ impl State {
         self.tables.insert(Arc::clone(name));
     }
 
-    pub(super) fn drop_table(&mut self, name: &Arc<str>) {
+    pub(super) fn drop_table(&mut self, name: &Arc<str>, epoch: u64) -> Result<(), StoreError> {
+        self.owns(epoch)?;
+        self.written = epoch;
         self.tables.remove(name);
         self.places.remove(&Place::Table(Arc::clone(name)));
+        Ok(())
     }
 
     /// Asks that a place is there.
@@ -128,11 +131,15 @@ impl State {
         Ok(())
     }
 
-    /// Applies a batch that is admitted.
-    pub(super) fn apply(&mut self, batch: &Batch) -> Vec<(usize, Conflict)> {
+    /// Advances the lane of a batch that is admitted.
+    pub(super) fn advance(&mut self, batch: &Batch) {
         self.batches += 1;
         self.written = batch.epoch;
         self.lanes[batch.lane as usize] = Position { sequence: batch.sequence, watermark: batch.watermark };
+    }
+
+    /// Changes its rows.
+    pub(super) fn change_rows(&mut self, batch: &Batch) -> Vec<(usize, Conflict)> {
         let changes = batch.changes.iter().enumerate();
         changes.filter_map(|(at, change)| Some((at, self.change(change)?))).collect()
     }

@@ -1,7 +1,7 @@
 //! The suite, and each thing that goes wrong when told to.
 
 use super::super::{Batch, Change, Claim, Content, ErrorKind, Expect, Place, Position, Table, conformance};
-use super::{ApplyFault, Call, MemoryStore};
+use super::{ApplyFault, ApplyStep, Call, MemoryStore};
 use crate::store::{Connection, Store};
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -73,6 +73,24 @@ fn a_connection_that_was_lost_stays_lost_and_a_new_one_tells_what_became_of_the_
         let mut connection = store.connect().unwrap();
         assert_eq!(connection.position(0, epoch).unwrap(), Position { sequence, watermark: sequence });
         assert_eq!(connection.apply(&batch(epoch, sequence + 1)), Ok(Vec::new()));
+    }
+}
+
+#[test]
+fn a_batch_that_is_cut_short_at_any_step_is_there_as_a_whole_or_not_at_all() {
+    use ApplyStep::{Begun, Committed, Committing, LaneAdvanced, RowsChanged};
+    for last in [Begun, LaneAdvanced, RowsChanged, Committing, Committed] {
+        let (store, mut connection, epoch) = owned();
+        store.faults().at_steps(move |step| step != last);
+        let is_in_doubt = matches!(last, Committing | Committed);
+        let kind = if is_in_doubt { ErrorKind::InDoubt } else { ErrorKind::Unavailable };
+        assert_eq!(connection.apply(&batch(epoch, 1)).map_err(|error| error.kind), Err(kind), "{last:?}");
+        let happened = u64::from(last == Committed);
+        let position = store.connect().unwrap().position(0, epoch).unwrap();
+        assert_eq!(
+            (position.sequence, store.rows().len() as u64, store.batches()),
+            (happened, happened, happened)
+        );
     }
 }
 
