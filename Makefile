@@ -51,8 +51,10 @@ test-long: export TEST_HISTORIES   ?= 60
 test-long: export TEST_STORE_SECONDS  ?= 60
 test-long: export TEST_OUTAGE_SECONDS ?= 60
 test-long: export TEST_SEED        ?= $(shell date +%s)
+test-long: export RAMEKIN_TEST_SEQUENCES   ?= 1000
+test-long: export RAMEKIN_TEST_SEED        ?= $(TEST_SEED)
 test-long: export PROPTEST_CASES           ?= 20000
-test-long: test ## the same tests with far more rounds (TEST_SEQUENCES, _CRASHES, _HISTORIES, _STORE_SECONDS, _OUTAGE_SECONDS, _SEED, PROPTEST_CASES)
+test-long: test ## the same tests with far more rounds (TEST_SEQUENCES, _CRASHES, _HISTORIES, _STORE_SECONDS, _OUTAGE_SECONDS, _SEED, RAMEKIN_TEST_SEQUENCES, PROPTEST_CASES)
 
 bench: need-rust $(VENV)/ready ## Ramekin and Valkey side by side
 	@if [ ! -x bench/run ]; then echo 'bench/run is missing from this checkout' >&2; exit 1; fi

@@ -104,7 +104,7 @@ fn load_parts(
         "SELECT coalesce(k.whole_key, k.key), k.ver, p.part FROM {s}.ramekin_keys k JOIN {s}.ramekin_parts p ON p.db = k.db AND p.key = k.key
          WHERE k.db = $1::int8 AND k.key = ANY ($2::bytea[]) AND p.n < k.parts ORDER BY p.key, p.n",
     );
-    let keys: Vec<&[u8]> = large.keys().map(Vec::as_slice).collect();
+    let keys = stand_ins(large.keys().map(Vec::as_slice));
     let rows = session.one(Step::new(sql, vec![Box::new(database(place)), Box::new(keys)]))?.rows;
     let changed = || StoreError::new(ErrorKind::Busy, "a large value has changed while it was read");
     for row in &rows {
@@ -144,7 +144,7 @@ fn stand_ins<'k>(keys: impl Iterator<Item = &'k [u8]>) -> Vec<Cow<'k, [u8]>> {
 fn damaged(place: &Place, key: &[u8]) -> StoreError {
     let text = format!(
         "the row of key {:?} in ramekin_keys is not as it was written: it has not all of its parts, or an unknown kind",
-        String::from_utf8_lossy(key)
+        String::from_utf8_lossy(&key[..key.len().min(100)])
     );
     StoreError::new(ErrorKind::Table(place.clone()), text)
 }

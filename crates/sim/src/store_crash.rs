@@ -10,9 +10,11 @@
 
 pub mod others;
 mod run;
+mod strain;
 pub mod watch;
 
 pub use run::Run;
+pub use strain::Strain;
 
 use crate::clock::SimClock;
 use crate::db_crash::options;
@@ -21,10 +23,10 @@ use crate::workload::{Call, DATABASES};
 use others::Other;
 use ramekin::command;
 use ramekin::error::Error;
-use ramekin::io::SeededRng;
 use ramekin::io::mem::{Faults, MemDisk};
+use ramekin::io::{Clock as _, SeededRng};
 use ramekin::log::{AppendFsync, Lsn};
-use ramekin::{Caller, Collector, Database, Options, Response, StoreOptions};
+use ramekin::{Attach, Caller, Collector, Database, Options, Response, StoreOptions};
 use std::sync::Arc;
 use watch::Watch;
 
@@ -41,6 +43,12 @@ pub struct Life {
     pub store_crash: Option<u64>,
     /// How many lanes there are.
     pub lanes: u32,
+    /// What makes it harder.
+    pub strain: Strain,
+    /// The step at which somebody else claims the store.
+    pub fenced_at: Option<u32>,
+    /// What counts where folder and store do not belong together.
+    pub attach: Option<Attach>,
     /// Whether all has settled, is evicted and compared at the end.
     pub quiesces: bool,
     /// Whether the database is closed at the end.
@@ -53,7 +61,25 @@ impl Life {
     pub fn new(seed: u64, steps: u32) -> Self {
         let lanes = 1 + u32::from(seed % 3 == 1);
         let faults = Faults::default();
-        Self { seed, steps, faults, store_crash: None, lanes, quiesces: true, closes: seed.is_multiple_of(5) }
+        Self {
+            seed,
+            steps,
+            faults,
+            store_crash: None,
+            lanes,
+            strain: Strain::default(),
+            fenced_at: None,
+            attach: None,
+            quiesces: true,
+            closes: seed.is_multiple_of(5),
+        }
+    }
+
+    /// The same, made harder.
+    #[must_use]
+    pub fn strained(seed: u64, steps: u32) -> Self {
+        let lanes = 1 + u32::try_from(seed % 4).expect("it is small");
+        Self { lanes, strain: Strain::of(seed), ..Self::new(seed, steps) }
     }
 }
 
@@ -66,6 +92,8 @@ pub struct World {
     /// The store.
     pub store: Watch,
     model: Model,
+    /// Versions in the store are numbers of the log.
+    is_first_folder: bool,
 }
 
 /// What was done, and how much of it must come back.
@@ -102,6 +130,13 @@ impl Model {
         answers
     }
 
+    /// All that was done is settled, and known to no log.
+    fn lose_folder(&mut self) {
+        self.journal.iter_mut().for_each(|done| done.lsn = 0);
+        self.others.iter_mut().for_each(Other::lose_folder);
+        (self.written, self.durable) = (0, 0);
+    }
+
     /// Only the records up to this one are left.
     fn crash(&mut self, last: Lsn) {
         let kept = self.journal.iter().take_while(|done| done.lsn <= last).count();
@@ -130,7 +165,7 @@ impl Done {
 impl Default for World {
     fn default() -> Self {
         let (disk, clock) = (MemDisk::default(), Arc::default());
-        Self { disk, clock, store: Watch::default(), model: Model::new() }
+        Self { disk, clock, store: Watch::default(), model: Model::new(), is_first_folder: true }
     }
 }
 
@@ -144,7 +179,10 @@ impl World {
         let is_well = match self.open(&life, &rng) {
             Ok(db) => {
                 self.check_crash(&db);
-                let mut run = Run::new(self, &db, &rng);
+                if life.attach == Some(Attach::Memory) {
+                    self.model.others.iter_mut().for_each(Other::put_over);
+                }
+                let mut run = Run::new(self, &db, &rng, life.strain);
                 let mut is_well = run.work(&life);
                 if is_well && life.quiesces {
                     is_well = run.quiesce();
@@ -171,14 +209,36 @@ impl World {
         let mut faults = self.store.store().faults();
         faults.down = false;
         faults.batches.clear();
+        faults.before_each(|_| ());
         drop(faults);
         is_well
+    }
+
+    /// The folder is lost, and what is left is what has settled: which must be all there was.
+    pub fn lose_folder(&mut self) {
+        // A new folder does not know how late it was: what has expired would be back.
+        let latest_ms = self.model.journal.iter().map(|done| done.now_ms).max().unwrap_or(0);
+        self.clock.advance(latest_ms.saturating_sub(self.clock.now_ms()));
+        self.disk = MemDisk::default();
+        self.model.lose_folder();
+        self.is_first_folder = false;
+    }
+
+    /// Whether a folder with a store that somebody else has taken over is refused until it is said what counts.
+    #[must_use]
+    pub fn is_refused(&mut self, life: Life) -> bool {
+        let life = Life { attach: None, ..life };
+        self.store = self.store.process(None);
+        self.is_first_folder = false;
+        self.open(&life, &SeededRng::new(life.seed)).is_err()
     }
 
     fn open(&self, life: &Life, rng: &SeededRng) -> Result<Database, Error> {
         let mut behind = StoreOptions::new(Arc::new(self.store.clone()));
         behind.lanes = life.lanes;
+        behind.attach = life.attach;
         behind.flush_interval_ms = 100;
+        life.strain.limit(&mut behind);
         behind.evict_interval_ms = if rng.below(3) == 0 { 300 } else { 0 };
         let fsync = if rng.below(3) == 0 { AppendFsync::Always } else { AppendFsync::Everysec };
         let options = Options { store: Some(behind), shards: 4, ..options(fsync) };
@@ -203,7 +263,10 @@ impl World {
         let promised = self.model.written.max(self.model.durable);
         assert!(last >= promised, "{last} of {promised} promised records came back");
         let highest = self.store.highest();
-        assert!(highest <= last, "the store has version {highest}, the log ends at {last}");
+        assert!(
+            highest <= last || !self.is_first_folder,
+            "the store has version {highest}, the log ends at {last}"
+        );
         self.model.crash(last);
         (self.model.written, self.model.durable) = (last, last);
     }

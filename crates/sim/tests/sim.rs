@@ -10,7 +10,12 @@ mod garbage;
 mod store;
 
 use ramekin::io::mem::{CrashPoint, Faults, MemDisk};
+use ramekin::memory::Counted;
 use ramekin_sim::log_crash::{Crash, Life, Model, crash_points};
+use std::alloc::System;
+
+#[global_allocator]
+static ALLOCATOR: Counted<System> = Counted(System);
 
 const STEPS: u32 = 60;
 const CRASHES: [Crash; 2] = [Crash::Kill, Crash::PowerCut];

@@ -447,11 +447,10 @@ impl<'a> Ctx<'a> {
 
     /// Whether a key has come to be where the store had nothing. The log may know a value of it that was evicted and has been gone
     /// from the store since, because it had expired or others have removed it: what follows must not be added to that.
-    #[inline]
     fn appears_anew(&mut self, key: &[u8], hash: u64, shard: usize) -> bool {
         let part = self.held.get(shard).expect("the shard of a key that was changed is held");
-        part.space(self.keyspace.space_of(self.db))
-            .is_some_and(|space| space.is_known_absent(key) && space.get(hash, key).is_some())
+        let space = part.space(self.keyspace.space_of(self.db));
+        space.is_some_and(|space| space.is_known_absent(key) && space.get(hash, key).is_some())
     }
 
     /// Notes that the command needs a key, if only the store knows of it.

@@ -24,6 +24,8 @@ pub struct Other {
     /// Whether there was a crash since: a change of ours that had settled may be sent once more then, and others may have
     /// removed the row meanwhile.
     has_crashed: bool,
+    /// Memory was put over the store: what it had read of what others did counts as ours.
+    was_put_over: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -43,6 +45,7 @@ pub fn all() -> Vec<Other> {
         settled: None,
         events: Vec::new(),
         has_crashed: false,
+        was_put_over: false,
     };
     let places =
         [(Place::Keys(0), false), (Place::Table("u".into()), false), (Place::Table("v".into()), true)];
@@ -91,18 +94,40 @@ impl Other {
 
     /// Others write to it.
     pub fn write_outside(&mut self, store: &MemoryStore, rng: &SeededRng) {
+        let value = self.write_raced(store, rng);
+        self.changed_outside(value);
+    }
+
+    /// Takes down that others have changed it.
+    pub fn changed_outside(&mut self, value: Option<String>) {
+        self.events.push(Event { ours: None, value });
+    }
+
+    /// Others write to it, which is to be taken down. Returns what.
+    #[must_use]
+    pub fn write_raced(&self, store: &MemoryStore, rng: &SeededRng) -> Option<String> {
         let value = (rng.below(4) > 0).then(|| self.value("theirs", rng));
         let content = value.clone().map(|text| match self.place {
             Place::Keys(_) => Content::Whole(0, text.into_bytes()),
             Place::Table(_) => Content::Record(text),
         });
         store.write_outside(&self.place, self.key.as_bytes(), content);
-        self.events.push(Event { ours: None, value });
+        value
     }
 
     /// Others have removed all rows of its table.
     pub fn emptied(&mut self) {
         self.events.push(Event { ours: None, value: None });
+    }
+
+    /// The folder is lost, and with it the rule of the table: what is in the store is left.
+    pub fn lose_folder(&mut self) {
+        (self.store_wins, self.has_crashed) = (false, true);
+    }
+
+    /// What memory has of it counts, whatever is in the store.
+    pub fn put_over(&mut self) {
+        self.was_put_over = true;
     }
 
     /// A crash has left the records up to this one.
@@ -115,9 +140,11 @@ impl Other {
     pub fn check_read(&self, found: Option<&str>) {
         let last = self.events.iter().rposition(|event| event.ours.is_some());
         let ours = last.map_or(&self.settled, |at| &self.events[at].value);
-        let from = if self.store_wins { 0 } else { last.unwrap_or(0) };
+        let from = if self.store_wins || self.was_put_over { 0 } else { last.unwrap_or(0) };
         let mut theirs = self.events[from..].iter().filter(|event| event.ours.is_none());
-        let is_allowed = ours.as_deref() == found || theirs.any(|event| event.value.as_deref() == found);
+        let is_as_it_was = self.was_put_over && self.settled.as_deref() == found;
+        let is_allowed =
+            ours.as_deref() == found || is_as_it_was || theirs.any(|event| event.value.as_deref() == found);
         assert!(is_allowed, "{found:?} was read of {self:?}");
     }
 
@@ -131,13 +158,16 @@ impl Other {
         assert!(row.as_deref() == found, "memory has {found:?}, the store {row:?}: {self:?}");
         let last_of = |ours: bool| self.events.iter().rposition(|event| event.ours.is_some() == ours);
         let allowed: Vec<usize> = match (last_of(true), last_of(false)) {
+            _ if self.was_put_over => (0..self.events.len()).collect(),
             (Some(ours), Some(theirs)) if ours > theirs && !self.store_wins => vec![ours],
             (ours, theirs) => ours.into_iter().chain(theirs).collect(),
         };
-        let is_as_it_was = allowed.is_empty() || self.has_crashed && last_of(true).is_none();
+        let is_as_it_was =
+            allowed.is_empty() || self.was_put_over || self.has_crashed && last_of(true).is_none();
         let is_allowed = allowed.iter().any(|&at| self.events[at].value.as_deref() == found)
             || is_as_it_was && self.settled.as_deref() == found;
         assert!(is_allowed, "{found:?} is what is left of {self:?}");
-        (self.settled, self.events, self.has_crashed) = (row, Vec::new(), false);
+        (self.settled, self.events) = (row, Vec::new());
+        (self.has_crashed, self.was_put_over) = (false, false);
     }
 }

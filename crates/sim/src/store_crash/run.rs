@@ -1,10 +1,12 @@
 //! One life of a database with a store, while it is lived.
 
 use super::others::TABLES;
+use super::strain::{Fence, Raced, Strain};
 use super::{Life, World};
 use crate::dataset::DataSet;
 use crate::db_crash::is_refused;
 use crate::workload::{Call, DATABASES, Step, Workload};
+use parking_lot::Mutex;
 use ramekin::command;
 use ramekin::io::mem::Faults;
 use ramekin::io::{Rng as _, SeededRng};
@@ -12,26 +14,41 @@ use ramekin::store::{ApplyFault, Change, Content, Place};
 use ramekin::value::codec::tag;
 use ramekin::{Caller, Checkpoint, Collector, Database, Planned, Refusal, Response};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Commands that mean something else with a store, or see only what is in memory.
 const LEFT_OUT: [&[u8]; 6] = [b"FLUSHDB", b"FLUSHALL", b"SWAPDB", b"DBSIZE", b"KEYS", b"SCAN"];
 
 /// See the module.
 pub struct Run<'a> {
-    world: &'a mut World,
-    db: &'a Database,
-    rng: &'a SeededRng,
+    pub(super) world: &'a mut World,
+    pub(super) db: &'a Database,
+    pub(super) rng: &'a SeededRng,
     checkpoint: Option<Checkpoint>,
     /// Whether the store may fail.
     is_troubled: bool,
     /// Whether rows may have been refused.
     has_refused: bool,
+    pub(super) strain: Strain,
+    /// Somebody else owns the store: it stays as it was.
+    pub(super) fence: Option<Fence>,
+    pub(super) raced: Arc<Mutex<Vec<Raced>>>,
 }
 
 impl<'a> Run<'a> {
-    pub(super) fn new(world: &'a mut World, db: &'a Database, rng: &'a SeededRng) -> Self {
+    pub(super) fn new(world: &'a mut World, db: &'a Database, rng: &'a SeededRng, strain: Strain) -> Self {
         // What was wrong with rows and tables goes on.
-        Self { world, db, rng, checkpoint: None, is_troubled: true, has_refused: true }
+        Self {
+            world,
+            db,
+            rng,
+            checkpoint: None,
+            is_troubled: true,
+            has_refused: true,
+            strain,
+            fence: None,
+            raced: Arc::default(),
+        }
     }
 
     pub(super) fn drop_checkpoint(self) {
@@ -47,7 +64,7 @@ impl<'a> Run<'a> {
         self.world.store.die();
     }
 
-    fn is_over(&self) -> bool {
+    pub(super) fn is_over(&self) -> bool {
         self.world.disk.is_frozen() || self.world.store.is_dead() || self.db.log_failed().is_some()
     }
 
@@ -56,18 +73,25 @@ impl<'a> Run<'a> {
         for line in TABLES {
             self.words(line);
         }
+        self.begin_strain();
         let workload = Workload::new(life.seed);
-        for _ in 0..life.steps {
+        for step in 0..life.steps {
             if self.is_over() {
                 return false;
             }
-            if self.rng.below(2) == 0 {
-                self.step(&workload.step());
-            } else {
-                self.settle();
+            if life.fenced_at == Some(step) {
+                self.lose_store();
             }
+            match self.rng.below(4) {
+                0..=1 => self.step(&workload.step()),
+                2 if self.strain.is_any() => self.strain(),
+                _ => self.settle(),
+            }
+            self.take_down_raced();
             self.acknowledge();
         }
+        self.check_fence();
+        self.end_strain();
         !self.is_over()
     }
 
@@ -98,9 +122,9 @@ impl<'a> Run<'a> {
             16..=20 => self.evict(),
             21..=22 => self.world.clock.advance(self.rng.below(300)),
             23 => self.world.clock.advance(1000 + self.rng.below(6000)),
-            24..=27 => self.trouble(),
+            24..=27 if self.fence.is_none() => self.trouble(),
             28..=29 => self.heal(),
-            30..=32 => self.write_outside(),
+            30..=32 if self.fence.is_none() => self.write_outside(),
             33..=35 => self.write_other(),
             36..=37 => self.read_other(),
             38 => drop(self.db.retry_quarantined(None)),
@@ -108,7 +132,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn flush(&self) {
+    pub(super) fn flush(&self) {
         let Ok(()) = self.db.flush_to_store(Box::new(drop)) else { panic!("there is a store") };
         self.db.settle_step();
     }
@@ -163,7 +187,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn heal(&mut self) {
+    pub(super) fn heal(&mut self) {
         let mut faults = self.world.store.store().faults();
         faults.down = false;
         faults.batches.clear();
@@ -177,14 +201,14 @@ impl<'a> Run<'a> {
         self.db.now_ms()
     }
 
-    fn caller(&self, db: u32) -> Caller {
+    pub(super) fn caller(&self, db: u32) -> Caller {
         let mut caller = Caller::at(self.now_ms());
         caller.db = db;
         caller
     }
 
     /// Runs a command given as words, which the model does not know.
-    fn words(&mut self, line: &str) -> Response {
+    pub(super) fn words(&mut self, line: &str) -> Response {
         let args: Vec<_> = line.split(' ').map(str::as_bytes).collect();
         let command = command::resolve(&args).expect("a command of the table");
         let mut out = Collector::new();
@@ -192,13 +216,22 @@ impl<'a> Run<'a> {
         out.into_response().expect("it answers")
     }
 
-    fn run(&mut self, call: &Call) {
+    pub(super) fn run(&mut self, call: &Call) {
         let args = call.args();
         let command = command::resolve(&args).expect("a command of the table");
-        let (now_ms, mut caller, mut out) = (self.now_ms(), self.caller(call.db), Collector::new());
-        caller.now_ms = now_ms;
-        self.db.run_here_and_wait(&mut caller, command, &args, &mut out);
-        let answer = out.into_response().expect("it answers");
+        let (mut caller, mut obtained) = (self.caller(call.db), Vec::new());
+        // What a client waits for takes time: a command is run at that in which it is done.
+        let (now_ms, answer) = loop {
+            let (now_ms, mut out) = (self.now_ms(), Collector::new());
+            caller.now_ms = now_ms;
+            let Some(needs) = self.db.run(&mut caller, command, &args, &mut out).needs else {
+                break (now_ms, out.into_response().expect("it answers"));
+            };
+            match self.db.obtain_here(&needs) {
+                Ok(kept) => obtained.push(kept),
+                Err(text) => break (now_ms, Response::Error(text)),
+            }
+        };
         if self.is_not_done(&answer) {
             return;
         }
@@ -210,7 +243,10 @@ impl<'a> Run<'a> {
     }
 
     /// Whether a command was refused, for a reason that there is.
-    fn is_not_done(&self, answer: &Response) -> bool {
+    pub(super) fn is_not_done(&self, answer: &Response) -> bool {
+        if self.is_strained(answer) {
+            return true;
+        }
         if is_refused(answer) {
             assert!(self.is_over(), "{answer:?}");
             return true;
@@ -228,9 +264,10 @@ impl<'a> Run<'a> {
             args,
         });
         let planned: Vec<_> = planned.collect();
-        let (mut caller, now_ms, mut obtained) = (self.caller(0), self.now_ms(), Vec::new());
-        caller.now_ms = now_ms;
+        let (mut caller, mut now_ms, mut obtained) = (self.caller(0), 0, Vec::new());
         let answers: Vec<Response> = loop {
+            now_ms = self.now_ms().max(now_ms);
+            caller.now_ms = now_ms;
             match self.db.transaction(&mut caller, &planned, &[]) {
                 Ok(mut transaction) => {
                     let mut answers = Vec::new();
@@ -250,12 +287,17 @@ impl<'a> Run<'a> {
                         return;
                     }
                 },
-                Err(Refusal::Fail(_)) => {
-                    assert!(self.is_over(), "a transaction is refused without a cause");
+                Err(Refusal::Fail(fail)) => {
+                    let answer = Response::Error(fail.0.into_owned());
+                    assert!(self.is_over() || self.is_not_done(&answer), "a transaction: {answer:?}");
                     return;
                 }
             }
         };
+        if self.is_over() && answers.iter().any(is_refused) {
+            // The log is at its end: nothing of it will be there.
+            return;
+        }
         let expected = self.world.model.run(self.db.last_lsn(), now_ms, calls);
         for ((args, answer), expected) in args.iter().zip(answers).zip(expected) {
             assert!(
@@ -291,6 +333,7 @@ impl<'a> Run<'a> {
         let (line, value) = self.world.model.others[index].write(self.rng);
         let before = self.db.last_lsn();
         let answer = self.words(&line);
+        self.take_down_raced();
         if self.is_not_done(&answer) {
             return;
         }
@@ -304,6 +347,7 @@ impl<'a> Run<'a> {
     fn read_other(&mut self) {
         for index in 0..self.world.model.others.len() {
             let answer = self.words(&self.world.model.others[index].read());
+            self.take_down_raced();
             if !self.is_not_done(&answer) {
                 self.world.model.others[index].check_read(text_of(&answer).as_deref());
             }
@@ -311,7 +355,7 @@ impl<'a> Run<'a> {
     }
 
     /// Takes out of memory what has settled; nothing else.
-    fn evict(&mut self) {
+    pub(super) fn evict(&mut self) {
         let quarantined = self.db.quarantined().unwrap_or_default();
         let before = self.resident();
         self.db.evict_idle(0).unwrap_or_default();
@@ -342,7 +386,8 @@ impl<'a> Run<'a> {
             let mut after = None;
             loop {
                 let Ok((keys, next)) = self.db.cold_keys(db, after.as_ref(), 3) else {
-                    assert!(self.is_troubled || self.is_over(), "keys cannot be listed");
+                    let is_known = self.is_troubled || self.is_over() || self.fence.is_some();
+                    assert!(is_known, "keys cannot be listed");
                     return;
                 };
                 found.extend(keys.into_iter().map(|key| (db, key)));
@@ -367,6 +412,10 @@ impl<'a> Run<'a> {
                 self.db.retry_quarantined(None).unwrap_or_default();
             }
             if !self.settle_all() {
+                return false;
+            }
+            // What came of it, a power cut could take back otherwise.
+            if self.db.sync_log().is_err() {
                 return false;
             }
             self.check_rows();

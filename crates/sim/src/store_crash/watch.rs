@@ -1,4 +1,5 @@
-//! A store that is watched: what every batch does to its rows, and a crash of the process at any of its calls.
+//! A store that is watched: what every batch does to its rows, and a crash of the process at any of its calls, and of a batch
+//! before it begins, once it has begun, has advanced its lane, has changed its rows, asks for its commit, has it, and has the answer.
 //!
 //! What must hold of each batch: its changes are sorted, each key once; either all of it happens or nothing; a change that is
 //! not told as a conflict is there afterwards; no version goes back, not even past a row that was removed; and no version and
@@ -25,13 +26,24 @@ pub struct Watch {
 #[derive(Default)]
 struct Seen {
     calls: u64,
-    /// The process dies before (odd) or after (even) one of its calls.
+    /// The process dies at this place: before or after a call, or at a step of a batch.
     crash_at: Option<u64>,
     is_dead: bool,
     /// The version of the last removal.
     removed: BTreeMap<RowKey, u64>,
     /// The highest version and watermark.
     highest: u64,
+    /// What somebody else does once a batch was applied or rows were read, before it is known here.
+    racer: Option<Box<dyn FnMut() + Send>>,
+}
+
+impl Seen {
+    /// Whether the process is alive once it has come here.
+    fn pass(&mut self) -> bool {
+        self.calls += 1;
+        self.is_dead |= self.crash_at == Some(self.calls);
+        !self.is_dead
+    }
 }
 
 impl Default for Watch {
@@ -63,7 +75,23 @@ impl Watch {
     pub fn process(&self, crash_at: Option<u64>) -> Self {
         let mut seen = self.seen.lock();
         (seen.calls, seen.crash_at, seen.is_dead) = (0, crash_at, false);
-        Self { store: self.store.process(), seen: Arc::clone(&self.seen) }
+        let process = Self { store: self.store.process(), seen: Arc::clone(&self.seen) };
+        let seen = Arc::clone(&self.seen);
+        process.store.faults().at_steps(move |_| seen.lock().pass());
+        process
+    }
+
+    /// From now on this is done once a batch was applied, or rows were read, before the caller knows.
+    pub fn race(&self, racer: Option<Box<dyn FnMut() + Send>>) {
+        self.seen.lock().racer = racer;
+    }
+
+    fn after(&self) {
+        let racer = self.seen.lock().racer.take();
+        if let Some(mut racer) = racer {
+            racer();
+            self.seen.lock().racer.get_or_insert(racer);
+        }
     }
 
     /// How many places to die there were in this process.
@@ -79,13 +107,10 @@ impl Watch {
     }
 
     fn pass(&self) -> Result<(), StoreError> {
-        let mut seen = self.seen.lock();
-        seen.calls += 1;
-        seen.is_dead |= seen.crash_at == Some(seen.calls);
-        if seen.is_dead {
-            return Err(StoreError::new(ErrorKind::Unavailable, "the process is dead"));
+        if self.seen.lock().pass() {
+            return Ok(());
         }
-        Ok(())
+        Err(StoreError::new(ErrorKind::Unavailable, "the process is dead"))
     }
 
     fn around<R>(&self, call: impl FnOnce() -> Result<R, StoreError>) -> Result<R, StoreError> {
@@ -180,8 +205,8 @@ impl Connection for Watched {
         self.watch.around(|| self.inner.define(table))
     }
 
-    fn drop_table(&mut self, table: &Table) -> Result<(), StoreError> {
-        self.watch.around(|| self.inner.drop_table(table))
+    fn drop_table(&mut self, table: &Table, epoch: u64) -> Result<(), StoreError> {
+        self.watch.around(|| self.inner.drop_table(table, epoch))
     }
 
     fn tables(&mut self) -> Result<Vec<Table>, StoreError> {
@@ -197,6 +222,7 @@ impl Connection for Watched {
         let batches = self.watch.store.batches();
         let outcome = self.inner.apply(batch);
         self.watch.check(batch, &before, &outcome, self.watch.store.batches() > batches);
+        self.watch.after();
         match self.watch.pass() {
             Ok(()) => outcome,
             Err(_) => Err(StoreError::new(ErrorKind::InDoubt, "the process is dead")),
@@ -208,7 +234,11 @@ impl Connection for Watched {
     }
 
     fn load(&mut self, keys: &[(Place, Vec<u8>)]) -> Result<Vec<Option<Row>>, StoreError> {
-        self.watch.around(|| self.inner.load(keys))
+        self.watch.around(|| {
+            let rows = self.inner.load(keys);
+            self.watch.after();
+            rows
+        })
     }
 
     fn page(
