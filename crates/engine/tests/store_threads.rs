@@ -187,3 +187,23 @@ fn a_store_that_does_not_answer_keeps_no_database_from_closing() {
     drop(release);
     closing.join().unwrap().unwrap();
 }
+
+#[test]
+fn keys_are_counted_right_while_they_settle() {
+    let store = MemoryStore::default();
+    let options = options(&store, &|options| options.flush_interval_ms = 5);
+    let options = Options { threads: true, ..options };
+    let clock = Arc::new(OsClock::default());
+    let db = Database::open_on(Arc::<MemDisk>::default(), clock, Arc::new(SeededRng::new(7)), &options);
+    let db = db.unwrap();
+    store.faults().before_each(|_| std::thread::sleep(Duration::from_micros(300)));
+    for round in 1..=40_u64 {
+        for key in 0..100 {
+            db.set(format!("{round}:{key}").as_bytes(), b"x").unwrap();
+        }
+        for _ in 0..5 {
+            assert_eq!(db.count_keys(0).ok(), Some(round * 100));
+        }
+    }
+    db.close().unwrap();
+}

@@ -248,8 +248,8 @@ pub(crate) fn read_document(document: &mut Vec<u8>, text: &[u8]) -> Result<(), F
 
 /// Puts a record, unless its condition does not hold.
 fn put_document(ctx: &mut Ctx<'_>, args: &[&[u8]], document: &[u8]) -> Result<bool, Fail> {
-    if std::str::from_utf8(args[2]).is_err() {
-        return Err(Fail::new("ERR the key of a record has to be UTF-8"));
+    if std::str::from_utf8(args[2]).is_err() || args[2].contains(&0) {
+        return Err(Fail::new("ERR the key of a record has to be UTF-8, without a zero byte"));
     }
     let options = Options::parse(&args[4..], allow::MSETEX)?;
     let said = options.expire_at(ctx.now_ms, "table.put")?;

@@ -5,6 +5,8 @@ use std::ops::Deref;
 
 /// Bytes of a table's name at most.
 const NAME_BYTES_MAX: usize = 63;
+/// What tables of the stores' own are called like, in letters of any case.
+const RESERVED: [&[u8]; 2] = [b"ramekin_", b"sqlite_"];
 
 /// Keys up to this length are put together without an allocation.
 const SHORT_BYTES: usize = 120;
@@ -17,7 +19,8 @@ impl std::fmt::Display for InvalidName {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
             f,
-            "a table's name begins with a letter or '_' and goes on with letters, digits, '_' and '-', up to {NAME_BYTES_MAX} bytes"
+            "a table's name begins with a letter or '_' and goes on with letters, digits, '_' and '-', up to {NAME_BYTES_MAX} bytes; \
+             it does not begin with 'ramekin_' or 'sqlite_'"
         )
     }
 }
@@ -31,7 +34,10 @@ impl std::error::Error for InvalidName {}
 pub(crate) fn check(name: &[u8]) -> Result<&str, InvalidName> {
     let begins = name.first().is_some_and(|first| first.is_ascii_alphabetic() || *first == b'_');
     let goes_on = name.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
-    let is_name = begins && goes_on && name.len() <= NAME_BYTES_MAX;
+    let begins_with =
+        |front: &&[u8]| name.get(..front.len()).is_some_and(|own| own.eq_ignore_ascii_case(front));
+    let is_reserved = RESERVED.iter().any(begins_with);
+    let is_name = begins && goes_on && !is_reserved && name.len() <= NAME_BYTES_MAX;
     std::str::from_utf8(name).ok().filter(|_| is_name).ok_or(InvalidName)
 }
 
@@ -94,7 +100,20 @@ mod tests {
         for name in ["orders", "_x", "Orders-2", "a", &"n".repeat(63)] {
             assert_eq!(check(name.as_bytes()), Ok(name));
         }
-        for name in ["", "1a", "-a", "a:b", "a b", "a.b", "é", "a\0", "a\"b", &"n".repeat(64)] {
+        for name in [
+            "",
+            "1a",
+            "-a",
+            "a:b",
+            "a b",
+            "a.b",
+            "é",
+            "a\0",
+            "a\"b",
+            "ramekin_keys",
+            "SQLite_x",
+            &"n".repeat(64),
+        ] {
             assert_eq!(check(name.as_bytes()), Err(InvalidName), "{name}");
         }
     }

@@ -14,9 +14,13 @@ use crate::keyspace::space::Space;
 use crate::record::Snapshot;
 use crate::store::{Connection, Content, ErrorKind, Place, StoreError};
 use crate::value::{Kind, codec};
+use std::time::Duration;
 
 /// Keys that are looked up in the store at once.
 const LOOKED_UP_MAX: usize = 1000;
+/// So often it is counted while lanes go on, and so long it is waited for each of them then.
+const COUNT_TRIES: u32 = 3;
+const COUNT_WAIT: Duration = Duration::from_secs(1);
 /// Rows that are read at once for nothing but their types.
 const TYPES_READ_MAX: usize = 64;
 
@@ -213,8 +217,8 @@ impl Settle {
         self.count((crate::record::DATABASE, &prefix), now_ms, &places, place, |kind| kind == Kind::Json)
     }
 
-    /// Counts the rows of places, and then, of keys of the database that begin so and have not settled, what is in memory in
-    /// place of what `rows_of` them there is.
+    /// Counts keys of a database that begin so. What settles while it is counted would count twice or not at all: then it is counted
+    /// anew, in the end while lanes wait, if they can.
     fn count(
         &self,
         (db, prefix): (u32, &[u8]),
@@ -226,8 +230,29 @@ impl Settle {
         if self.flushed_version(db) != 0 {
             return self.count_each((db, prefix), counts);
         }
+        let count = || self.count_once((db, prefix), now_ms, places, &rows_of, &counts);
+        for _ in 0..COUNT_TRIES {
+            let before = self.flights.none_since();
+            let counted = count()?;
+            if before.is_some() && self.flights.none_since() == before {
+                return Ok(counted);
+            }
+        }
+        let _lanes: Vec<_> = self.workers.iter().map(|worker| worker.try_lock_for(COUNT_WAIT)).collect();
+        count()
+    }
+
+    /// Counts the rows of places, and then, of keys of the database that begin so and have not settled, what is in memory in
+    /// place of what `rows_of` them there is.
+    fn count_once(
+        &self,
+        (db, prefix): (u32, &[u8]),
+        now_ms: u64,
+        places: &[Place],
+        rows_of: &impl Fn(&[u8]) -> Vec<(Place, Vec<u8>)>,
+        counts: &impl Fn(Kind) -> bool,
+    ) -> Result<u64, Fail> {
         let keyspace = &self.shards.keyspace;
-        // What has changed first: what settles meanwhile is then counted where it is.
         let mut unsettled = Vec::new();
         for shard in 0..keyspace.shards() {
             let part = keyspace.lock(shard);
@@ -235,7 +260,7 @@ impl Settle {
                 unsettled.extend(space.unsettled_keys(prefix, now_ms));
             }
         }
-        let there = unsettled.iter().filter(|(_, kind)| kind.is_some_and(&counts)).count();
+        let there = unsettled.iter().filter(|(_, kind)| kind.is_some_and(counts)).count();
         let mut count = i64::try_from(there).unwrap_or(i64::MAX);
         for place in places {
             let rows = self.ask_store(|connection| {

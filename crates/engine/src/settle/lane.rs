@@ -14,7 +14,8 @@ use crate::record::OnConflict;
 use crate::store::{Batch, Change, Conflict, Connection, Content, ErrorKind, Expect, Place, StoreError};
 use parking_lot::Mutex;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::time::Duration;
 
 /// About how many bytes there are in a batch for each row that there may be.
@@ -54,6 +55,35 @@ impl Taken {
     /// Whether it changes a row in this place.
     fn reaches(&self, place: &Place) -> bool {
         self.change.place == *place || self.beside.as_ref().is_some_and(|beside| beside.place == *place)
+    }
+}
+
+/// Batches that are under way: between the store and what memory knows of it.
+#[derive(Default)]
+pub(super) struct Flights {
+    begun: AtomicU64,
+    ended: AtomicU64,
+}
+
+/// One of them, until it is dropped.
+struct Flight<'a>(&'a Flights);
+
+impl Flights {
+    fn begin(&self) -> Flight<'_> {
+        self.begun.fetch_add(1, SeqCst);
+        Flight(self)
+    }
+
+    /// How many there were, if none is under way: as long as that stays the same none has begun.
+    pub(super) fn none_since(&self) -> Option<u64> {
+        let ended = self.ended.load(SeqCst);
+        (self.begun.load(SeqCst) == ended).then_some(ended)
+    }
+}
+
+impl Drop for Flight<'_> {
+    fn drop(&mut self) {
+        self.0.ended.fetch_add(1, SeqCst);
     }
 }
 
@@ -566,6 +596,7 @@ impl Settle {
                 batch.changes.push(beside);
             }
         }
+        let _flight = self.flights.begin();
         let begun = self.clock.monotonic();
         let outcome = if batch.changes.len() == size {
             connection.apply(&batch)

@@ -148,6 +148,7 @@ pub(crate) struct Settle {
     lanes: Box<[LaneState]>,
     /// The highest number of a change that is known to have been applied, by any lane.
     applied: AtomicU64,
+    flights: lane::Flights,
     /// Who works a lane has it.
     workers: Box<[Mutex<lane::Worker>]>,
     loader: Loader,

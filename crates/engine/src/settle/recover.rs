@@ -188,6 +188,7 @@ impl Settle {
             opened_ms,
             lanes: claimed.lanes.iter().map(lane).collect(),
             applied: AtomicU64::new(claimed.lanes.iter().map(marked).max().unwrap_or(0)),
+            flights: super::lane::Flights::default(),
             workers: claimed.lanes.iter().enumerate().map(worker).collect(),
             loader: Loader::new(options.loaders.max(1)),
             keeper: Mutex::default(),

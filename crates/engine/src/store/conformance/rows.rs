@@ -143,6 +143,7 @@ fn parts(case: &Case<'_>) {
         of(&[2, 2, 2]),
     ];
     goes_through(&mut owner, b"k", &steps, 1..);
+    goes_through(&mut owner, &[b'k'; 3_000], &steps[..9], 100..);
     let known = Change { expect: Expect::Stored(0), ..change("k", 50, of(&[2, 5, 2])) };
     owner.put(vec![known]);
     case.same("parts over a row that was known", &owner.content(b"k"), &Some(of(&[2, 5, 2])));
