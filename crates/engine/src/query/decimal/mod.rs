@@ -2,7 +2,7 @@
 //!
 //! A decimal is an integer and how many of its digits stand behind the point. Sums, products and quotients have as many digits
 //! behind it as `numeric` gives them (`select_div_scale` in PostgreSQL's numeric.c for quotients), ties are rounded away from
-//! zero. What must hold: who computes keeps within [`WHOLE_DIGITS_MAX`] and [`SCALE_MAX`]; see `arithmetic` for how a clause
+//! zero. What must hold: who computes keeps within `WHOLE_DIGITS_MAX` and `SCALE_MAX`; see `arithmetic` for how a clause
 //! is kept within them. Numbers that are only compared may be of any size.
 
 pub(super) mod natural;
