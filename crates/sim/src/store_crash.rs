@@ -5,7 +5,7 @@
 //! the last record of the log that it made, tells what of them a crash has left: the model is made anew from that part. Keys
 //! that others write are known to [`others`] instead, and every batch is looked at by [`watch`].
 //!
-//! Once all is quiet ([`Run::quiesce`]) the store has exactly the rows of the model, everything that is not in quarantine is
+//! Once all is quiet (`Run::quiesce`) the store has exactly the rows of the model, everything that is not in quarantine is
 //! settled and can be evicted, and what is read back is what it was.
 
 pub mod others;
