@@ -52,15 +52,17 @@ fn what_is_no_record_is_refused_and_changes_nothing() {
         TABLE.PUT orders o-1 {} NX XX => ERR syntax error
         TABLE.PUT orders o-1 {} EX 0 => ERR invalid expire time in 'table.put' command
         TABLE.PUT orders o-1 => ERR wrong number of arguments for 'table.put' command
-        TABLE.PUT or:ders o-1 {} => ERR a table's name begins with a letter or '_' and goes on with letters, digits, '_' and '-', up to 63 bytes
+        TABLE.PUT or:ders o-1 {} => ERR a table's name begins with a letter or '_' and goes on with letters, digits, '_' and '-', up to 63 bytes; it does not begin with 'ramekin_' or 'sqlite_'
         TABLE.LIST => []
         DBSIZE => 0
         TABLE.INFO orders => ERR no such table 'orders'
         TABLE.DROP orders => ERR no such table 'orders'
     "#,
     );
-    let bad_key = session.db.execute(&[b"TABLE.PUT", b"orders", b"\xff", b"{}"]).unwrap();
-    assert_eq!(show(&bad_key), "ERR the key of a record has to be UTF-8");
+    for key in [&b"\xff"[..], b"a\0b"] {
+        let bad_key = session.db.execute(&[b"TABLE.PUT", b"orders", key, b"{}"]).unwrap();
+        assert_eq!(show(&bad_key), "ERR the key of a record has to be UTF-8, without a zero byte");
+    }
     assert_eq!(session.db.last_lsn(), 0);
 }
 
@@ -83,7 +85,7 @@ fn a_declared_field_holds_its_type_or_nothing() {
         TABLE.CREATE other SCHEMA => ERR syntax error
         TABLE.CREATE other TTL 0 => ERR invalid expire time in 'table.create' command
         TABLE.CREATE other ON CONFLICT maybe => ERR ON CONFLICT takes memory-wins, store-wins or quarantine
-        TABLE.CREATE 1 => ERR a table's name begins with a letter or '_' and goes on with letters, digits, '_' and '-', up to 63 bytes
+        TABLE.CREATE 1 => ERR a table's name begins with a letter or '_' and goes on with letters, digits, '_' and '-', up to 63 bytes; it does not begin with 'ramekin_' or 'sqlite_'
         TABLE.LIST => ["calls"]
     "#,
     );

@@ -120,9 +120,9 @@ impl Other {
         self.events.push(Event { ours: None, value: None });
     }
 
-    /// The folder is lost, and with it the rule of the table: what is in the store is left.
+    /// The folder is lost, and the rule of the table until it is made anew: what is in the store is left, whoever has won there.
     pub fn lose_folder(&mut self) {
-        (self.store_wins, self.has_crashed) = (false, true);
+        self.has_crashed = true;
     }
 
     /// What memory has of it counts, whatever is in the store.
