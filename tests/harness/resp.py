@@ -123,11 +123,14 @@ def encode(args):
 class Client:
     """One connection. `client("SET", "k", 1)` sends a command and gives its reply."""
 
-    # (address, command, subcommand) of each command answered without an error, for the check that no row lacks a test.
+    # The kind of server that listens at an address now; a port may belong to servers of both kinds, one after the other.
+    kinds = {}
+    # (kind, command, subcommand) of each command answered without an error, for the check that no row lacks a test.
     answered = set()
 
     def __init__(self, address, protocol=2, password=None, timeout=20.0, **hello):
         self.address = address
+        self.kind = Client.kinds.get(address)
         self.timeout = timeout
         self.pushes = []
         self._buffer = bytearray()
@@ -153,7 +156,7 @@ class Client:
         if not isinstance(reply, Fault):
             name = token(args[0]).upper()
             sub = token(args[1]).upper() if len(args) > 1 else b""
-            Client.answered.add((self.address, name, sub if len(sub) < 40 else b""))
+            Client.answered.add((self.kind, name, sub if len(sub) < 40 else b""))
 
     def send(self, *args):
         """Sends a command without reading."""

@@ -47,9 +47,6 @@ class StartFailed(Exception):
 class Server:
     """A running server of one kind, `ramekin` or `valkey`."""
 
-    # Where servers of each kind have listened.
-    addresses = {"ramekin": set(), "valkey": set()}
-
     def __init__(self, kind, directives=None, folder=None, preexec=None, argv=None, **named):
         self.kind = kind
         self.own_folder = folder is None
@@ -93,9 +90,9 @@ class Server:
         for attempt in range(attempts):
             if not self.fixed_port and (self.port == 0 or attempt):
                 self.port = free_port()
+            Client.kinds[self.address] = self.kind
             try:
                 self._start_once()
-                Server.addresses[self.kind].add(self.address)
                 return
             except StartFailed as failed:
                 if attempt + 1 == attempts or "address" not in failed.output.lower():
