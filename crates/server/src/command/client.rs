@@ -415,7 +415,7 @@ fn unblock(_: &mut Peer, server: &Arc<Server>, args: &[&[u8]], out: &mut Replier
     Ok(())
 }
 
-fn durability(peer: &mut Peer, server: &Arc<Server>, args: &[&[u8]], out: &mut Replier<'_>) -> Outcome {
+fn durability(peer: &mut Peer, _: &Arc<Server>, args: &[&[u8]], out: &mut Replier<'_>) -> Outcome {
     const LEVELS: [(&str, Durability); 4] = [
         ("memory", Durability::Memory),
         ("disk", Durability::Disk),
@@ -432,7 +432,7 @@ fn durability(peer: &mut Peer, server: &Arc<Server>, args: &[&[u8]], out: &mut R
             let level =
                 level.ok_or(Fail::new("ERR durability must be one of: memory, disk, store, server"))?.1;
             if level == Durability::Store {
-                super::store::need_store(server)?;
+                super::store::need_store(&peer.db)?;
             }
             peer.durability = level;
             out.ok();

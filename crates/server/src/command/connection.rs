@@ -241,8 +241,8 @@ pub(super) fn check_name(name: &[u8]) -> Outcome {
     Err(Fail::new("ERR Client names cannot contain spaces, newlines or special characters."))
 }
 
-fn select(peer: &mut Peer, server: &Arc<Server>, args: &[&[u8]], out: &mut Replier<'_>) -> Outcome {
-    peer.caller.db = ramekin::command::database(args[1], server.db.databases())?;
+fn select(peer: &mut Peer, _: &Arc<Server>, args: &[&[u8]], out: &mut Replier<'_>) -> Outcome {
+    peer.caller.db = ramekin::command::database(args[1], peer.db.databases())?;
     peer.client.db.store(peer.caller.db, Relaxed);
     out.ok();
     Ok(())

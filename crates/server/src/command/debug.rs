@@ -7,7 +7,7 @@ use super::{ServerCommand, debug_digest, debug_protocol, help};
 use crate::server::Server;
 use crate::session::{Peer, Replier};
 use ramekin::command::{Fail, Keys, Outcome, Spec, flag};
-use ramekin::{Collector, Reply, Response};
+use ramekin::{Collector, Database, Reply, Response};
 use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -59,20 +59,20 @@ fn debug(peer: &mut Peer, server: &Arc<Server>, args: &[&[u8]], out: &mut Replie
     let sub = args[1].to_ascii_lowercase();
     match (sub.as_slice(), &args[2..]) {
         (b"sleep", [seconds]) => sleep(seconds),
-        (b"object", [key, ..]) => return object(peer, server, key, out),
-        (b"reload", options) => reload(server, options)?,
-        (b"loadaof", []) => reload(server, &[b"nosave"])?,
+        (b"object", [key, ..]) => return object(peer, key, out),
+        (b"reload", options) => reload(peer, options)?,
+        (b"loadaof", []) => reload(peer, &[b"nosave"])?,
         (b"set-active-expire", [on]) => {
-            server.db.settings().active_expire.store(ramekin_resp::parse_int(on) != Some(0), Relaxed);
+            peer.db.settings().active_expire.store(ramekin_resp::parse_int(on) != Some(0), Relaxed);
         }
         (b"digest", []) => {
-            out.simple(&debug_digest::whole(server, peer.caller.now_ms));
+            out.simple(&debug_digest::whole(&peer.db, peer.caller.now_ms));
             return Ok(());
         }
         (b"digest-value", keys) => {
             out.array(keys.len());
             for key in keys {
-                out.simple(&debug_digest::value(server, &peer.caller, key));
+                out.simple(&debug_digest::value(&peer.db, &peer.caller, key));
             }
             return Ok(());
         }
@@ -88,9 +88,9 @@ fn debug(peer: &mut Peer, server: &Arc<Server>, args: &[&[u8]], out: &mut Replie
             // Nobody may be listening.
             let _ = writeln!(std::io::stderr(), "ramekin: DEBUG LOG: {}", String::from_utf8_lossy(text));
         }
-        (b"listpack", [key]) => listpack(peer, server, key)?,
-        (b"htstats", [db]) | (b"htstats", [db, _]) => return htstats(server, db, out),
-        (b"populate", [count, options @ ..]) if options.len() <= 2 => populate(peer, server, count, options)?,
+        (b"listpack", [key]) => listpack(peer, key)?,
+        (b"htstats", [db]) | (b"htstats", [db, _]) => return htstats(&peer.db, db, out),
+        (b"populate", [count, options @ ..]) if options.len() <= 2 => populate(peer, count, options)?,
         (b"help", []) => {
             help::write(out, "DEBUG", HELP);
             return Ok(());
@@ -121,7 +121,7 @@ fn sleep(seconds: &[u8]) {
     }
 }
 
-fn reload(server: &Server, options: &[&[u8]]) -> Outcome {
+fn reload(peer: &Peer, options: &[&[u8]]) -> Outcome {
     let known = |option: &&[u8]| {
         [&b"merge"[..], b"noflush", b"nosave"].iter().any(|word| option.eq_ignore_ascii_case(word))
     };
@@ -129,39 +129,39 @@ fn reload(server: &Server, options: &[&[u8]]) -> Outcome {
         return Err(Fail::new("ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options."));
     }
     let saves = !options.iter().any(|option| option.eq_ignore_ascii_case(b"nosave"));
-    let read = if saves { server.db.reload() } else { server.db.read_back() };
+    let read = if saves { peer.db.reload() } else { peer.db.read_back() };
     read.map_err(|error| Fail::text(format!("ERR DEBUG RELOAD: {error}")))
 }
 
 /// The answer of a command of the engine, run for this client.
-fn ask(peer: &mut Peer, server: &Server, args: &[&[u8]]) -> Option<Response> {
+fn ask(peer: &mut Peer, args: &[&[u8]]) -> Option<Response> {
     let command = ramekin::command::resolve(args)?;
     let mut out = Collector::new();
     let touches = std::mem::replace(&mut peer.caller.no_touch, true);
-    let ran = server.db.run(&mut peer.caller, command, args, &mut out);
+    let ran = peer.db.run(&mut peer.caller, command, args, &mut out);
     peer.caller.no_touch = touches;
     peer.reply_lsn = peer.reply_lsn.max(ran.lsn);
     out.into_response()
 }
 
-fn encoding(peer: &mut Peer, server: &Server, key: &[u8]) -> Result<String, Fail> {
-    match ask(peer, server, &[b"OBJECT", b"ENCODING", key]) {
+fn encoding(peer: &mut Peer, key: &[u8]) -> Result<String, Fail> {
+    match ask(peer, &[b"OBJECT", b"ENCODING", key]) {
         Some(Response::Bulk(name)) => Ok(String::from_utf8_lossy(&name).into_owned()),
         _ => Err(Fail::NO_SUCH_KEY),
     }
 }
 
-fn object(peer: &mut Peer, server: &Server, key: &[u8], out: &mut Replier<'_>) -> Outcome {
-    if super::store::is_fetched_first(peer, server, key) {
+fn object(peer: &mut Peer, key: &[u8], out: &mut Replier<'_>) -> Outcome {
+    if super::store::is_fetched_first(peer, key) {
         return Ok(());
     }
-    let encoding = encoding(peer, server, key)?;
-    let idle = match ask(peer, server, &[b"OBJECT", b"IDLETIME", key]) {
+    let encoding = encoding(peer, key)?;
+    let idle = match ask(peer, &[b"OBJECT", b"IDLETIME", key]) {
         Some(Response::Int(seconds)) => seconds,
         _ => 0,
     };
     let (db, now_ms) = (peer.caller.db, peer.caller.now_ms);
-    let seen = server.db.look_at(db, now_ms, key, |seen| (seen.address(), seen.encoded_bytes()));
+    let seen = peer.db.look_at(db, now_ms, key, |seen| (seen.address(), seen.encoded_bytes()));
     let (address, bytes) = seen.ok_or(Fail::NO_SUCH_KEY)?;
     let clock = (now_ms / 1000).saturating_sub(idle.unsigned_abs()) & 0xFF_FFFF;
     out.simple(&format!(
@@ -170,17 +170,17 @@ fn object(peer: &mut Peer, server: &Server, key: &[u8], out: &mut Replier<'_>) -
     Ok(())
 }
 
-fn listpack(peer: &mut Peer, server: &Server, key: &[u8]) -> Outcome {
-    match encoding(peer, server, key)?.as_str() {
+fn listpack(peer: &mut Peer, key: &[u8]) -> Outcome {
+    match encoding(peer, key)?.as_str() {
         "listpack" => Ok(()),
         _ => Err(Fail::new("ERR Not a listpack encoded object.")),
     }
 }
 
-fn htstats(server: &Server, db: &[u8], out: &mut Replier<'_>) -> Outcome {
+fn htstats(data: &Database, db: &[u8], out: &mut Replier<'_>) -> Outcome {
     let db = u32::try_from(ramekin_resp::parse_int(db).ok_or(Fail::NOT_AN_INTEGER)?).ok();
-    let db = db.filter(|db| *db < server.db.databases()).ok_or(Fail::new("ERR Out of range database"))?;
-    let (tables, counts) = (server.db.tables(db), server.db.database_counts(db));
+    let db = db.filter(|db| *db < data.databases()).ok_or(Fail::new("ERR Out of range database"))?;
+    let (tables, counts) = (data.tables(db), data.database_counts(db));
     let text = format!(
         "[Dictionary HT]\n table size: {}\n number of entries: {}\n bytes: {}\n[Expires HT]\n number of entries: {}\n",
         tables.buckets, tables.entries, tables.bytes, counts.expires
@@ -190,7 +190,7 @@ fn htstats(server: &Server, db: &[u8], out: &mut Replier<'_>) -> Outcome {
 }
 
 /// Sets `prefix:0`, `prefix:1`, ... to `value:N`, cut or filled with zeros to a size, where they are not there.
-fn populate(peer: &mut Peer, server: &Server, count: &[u8], options: &[&[u8]]) -> Outcome {
+fn populate(peer: &mut Peer, count: &[u8], options: &[&[u8]]) -> Outcome {
     let number = |text: &[u8]| {
         ramekin_resp::parse_int(text)
             .and_then(|number| usize::try_from(number).ok())
@@ -202,7 +202,7 @@ fn populate(peer: &mut Peer, server: &Server, count: &[u8], options: &[&[u8]]) -
         let key = [prefix, format!(":{index}").as_bytes()].concat();
         let mut value = format!("value:{index}").into_bytes();
         value.resize(size.unwrap_or(value.len()), 0);
-        if let Some(Response::Error(text)) = ask(peer, server, &[b"SET", &key, &value, b"NX"]) {
+        if let Some(Response::Error(text)) = ask(peer, &[b"SET", &key, &value, b"NX"]) {
             return Err(Fail::text(text));
         }
     }

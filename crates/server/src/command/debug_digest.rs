@@ -4,8 +4,7 @@
 //! bytes: *xor* adds the SHA-1 of some bytes, in any order; *mix* does the same and takes the SHA-1 of the result, so that
 //! order counts.
 
-use crate::server::Server;
-use ramekin::{Caller, Content, Seen};
+use ramekin::{Caller, Content, Database, Seen};
 use sha1_smol::Sha1;
 
 /// Numbers of types, as Valkey has them.
@@ -37,12 +36,12 @@ impl Digest {
 }
 
 /// The digest of all databases.
-pub(super) fn whole(server: &Server, now_ms: u64) -> String {
+pub(super) fn whole(db: &Database, now_ms: u64) -> String {
     let (mut digest, mut begun) = (Digest::default(), None);
-    server.db.visit_all(now_ms, &mut |db, seen| {
-        if begun != Some(db) {
-            begun = Some(db);
-            digest.mix(&db.to_be_bytes());
+    db.visit_all(now_ms, &mut |number, seen| {
+        if begun != Some(number) {
+            begun = Some(number);
+            digest.mix(&number.to_be_bytes());
         }
         let mut entry = Digest::default();
         entry.mix(seen.key());
@@ -53,9 +52,9 @@ pub(super) fn whole(server: &Server, now_ms: u64) -> String {
 }
 
 /// The digest of one value; zeros where there is none.
-pub(super) fn value(server: &Server, caller: &Caller, key: &[u8]) -> String {
+pub(super) fn value(db: &Database, caller: &Caller, key: &[u8]) -> String {
     let mut digest = Digest::default();
-    server.db.look_at(caller.db, caller.now_ms, key, |seen| add_value(&mut digest, seen, caller.now_ms));
+    db.look_at(caller.db, caller.now_ms, key, |seen| add_value(&mut digest, seen, caller.now_ms));
     digest.hex()
 }
 

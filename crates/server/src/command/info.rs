@@ -6,8 +6,8 @@
 use super::{ServerCommand, info_log, info_memory, info_server, info_stats, info_store};
 use crate::server::Server;
 use crate::session::{Peer, Replier};
-use ramekin::Reply;
 use ramekin::command::{Keys, Outcome, Spec, flag};
+use ramekin::{Database, Reply};
 use std::fmt::{Display, Write as _};
 use std::sync::Arc;
 
@@ -85,7 +85,7 @@ enum Shown {
 }
 
 /// Name, heading, when it is shown, and what writes it.
-type Section = (&'static str, &'static str, Shown, fn(&Server, &mut Fields));
+type Section = (&'static str, &'static str, Shown, fn(&Server, &Database, &mut Fields));
 
 const SECTIONS: &[Section] = &[
     ("server", "Server", Shown::Default, info_server::server),
@@ -95,23 +95,23 @@ const SECTIONS: &[Section] = &[
     ("stats", "Stats", Shown::Default, info_stats::stats),
     ("replication", "Replication", Shown::Default, info_server::replication),
     ("cpu", "CPU", Shown::Default, info_server::cpu),
-    ("modules", "Modules", Shown::Default, |_, _| {}),
+    ("modules", "Modules", Shown::Default, |_, _, _| {}),
     ("commandstats", "Commandstats", Shown::All, info_stats::commands),
     ("errorstats", "Errorstats", Shown::Default, info_stats::errors),
     ("latencystats", "Latencystats", Shown::All, info_stats::latencies),
-    ("cluster", "Cluster", Shown::Default, |_, fields| fields.add("cluster_enabled", 0)),
+    ("cluster", "Cluster", Shown::Default, |_, _, fields| fields.add("cluster_enabled", 0)),
     ("keyspace", "Keyspace", Shown::Default, info_stats::keyspace),
     ("ramekin", "Ramekin", Shown::Default, info_log::ramekin),
     ("store", "Store", Shown::Default, info_store::store),
 ];
 
-fn info(_: &mut Peer, server: &Arc<Server>, args: &[&[u8]], out: &mut Replier<'_>) -> Outcome {
-    out.verbatim("txt", text(server, &args[1..]).as_bytes());
+fn info(peer: &mut Peer, server: &Arc<Server>, args: &[&[u8]], out: &mut Replier<'_>) -> Outcome {
+    out.verbatim("txt", text(server, &peer.db, &args[1..]).as_bytes());
     Ok(())
 }
 
 /// The sections of these names, all with `all` or `everything`, those of interest with `default` or no name.
-fn text(server: &Server, names: &[&[u8]]) -> String {
+fn text(server: &Server, db: &Database, names: &[&[u8]]) -> String {
     let named = |wanted: &str| names.iter().any(|name| name.eq_ignore_ascii_case(wanted.as_bytes()));
     let (all, default) = (named("all") || named("everything"), names.is_empty() || named("default"));
     let mut fields = Fields(String::with_capacity(4096));
@@ -121,7 +121,7 @@ fn text(server: &Server, names: &[&[u8]]) -> String {
                 fields.0.push_str("\r\n");
             }
             let _ = write!(fields.0, "# {heading}\r\n");
-            write(server, &mut fields);
+            write(server, db, &mut fields);
         }
     }
     fields.0

@@ -2,7 +2,7 @@
 
 use super::info::Fields;
 use crate::server::Server;
-use ramekin::{DiskState, Progress};
+use ramekin::{Database, DiskState, Progress};
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
@@ -26,9 +26,9 @@ pub(crate) fn loading(progress: &Progress, begun_s: u64, now_s: u64) -> String {
 }
 
 /// A checkpoint is what tools know as a snapshot, and since it trims the log, as a rewrite too.
-pub(super) fn persistence(server: &Server, fields: &mut Fields) {
-    let log = server.db.log_stats();
-    let saved = server.db.checkpoint_stats();
+pub(super) fn persistence(_: &Server, db: &Database, fields: &mut Fields) {
+    let log = db.log_stats();
+    let saved = db.checkpoint_stats();
     let (is_running, seconds) = (saved.running.is_some(), |time: Option<Duration>| {
         time.map_or(-1, |time| i64::try_from(time.as_secs()).unwrap_or(i64::MAX))
     });
@@ -76,8 +76,8 @@ pub(super) fn persistence(server: &Server, fields: &mut Fields) {
 }
 
 /// What only this server has.
-pub(super) fn ramekin(server: &Server, fields: &mut Fields) {
-    let Some(log) = server.db.log_stats() else {
+pub(super) fn ramekin(_: &Server, db: &Database, fields: &mut Fields) {
+    let Some(log) = db.log_stats() else {
         fields.add("log_enabled", 0);
         return;
     };
@@ -86,16 +86,16 @@ pub(super) fn ramekin(server: &Server, fields: &mut Fields) {
     fields.add("log_bytes", log.bytes);
     fields.add("log_pending_bytes", log.pending_bytes);
     fields.add("log_reservable_bytes", log.credit_bytes);
-    fields.add("log_appended_lsn", server.db.last_lsn());
-    fields.add("log_written_lsn", server.db.written_lsn());
-    fields.add("log_durable_lsn", server.db.durable_lsn());
+    fields.add("log_appended_lsn", db.last_lsn());
+    fields.add("log_written_lsn", db.written_lsn());
+    fields.add("log_durable_lsn", db.durable_lsn());
     fields.add("log_writes", log.writes);
     fields.add("log_fsyncs", log.fsyncs);
     fields.add("log_fsync_last_usec", log.fsync_last.as_micros());
     fields.add("log_fsync_max_usec", log.fsync_max.as_micros());
     fields.add("log_fsync_total_usec", log.fsync_total.as_micros());
     fields.add("log_refused_writes", log.refused);
-    let (state, free, least) = server.db.disk_space();
+    let (state, free, least) = db.disk_space();
     fields.add("disk_free_bytes", free);
     fields.add("disk_min_free_bytes", least);
     fields.add(
@@ -106,14 +106,14 @@ pub(super) fn ramekin(server: &Server, fields: &mut Fields) {
             DiskState::Refusing => "refusing",
         },
     );
-    fields.add("log_failed", u8::from(server.db.log_failed().is_some()));
-    let saved = server.db.checkpoint_stats();
+    fields.add("log_failed", u8::from(db.log_failed().is_some()));
+    let saved = db.checkpoint_stats();
     fields.add("checkpoint_bytes", saved.bytes);
     fields.add("checkpoint_last_usec", saved.took.map_or(0, |took| took.as_micros()));
     fields.add("checkpoint_failures", saved.failures);
     fields.add("checkpoint_last_error", saved.error.as_deref().unwrap_or("").replace(['\r', '\n'], " "));
     fields.add("log_bytes_since_checkpoint", saved.log_bytes);
-    if let Some(recovery) = server.db.recovery() {
+    if let Some(recovery) = db.recovery() {
         fields.add("recovery_records", recovery.records);
         fields.add("recovery_bytes", recovery.bytes);
         fields.add("recovery_epoch", recovery.epoch);

@@ -6,7 +6,7 @@
 use super::info::Fields;
 use super::info_process::{at_start_bytes, resident_bytes, system_bytes};
 use crate::server::Server;
-use ramekin::memory;
+use ramekin::{Database, memory};
 use std::sync::atomic::Ordering::Relaxed;
 
 /// Bytes of memory, as INFO and MEMORY tell them.
@@ -31,7 +31,7 @@ pub(super) struct Figures {
 
 impl Figures {
     /// The figures of this moment.
-    pub(super) fn of(server: &Server) -> Self {
+    pub(super) fn of(server: &Server, db: &Database) -> Self {
         let (resident, highest) = resident_bytes();
         let (resident_at_start, used_at_start) = at_start_bytes();
         let (used, peak, startup) = match memory::used_bytes() {
@@ -55,8 +55,8 @@ impl Figures {
             peak: peak.max(used),
             startup,
             clients: clients.iter().map(|client| buffers(client)).sum(),
-            tables: (0..server.db.databases()).map(|db| server.db.tables(db).bytes as u64).sum(),
-            log: server.db.log_stats().map_or(0, |stats| stats.pending_bytes),
+            tables: (0..db.databases()).map(|number| db.tables(number).bytes as u64).sum(),
+            log: db.log_stats().map_or(0, |stats| stats.pending_bytes),
         }
     }
 
@@ -85,8 +85,8 @@ pub(super) fn ratio(part: u64, whole: u64) -> f64 {
     percent(part, whole) / 100.0
 }
 
-pub(super) fn memory(server: &Server, fields: &mut Fields) {
-    let (figures, config) = (Figures::of(server), server.config.snapshot());
+pub(super) fn memory(server: &Server, db: &Database, fields: &mut Fields) {
+    let (figures, config) = (Figures::of(server, db), server.config.snapshot());
     fields.add_bytes("used_memory", figures.used);
     fields.add_bytes("used_memory_rss", figures.resident);
     fields.add_bytes("used_memory_peak", figures.peak);

@@ -4,11 +4,12 @@ use super::connection::REDIS_VERSION;
 use super::info::Fields;
 use super::info_process;
 use crate::server::Server;
+use ramekin::Database;
 use std::sync::atomic::Ordering::Relaxed;
 
 const SECONDS_A_DAY: u64 = 86_400;
 
-pub(super) fn server(server: &Server, fields: &mut Fields) {
+pub(super) fn server(server: &Server, _: &Database, fields: &mut Fields) {
     let (config, uname) = (server.config.snapshot(), rustix::system::uname());
     let now_us = server.now_us();
     let up_s = (now_us / 1000).saturating_sub(server.started_ms) / 1000;
@@ -52,14 +53,14 @@ pub(super) fn server(server: &Server, fields: &mut Fields) {
     }
 }
 
-pub(super) fn clients(server: &Server, fields: &mut Fields) {
+pub(super) fn clients(server: &Server, db: &Database, fields: &mut Fields) {
     let clients = server.clients.all();
     let largest = |bytes: &dyn Fn(&crate::clients::Client) -> u64| {
         clients.iter().map(|client| bytes(client)).max().unwrap_or_default()
     };
     let input = largest(&|client| client.query_bytes.load(Relaxed));
     let output = largest(&|client| client.output_bytes.load(Relaxed));
-    let awaited = server.db.awaited();
+    let awaited = db.awaited();
     fields.add("connected_clients", server.clients.len());
     fields.add("cluster_connections", 0);
     fields.add("maxclients", server.config.snapshot().maxclients());
@@ -86,13 +87,13 @@ pub(super) fn clients(server: &Server, fields: &mut Fields) {
     fields.add("paused_timeout_milliseconds", server.pause.left_ms(now_ms));
 }
 
-pub(super) fn replication(server: &Server, fields: &mut Fields) {
+pub(super) fn replication(server: &Server, db: &Database, fields: &mut Fields) {
     fields.add("role", "master");
     fields.add_zeros(&["connected_slaves", "replicas_waiting_psync"]);
     fields.add("master_failover_state", "no-failover");
     fields.add("master_replid", &server.run_id);
     fields.add("master_replid2", "0".repeat(40));
-    fields.add("master_repl_offset", server.db.last_lsn());
+    fields.add("master_repl_offset", db.last_lsn());
     fields.add("second_repl_offset", -1);
     fields.add_zeros(&[
         "repl_backlog_active",
@@ -102,7 +103,7 @@ pub(super) fn replication(server: &Server, fields: &mut Fields) {
     ]);
 }
 
-pub(super) fn cpu(_: &Server, fields: &mut Fields) {
+pub(super) fn cpu(_: &Server, _: &Database, fields: &mut Fields) {
     let (all, main) = (info_process::cpu(), info_process::cpu_of_main_thread());
     let times = [
         ("used_cpu_sys", all.system),

@@ -3,13 +3,14 @@
 use super::info::Fields;
 use crate::server::Server;
 use crate::stats::CommandStats;
+use ramekin::Database;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// Of which calls the latency is told, in thousandths.
 const PERCENTILES: [(&str, u64); 3] = [("p50", 500), ("p99", 990), ("p99.9", 999)];
 
-pub(super) fn stats(server: &Server, fields: &mut Fields) {
-    let (stats, counts) = (&server.stats, server.db.counts());
+pub(super) fn stats(server: &Server, db: &Database, fields: &mut Fields) {
+    let (stats, counts) = (&server.stats, db.counts());
     let [commands, input, output] = stats.rates.per_second();
     let kib = |bytes: u64| format!("{:.2}", bytes as f64 / 1024.0);
     fields.add("total_connections_received", stats.connections.load(Relaxed));
@@ -33,7 +34,7 @@ pub(super) fn stats(server: &Server, fields: &mut Fields) {
     fields.add("evicted_keys", counts.evicted_keys);
     fields.add("evicted_clients", stats.evicted_clients.load(Relaxed));
     fields.add("evicted_scripts", 0);
-    let (exceeded_ms, exceeding_ms) = server.db.memory_exceeded_ms();
+    let (exceeded_ms, exceeding_ms) = db.memory_exceeded_ms();
     fields.add("total_eviction_exceeded_time", exceeded_ms);
     fields.add("current_eviction_exceeded_time", exceeding_ms);
     fields.add("keyspace_hits", counts.hits);
@@ -89,7 +90,7 @@ fn used(server: &Server) -> impl Iterator<Item = (&'static str, &CommandStats)> 
     named.filter(|(_, stats)| stats.calls.load(Relaxed) + stats.rejected.load(Relaxed) != 0)
 }
 
-pub(super) fn commands(server: &Server, fields: &mut Fields) {
+pub(super) fn commands(server: &Server, _: &Database, fields: &mut Fields) {
     for (name, stats) in used(server) {
         let (calls, micros) = (stats.calls.load(Relaxed), stats.nanos.load(Relaxed) / 1000);
         let each = if calls == 0 { 0.0 } else { micros as f64 / calls as f64 };
@@ -104,13 +105,13 @@ pub(super) fn commands(server: &Server, fields: &mut Fields) {
     }
 }
 
-pub(super) fn errors(server: &Server, fields: &mut Fields) {
+pub(super) fn errors(server: &Server, _: &Database, fields: &mut Fields) {
     for (code, count) in &*server.stats.errors.lock() {
         fields.add(&format!("errorstat_{code}"), format_args!("count={count}"));
     }
 }
 
-pub(super) fn latencies(server: &Server, fields: &mut Fields) {
+pub(super) fn latencies(server: &Server, _: &Database, fields: &mut Fields) {
     for (name, stats) in used(server) {
         if let Some(told) = PERCENTILES
             .iter()
@@ -124,17 +125,17 @@ pub(super) fn latencies(server: &Server, fields: &mut Fields) {
     }
 }
 
-pub(super) fn keyspace(server: &Server, fields: &mut Fields) {
-    let now_ms = u128::from(server.db.now_ms());
-    for db in 0..server.db.databases() {
-        let counts = server.db.database_counts(db);
+pub(super) fn keyspace(_: &Server, db: &Database, fields: &mut Fields) {
+    let now_ms = u128::from(db.now_ms());
+    for number in 0..db.databases() {
+        let counts = db.database_counts(number);
         if counts.keys == 0 {
             continue;
         }
         let expires = counts.expires.max(1) as u128;
         let ttl_ms = (counts.expire_sum_ms / expires).saturating_sub(now_ms);
         fields.add(
-            &format!("db{db}"),
+            &format!("db{number}"),
             format_args!(
                 "keys={},expires={},avg_ttl={ttl_ms},keys_with_volatile_items={}",
                 counts.keys, counts.expires, counts.volatile_items

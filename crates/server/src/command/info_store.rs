@@ -2,11 +2,12 @@
 
 use super::info::Fields;
 use crate::server::Server;
+use ramekin::Database;
 
 /// The section `store`. Times are Unix seconds, durations microseconds unless a name says otherwise.
-pub(super) fn store(server: &Server, fields: &mut Fields) {
-    let Some(stats) = server.db.store_stats() else { return fields.add("store", "none") };
-    let counts = server.db.counts();
+pub(super) fn store(server: &Server, db: &Database, fields: &mut Fields) {
+    let Some(stats) = db.store_stats() else { return fields.add("store", "none") };
+    let counts = db.counts();
     fields.add("store", &stats.kind);
     fields.add("store_address", &stats.address);
     let state = match (stats.is_fenced, stats.is_up, stats.read_only) {

@@ -52,8 +52,8 @@ pub(super) const COMMANDS: &[ServerCommand] = &[
     },
     ServerCommand {
         spec: spec("memory|doctor", flag::LOOKS, "4.0.0", "Outputs a memory problems report."),
-        run: |_, server, _, out| {
-            out.verbatim("txt", diagnosis(&Figures::of(server)).as_bytes());
+        run: |peer, server, _, out| {
+            out.verbatim("txt", diagnosis(&Figures::of(server, &peer.db)).as_bytes());
             Ok(())
         },
     },
@@ -63,8 +63,8 @@ pub(super) const COMMANDS: &[ServerCommand] = &[
     },
     ServerCommand {
         spec: spec("memory|purge", flag::LOADING, "4.0.0", "Asks the allocator to release memory."),
-        run: |_, server, _, out| {
-            server.db.reclaim();
+        run: |peer, _, _, out| {
+            peer.db.reclaim();
             if let Some(allocator) = ramekin::memory::allocator() {
                 (allocator.release)();
             }
@@ -106,7 +106,7 @@ const HELP: &[(&str, &str)] = &[
     ),
 ];
 
-fn usage(peer: &mut Peer, server: &Arc<Server>, args: &[&[u8]], out: &mut Replier<'_>) -> Outcome {
+fn usage(peer: &mut Peer, _: &Arc<Server>, args: &[&[u8]], out: &mut Replier<'_>) -> Outcome {
     for option in args[3..].chunks(2) {
         let [word, count] = option else { return Err(Fail::SYNTAX) };
         if !word.eq_ignore_ascii_case(b"samples") {
@@ -116,7 +116,7 @@ fn usage(peer: &mut Peer, server: &Arc<Server>, args: &[&[u8]], out: &mut Replie
             return Err(Fail::SYNTAX);
         }
     }
-    if super::store::is_fetched_first(peer, server, args[2]) {
+    if super::store::is_fetched_first(peer, args[2]) {
         return Ok(());
     }
     let (db, now_ms) = (peer.caller.db, peer.caller.now_ms);
@@ -124,7 +124,7 @@ fn usage(peer: &mut Peer, server: &Arc<Server>, args: &[&[u8]], out: &mut Replie
         clippy::redundant_closure_for_method_calls,
         reason = "the method itself is of one lifetime only"
     )]
-    let bytes = server.db.look_at(db, now_ms, args[2], |seen| seen.heap_bytes());
+    let bytes = peer.db.look_at(db, now_ms, args[2], |seen| seen.heap_bytes());
     match bytes {
         Some(bytes) => out.count(bytes),
         None => out.null(),
@@ -170,10 +170,10 @@ impl Stat {
     }
 }
 
-fn stats(_: &mut Peer, server: &Arc<Server>, _: &[&[u8]], out: &mut Replier<'_>) -> Outcome {
-    let figures = Figures::of(server);
-    let databases: Vec<(u32, ramekin::Tables)> = (0..server.db.databases())
-        .map(|db| (db, server.db.tables(db)))
+fn stats(peer: &mut Peer, server: &Arc<Server>, _: &[&[u8]], out: &mut Replier<'_>) -> Outcome {
+    let figures = Figures::of(server, &peer.db);
+    let databases: Vec<(u32, ramekin::Tables)> = (0..peer.db.databases())
+        .map(|db| (db, peer.db.tables(db)))
         .filter(|(_, tables)| tables.entries != 0)
         .collect();
     let keys: u64 = databases.iter().map(|(_, tables)| tables.entries as u64).sum();

@@ -7,7 +7,7 @@ use super::ServerCommand;
 use crate::server::Server;
 use crate::session::{Peer, Replier};
 use ramekin::command::{Fail, Keys, Outcome, Spec, flag};
-use ramekin::{Reply, Response};
+use ramekin::{Database, Reply, Response};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -60,8 +60,8 @@ pub(super) const COMMANDS: &[ServerCommand] = &[
                 "Returns the Unix timestamp of the last successful checkpoint.",
             )
         },
-        run: |_, server, _, out| {
-            out.int(i64::try_from(server.db.checkpoint_stats().saved_ms / 1000).unwrap_or(i64::MAX));
+        run: |peer, _, _, out| {
+            out.int(i64::try_from(peer.db.checkpoint_stats().saved_ms / 1000).unwrap_or(i64::MAX));
             Ok(())
         },
     },
@@ -85,28 +85,29 @@ const IN_PROGRESS: Fail = Fail::new("ERR Background save already in progress");
 const NO_FOLDER: Fail =
     Fail::new("ERR there is no data folder to save to: the server runs with `appendonly no`");
 
-fn check_folder(server: &Server) -> Result<(), Fail> {
-    if server.db.disk().is_none() { Err(NO_FOLDER) } else { Ok(()) }
+fn check_folder(db: &Database) -> Result<(), Fail> {
+    if db.disk().is_none() { Err(NO_FOLDER) } else { Ok(()) }
 }
 
-fn save(peer: &mut Peer, server: &Arc<Server>, _: &[&[u8]], _: &mut Replier<'_>) -> Outcome {
-    check_folder(server)?;
-    if server.db.checkpoint_stats().running.is_some() {
+fn save(peer: &mut Peer, _: &Arc<Server>, _: &[&[u8]], _: &mut Replier<'_>) -> Outcome {
+    check_folder(&peer.db)?;
+    if peer.db.checkpoint_stats().running.is_some() {
         return Err(IN_PROGRESS);
     }
-    peer.work = Some(Box::new(|server: &Server| match server.db.checkpoint() {
+    let db = peer.db.clone();
+    peer.work = Some(Box::new(move |_| match db.checkpoint() {
         Ok(_) => Response::Simple("OK".to_owned()),
         Err(error) => Response::Error(format!("ERR {error}")),
     }));
     Ok(())
 }
 
-fn background_save(_: &mut Peer, server: &Arc<Server>, args: &[&[u8]], out: &mut Replier<'_>) -> Outcome {
+fn background_save(peer: &mut Peer, _: &Arc<Server>, args: &[&[u8]], out: &mut Replier<'_>) -> Outcome {
     match &args[1..] {
         [] => {}
         [word] if word.eq_ignore_ascii_case(b"schedule") => {}
         [word] if word.eq_ignore_ascii_case(b"cancel") => {
-            if !server.db.cancel_checkpoint() {
+            if !peer.db.cancel_checkpoint() {
                 return Err(Fail::new("ERR Background saving is currently not in progress or scheduled"));
             }
             out.simple("Background saving cancelled");
@@ -114,18 +115,18 @@ fn background_save(_: &mut Peer, server: &Arc<Server>, args: &[&[u8]], out: &mut
         }
         _ => return Err(Fail::SYNTAX),
     }
-    check_folder(server)?;
-    if !server.db.request_checkpoint() {
+    check_folder(&peer.db)?;
+    if !peer.db.request_checkpoint() {
         return Err(IN_PROGRESS);
     }
     out.simple("Background saving started");
     Ok(())
 }
 
-fn rewrite(_: &mut Peer, server: &Arc<Server>, _: &[&[u8]], out: &mut Replier<'_>) -> Outcome {
-    check_folder(server)?;
+fn rewrite(peer: &mut Peer, _: &Arc<Server>, _: &[&[u8]], out: &mut Replier<'_>) -> Outcome {
+    check_folder(&peer.db)?;
     // One that is being taken trims the log as well.
-    if server.db.request_checkpoint() {
+    if peer.db.request_checkpoint() {
         out.simple("Background append only file rewriting started");
     } else {
         out.simple("Background append only file rewriting scheduled");
@@ -133,14 +134,15 @@ fn rewrite(_: &mut Peer, server: &Arc<Server>, _: &[&[u8]], out: &mut Replier<'_
     Ok(())
 }
 
-fn backup(peer: &mut Peer, server: &Arc<Server>, args: &[&[u8]], _: &mut Replier<'_>) -> Outcome {
+fn backup(peer: &mut Peer, _: &Arc<Server>, args: &[&[u8]], _: &mut Replier<'_>) -> Outcome {
     if !args[1].eq_ignore_ascii_case(b"to") {
         return Err(Fail::SYNTAX);
     }
-    check_folder(server)?;
+    check_folder(&peer.db)?;
     let folder = std::str::from_utf8(args[2]).map_err(|_| Fail::new("ERR the folder's name is not UTF-8"))?;
     let folder = PathBuf::from(folder);
-    peer.work = Some(Box::new(move |server: &Server| match server.db.backup(&folder) {
+    let db = peer.db.clone();
+    peer.work = Some(Box::new(move |_| match db.backup(&folder) {
         Ok(()) => Response::Simple("OK".to_owned()),
         Err(error) => Response::Error(format!("ERR {error}")),
     }));

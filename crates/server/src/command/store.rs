@@ -8,7 +8,7 @@ use super::{ServerCommand, help};
 use crate::server::Server;
 use crate::session::{Peer, Replier, SET_ASIDE, Wait};
 use ramekin::command::{Fail, Keys, Outcome, Spec, flag};
-use ramekin::{Needs, Quarantined, Refusal, Reply, Response};
+use ramekin::{Database, Needs, Quarantined, Refusal, Reply, Response};
 use std::sync::Arc;
 
 /// Rows that QUARANTINE LIST tells unless asked for another number.
@@ -123,17 +123,17 @@ const HELP: &[(&str, &str)] = &[
     ("SKIP <key> [<db>]", "Give up the change of one: what the store has of the key counts."),
 ];
 
-pub(super) fn need_store(server: &Server) -> Result<(), Fail> {
-    if server.db.has_store() { Ok(()) } else { Err(NO_STORE) }
+pub(super) fn need_store(db: &Database) -> Result<(), Fail> {
+    if db.has_store() { Ok(()) } else { Err(NO_STORE) }
 }
 
 /// Asks for a key that only the store has. True: the command is run again once it is here, and answers nothing now.
-pub(super) fn is_fetched_first(peer: &mut Peer, server: &Server, key: &[u8]) -> bool {
-    if !server.db.has_store() {
+pub(super) fn is_fetched_first(peer: &mut Peer, key: &[u8]) -> bool {
+    if !peer.db.has_store() {
         return false;
     }
     let (db, mut caller) = (peer.caller.db, ramekin::Caller::at(peer.caller.now_ms));
-    if let Err(Refusal::Needs(needs)) = server.db.transaction(&mut caller, &[], &[(db, key)])
+    if let Err(Refusal::Needs(needs)) = peer.db.transaction(&mut caller, &[], &[(db, key)])
         && let Needs::Keys(_) = *needs
     {
         peer.needs = Some(needs);
@@ -141,19 +141,19 @@ pub(super) fn is_fetched_first(peer: &mut Peer, server: &Server, key: &[u8]) -> 
     peer.needs.is_some()
 }
 
-fn flush(peer: &mut Peer, server: &Arc<Server>, args: &[&[u8]], _: &mut Replier<'_>) -> Outcome {
-    need_store(server)?;
+fn flush(peer: &mut Peer, _: &Arc<Server>, args: &[&[u8]], _: &mut Replier<'_>) -> Outcome {
+    need_store(&peer.db)?;
     let prefix = match args {
         [_] => None,
-        [_, table] if server.db.has_table(table) => Some([table, &b":"[..]].concat()),
+        [_, table] if peer.db.has_table(table) => Some([table, &b":"[..]].concat()),
         [_, table] => {
             let shown = String::from_utf8_lossy(&table[..table.len().min(64)]);
             return Err(Fail::text(format!("ERR no such table '{shown}'").replace(['\r', '\n'], " ")));
         }
         _ => return Err(Fail::SYNTAX),
     };
-    let mine = Arc::clone(server);
-    peer.begun = Some(Box::new(move |server, answer| {
+    let (db, mine) = (peer.db.clone(), peer.db.clone());
+    peer.begun = Some(Box::new(move |answer| {
         let ready = move |outcome: Result<(), String>| {
             answer(match outcome {
                 Ok(()) => settled(&mine, prefix.as_deref()),
@@ -161,17 +161,17 @@ fn flush(peer: &mut Peer, server: &Arc<Server>, args: &[&[u8]], _: &mut Replier<
             });
         };
         // Whether there is a store was asked before.
-        drop(server.db.flush_to_store(Box::new(ready)));
+        drop(db.flush_to_store(Box::new(ready)));
     }));
     Ok(())
 }
 
 /// The answer to a flush: what is set aside has not settled.
-fn settled(server: &Server, prefix: Option<&[u8]>) -> Response {
+fn settled(db: &Database, prefix: Option<&[u8]>) -> Response {
     let is_meant = |row: &&Quarantined| {
         prefix.is_none_or(|prefix| row.db == ramekin::record::DATABASE && row.key.starts_with(prefix))
     };
-    let rows = server.db.quarantined().map_or(0, |rows| rows.iter().filter(is_meant).count());
+    let rows = db.quarantined().map_or(0, |rows| rows.iter().filter(is_meant).count());
     match rows {
         0 => Response::Simple("OK".to_owned()),
         rows => Response::Error(format!(
@@ -180,8 +180,8 @@ fn settled(server: &Server, prefix: Option<&[u8]>) -> Response {
     }
 }
 
-fn evict(peer: &mut Peer, server: &Arc<Server>, args: &[&[u8]], _: &mut Replier<'_>) -> Outcome {
-    need_store(server)?;
+fn evict(peer: &mut Peer, _: &Arc<Server>, args: &[&[u8]], _: &mut Replier<'_>) -> Outcome {
+    need_store(&peer.db)?;
     let idle_ms = match args {
         [_] => 0,
         [_, seconds] => ramekin_resp::parse_int(seconds)
@@ -189,15 +189,16 @@ fn evict(peer: &mut Peer, server: &Arc<Server>, args: &[&[u8]], _: &mut Replier<
             .ok_or(Fail::NOT_AN_INTEGER)?,
         _ => return Err(Fail::SYNTAX),
     };
-    peer.work = Some(Box::new(move |server| counted(server.db.evict_idle(idle_ms))));
+    let db = peer.db.clone();
+    peer.work = Some(Box::new(move |_| counted(db.evict_idle(idle_ms))));
     Ok(())
 }
 
-fn wait_store(peer: &mut Peer, server: &Arc<Server>, args: &[&[u8]], out: &mut Replier<'_>) -> Outcome {
+fn wait_store(peer: &mut Peer, _: &Arc<Server>, args: &[&[u8]], out: &mut Replier<'_>) -> Outcome {
     let timeout_ms = timeout_ms(args[1])?;
-    need_store(server)?;
-    let settled = server.db.settled_lsn() >= peer.last_write_lsn;
-    if settled && server.db.has_set_aside(&mut peer.caller) {
+    need_store(&peer.db)?;
+    let settled = peer.db.settled_lsn() >= peer.last_write_lsn;
+    if settled && peer.db.has_set_aside(&mut peer.caller) {
         out.error(SET_ASIDE);
     } else if settled || peer.in_exec {
         out.int(i64::from(settled));
@@ -207,8 +208,8 @@ fn wait_store(peer: &mut Peer, server: &Arc<Server>, args: &[&[u8]], out: &mut R
     Ok(())
 }
 
-fn list(peer: &mut Peer, server: &Arc<Server>, args: &[&[u8]], _: &mut Replier<'_>) -> Outcome {
-    need_store(server)?;
+fn list(peer: &mut Peer, _: &Arc<Server>, args: &[&[u8]], _: &mut Replier<'_>) -> Outcome {
+    need_store(&peer.db)?;
     let count = match args {
         [_, _] => LISTED,
         [_, _, word, count] if word.eq_ignore_ascii_case(b"count") => ramekin_resp::parse_int(count)
@@ -216,7 +217,8 @@ fn list(peer: &mut Peer, server: &Arc<Server>, args: &[&[u8]], _: &mut Replier<'
             .ok_or(Fail::NOT_AN_INTEGER)?,
         _ => return Err(Fail::SYNTAX),
     };
-    peer.work = Some(Box::new(move |server| match server.db.quarantined() {
+    let db = peer.db.clone();
+    peer.work = Some(Box::new(move |_| match db.quarantined() {
         Ok(rows) => Response::Array(rows.into_iter().take(count).map(shown).collect()),
         Err(fail) => Response::Error(fail.0.into_owned()),
     }));
@@ -236,28 +238,30 @@ fn shown(row: Quarantined) -> Response {
 }
 
 /// The database and the key that a subcommand names.
-fn named(peer: &Peer, server: &Server, args: &[&[u8]]) -> Result<(u32, Vec<u8>), Fail> {
+fn named(peer: &Peer, args: &[&[u8]]) -> Result<(u32, Vec<u8>), Fail> {
     match args {
         [_, _, key] => Ok((peer.caller.db, key.to_vec())),
-        [_, _, key, db] => Ok((ramekin::command::database(db, server.db.databases())?, key.to_vec())),
+        [_, _, key, db] => Ok((ramekin::command::database(db, peer.db.databases())?, key.to_vec())),
         _ => Err(Fail::SYNTAX),
     }
 }
 
-fn retry(peer: &mut Peer, server: &Arc<Server>, args: &[&[u8]], _: &mut Replier<'_>) -> Outcome {
-    need_store(server)?;
-    let row = if args.len() == 2 { None } else { Some(named(peer, server, args)?) };
-    peer.work = Some(Box::new(move |server| {
+fn retry(peer: &mut Peer, _: &Arc<Server>, args: &[&[u8]], _: &mut Replier<'_>) -> Outcome {
+    need_store(&peer.db)?;
+    let row = if args.len() == 2 { None } else { Some(named(peer, args)?) };
+    let db = peer.db.clone();
+    peer.work = Some(Box::new(move |_| {
         let row = row.as_ref().map(|(db, key)| (*db, key.as_slice()));
-        counted(server.db.retry_quarantined(row))
+        counted(db.retry_quarantined(row))
     }));
     Ok(())
 }
 
-fn skip(peer: &mut Peer, server: &Arc<Server>, args: &[&[u8]], _: &mut Replier<'_>) -> Outcome {
-    need_store(server)?;
-    let (db, key) = named(peer, server, args)?;
-    peer.work = Some(Box::new(move |server| counted(server.db.skip_quarantined(db, &key).map(usize::from))));
+fn skip(peer: &mut Peer, _: &Arc<Server>, args: &[&[u8]], _: &mut Replier<'_>) -> Outcome {
+    need_store(&peer.db)?;
+    let (db, key) = named(peer, args)?;
+    let data = peer.db.clone();
+    peer.work = Some(Box::new(move |_| counted(data.skip_quarantined(db, &key).map(usize::from))));
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use super::{Row, Runner, ServerCommand};
 use crate::server::Server;
 use crate::session::{Peer, Queued, Replier, Transaction, Watching, is_notable, note, show};
 use ramekin::command::{Fail, Keys, Outcome, Spec, flag};
-use ramekin::{Caller, Needs, Planned, Refusal, Reply};
+use ramekin::{Caller, Database, Needs, Planned, Refusal, Reply};
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -52,11 +52,11 @@ pub(super) const COMMANDS: &[ServerCommand] = &[
             complexity: "O(N), when N is the number of queued commands",
             ..spec("discard", 1, COMMON | flag::FAST | flag::IN_MULTI, Keys::None, "2.0.0")
         },
-        run: |peer, server, _, out| {
+        run: |peer, _, _, out| {
             if peer.transaction.is_none() {
                 return Err(Fail::new("ERR DISCARD without MULTI"));
             }
-            peer.end_transaction(server);
+            peer.end_transaction();
             out.ok();
             Ok(())
         },
@@ -81,8 +81,8 @@ pub(super) const COMMANDS: &[ServerCommand] = &[
             summary: "Forgets about watched keys of a transaction.",
             ..spec("unwatch", 1, COMMON | flag::FAST, Keys::None, "2.2.0")
         },
-        run: |peer, server, _, out| {
-            peer.unwatch(server);
+        run: |peer, _, _, out| {
+            peer.unwatch();
             out.ok();
             Ok(())
         },
@@ -95,12 +95,12 @@ fn multi(peer: &mut Peer, _: &Arc<Server>, _: &[&[u8]], out: &mut Replier<'_>) -
     Ok(())
 }
 
-fn watch(peer: &mut Peer, server: &Arc<Server>, args: &[&[u8]], out: &mut Replier<'_>) -> Outcome {
+fn watch(peer: &mut Peer, _: &Arc<Server>, args: &[&[u8]], out: &mut Replier<'_>) -> Outcome {
     let db = peer.caller.db;
-    if server.db.has_store() {
+    if peer.db.has_store() {
         let keys: Vec<(u32, &[u8])> = args[1..].iter().map(|key| (db, *key)).collect();
         let mut caller = Caller::at(peer.caller.now_ms);
-        if let Err(Refusal::Needs(needs)) = server.db.transaction(&mut caller, &[], &keys) {
+        if let Err(Refusal::Needs(needs)) = peer.db.transaction(&mut caller, &[], &keys) {
             peer.needs = Some(needs);
             return Ok(());
         }
@@ -108,7 +108,7 @@ fn watch(peer: &mut Peer, server: &Arc<Server>, args: &[&[u8]], out: &mut Replie
     let watching = peer.watching.get_or_insert_with(Watching::default);
     for &key in &args[1..] {
         if let Entry::Vacant(place) = watching.keys.entry((db, key.into())) {
-            place.insert(server.db.watch(&peer.caller, key, &watching.watch));
+            place.insert(peer.db.watch(&peer.caller, key, &watching.watch));
         }
     }
     let watched = u32::try_from(watching.keys.len()).unwrap_or(u32::MAX);
@@ -120,7 +120,7 @@ fn watch(peer: &mut Peer, server: &Arc<Server>, args: &[&[u8]], out: &mut Replie
 fn exec(peer: &mut Peer, server: &Arc<Server>, _: &[&[u8]], out: &mut Replier<'_>) -> Outcome {
     let Some(transaction) = peer.transaction.take() else { return Err(Fail::new("ERR EXEC without MULTI")) };
     if transaction.refused {
-        peer.unwatch(server);
+        peer.unwatch();
         return Err(Fail::new("EXECABORT Transaction discarded because of previous errors."));
     }
     let watching = peer.watching.take();
@@ -131,7 +131,7 @@ fn exec(peer: &mut Peer, server: &Arc<Server>, _: &[&[u8]], out: &mut Replier<'_
         peer.transaction = Some(transaction);
         return Ok(());
     }
-    peer.unwatch(server);
+    peer.unwatch();
     outcome
 }
 
@@ -152,17 +152,16 @@ fn databases<'q>(db: u32, queued: &'q [Queued]) -> impl Iterator<Item = u32> + '
 /// What the queued commands and the watched keys need from a store before anything is run or judged.
 fn missing(
     peer: &Peer,
-    server: &Server,
     queued: &[Queued],
     args: &[Vec<&[u8]>],
     watching: Option<&Watching>,
 ) -> Result<Option<Box<Needs>>, Fail> {
-    if !server.db.has_store() {
+    if !peer.db.has_store() {
         return Ok(None);
     }
     let planned: Vec<Planned<'_>> = databases(peer.caller.db, queued)
         .zip(queued.iter().zip(args))
-        .filter(|(db, _)| *db < server.db.databases())
+        .filter(|(db, _)| *db < peer.db.databases())
         .filter_map(|(db, (queued, args))| match queued.row.runner {
             Runner::Engine(command) => Some(Planned { db, command, args }),
             _ => None,
@@ -175,14 +174,14 @@ fn missing(
     for ((db, queued), args) in databases(peer.caller.db, queued).zip(queued).zip(args) {
         // These look into the database by themselves.
         if let (Runner::Server(_), Keys::At(at)) = (queued.row.runner, queued.row.spec.keys)
-            && db < server.db.databases()
+            && db < peer.db.databases()
         {
             watched.push((db, args[at]));
         }
     }
     let mut caller = Caller::at(peer.caller.now_ms);
     caller.db = peer.caller.db;
-    match server.db.transaction(&mut caller, &planned, &watched) {
+    match peer.db.transaction(&mut caller, &planned, &watched) {
         // Nothing was run, so nothing is logged.
         Ok(transaction) => drop(transaction),
         Err(Refusal::Needs(needs)) => return Ok(Some(needs)),
@@ -193,13 +192,13 @@ fn missing(
 }
 
 /// Whether a watched key has changed, or was there and has expired since.
-fn is_stale(server: &Server, now_ms: u64, watching: Option<&Watching>) -> bool {
+fn is_stale(db: &Database, now_ms: u64, watching: Option<&Watching>) -> bool {
     watching.is_some_and(|watching| {
         watching.watch.is_raised()
             || watching
                 .keys
                 .iter()
-                .any(|((db, key), existed)| *existed && !server.db.exists_now(*db, now_ms, key))
+                .any(|((number, key), existed)| *existed && !db.exists_now(*number, now_ms, key))
     })
 }
 
@@ -212,11 +211,11 @@ fn run_all(
 ) -> Outcome {
     let args: Vec<Vec<&[u8]>> =
         queued.iter().map(|queued| queued.args.iter().map(|arg| &**arg).collect()).collect();
-    peer.needs = missing(peer, server, queued, &args, watching)?;
+    peer.needs = missing(peer, queued, &args, watching)?;
     if peer.needs.is_some() {
         return Ok(());
     }
-    if is_stale(server, peer.caller.now_ms, watching) {
+    if is_stale(&peer.db, peer.caller.now_ms, watching) {
         out.null_array();
         return Ok(());
     }
@@ -257,7 +256,7 @@ fn run_part(
     let commands: Vec<Planned<'_>> = databases(peer.caller.db, queued)
         .zip(queued.iter().zip(args))
         .filter_map(|(db, (queued, args))| match queued.row.runner {
-            Runner::Engine(command) => Some(Planned { db: db.min(server.db.databases() - 1), command, args }),
+            Runner::Engine(command) => Some(Planned { db: db.min(peer.db.databases() - 1), command, args }),
             _ => None,
         })
         .collect();
@@ -280,7 +279,8 @@ fn run_locked(
 ) -> Result<bool, Fail> {
     // Handlers of the server see the same database and time while the caller is lent to the transaction.
     (peer.caller.db, peer.caller.now_ms, peer.caller.no_touch) = (caller.db, caller.now_ms, caller.no_touch);
-    let fail = match server.db.transaction(caller, commands, &[]) {
+    let db = peer.db.clone();
+    let fail = match db.transaction(caller, commands, &[]) {
         Ok(transaction) => return run_begun(peer, server, transaction, (queued, args), first, len, out),
         // A later part cannot wait any more: what it needs has left memory since it was looked for.
         Err(Refusal::Needs(needs)) if first.is_some() => {

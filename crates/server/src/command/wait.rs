@@ -58,7 +58,7 @@ fn wait(peer: &mut Peer, _: &Arc<Server>, args: &[&[u8]], out: &mut Replier<'_>)
     Ok(())
 }
 
-fn wait_aof(peer: &mut Peer, server: &Arc<Server>, args: &[&[u8]], out: &mut Replier<'_>) -> Outcome {
+fn wait_aof(peer: &mut Peer, _: &Arc<Server>, args: &[&[u8]], out: &mut Replier<'_>) -> Outcome {
     let local = ramekin_resp::parse_int(args[1]).ok_or(Fail::NOT_AN_INTEGER)?;
     if !(0..=1).contains(&local) {
         return Err(Fail::new("ERR value is out of range, value must between 0 and 1"));
@@ -67,11 +67,11 @@ fn wait_aof(peer: &mut Peer, server: &Arc<Server>, args: &[&[u8]], out: &mut Rep
         .filter(|replicas| *replicas >= 0)
         .ok_or(Fail::new("ERR value is out of range, must be positive"))?;
     let timeout_ms = timeout_ms(args[3])?;
-    let is_logged = server.db.log_stats().is_some();
+    let is_logged = peer.db.log_stats().is_some();
     if local > 0 && !is_logged {
         return Err(Fail::new("ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled."));
     }
-    let durable = is_logged && server.db.durable_lsn() >= peer.last_write_lsn;
+    let durable = is_logged && peer.db.durable_lsn() >= peer.last_write_lsn;
     if !peer.in_exec && (replicas > 0 || (local > 0 && !durable)) {
         peer.wait = Some(Wait {
             for_disk: local > 0,

@@ -179,7 +179,7 @@ impl Connection {
     pub(super) fn send(&mut self, server: &Server, now_ms: u64) -> bool {
         self.yields = false;
         while self.writable && !self.yields {
-            let bytes = self.session.sendable(&server.db);
+            let bytes = self.session.sendable();
             if bytes.is_empty() {
                 break;
             }

@@ -198,7 +198,7 @@ impl EventLoop {
         if commands > 1 {
             for &at in &round {
                 if let Some(Some(connection)) = self.connections.get_mut(at) {
-                    connection.session.prefetch_entries(&self.server);
+                    connection.session.prefetch_entries();
                 }
             }
         }

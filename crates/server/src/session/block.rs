@@ -7,7 +7,7 @@ use crate::command::Row;
 use crate::net::Message;
 use crate::server::Server;
 use ramekin::command::Command;
-use ramekin::{Caller, Collector, Needs, Obtained, Reply, Response, Served, Waiter};
+use ramekin::{Caller, Collector, Database, Needs, Obtained, Reply, Response, Served, Waiter};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -37,11 +37,11 @@ fn deadline(peer: &Peer, timeout_ms: u64) -> Option<u64> {
 }
 
 /// Whether a wait for changes to be safe is at its end.
-fn is_safe(server: &Server, wait: Wait, lsn: u64) -> bool {
+fn is_safe(db: &Database, wait: Wait, lsn: u64) -> bool {
     if wait.for_store {
-        return server.db.settled_lsn() >= lsn || server.db.store_lost().is_some();
+        return db.settled_lsn() >= lsn || db.store_lost().is_some();
     }
-    server.db.durable_lsn() >= lsn && !wait.for_replicas
+    db.durable_lsn() >= lsn && !wait.for_replicas
 }
 
 impl Session {
@@ -60,7 +60,7 @@ impl Session {
             client.mailbox.send(Message::Served { token: client.token, id: client.id, wait, served });
         });
         let mut out = self.output.replier(self.peer.protocol);
-        let (ran, waiter) = server.db.run_or_wait(&mut self.peer.caller, command, args, &mut out, deliver);
+        let (ran, waiter) = self.peer.db.run_or_wait(&mut self.peer.caller, command, args, &mut out, deliver);
         if let Some(needs) = ran.needs {
             self.block_on_store(server, (row, args), from, &needs);
         } else if let Some(waiter) = waiter {
@@ -79,11 +79,12 @@ impl Session {
         let args: Vec<Box<[u8]>> = args.iter().map(|arg| Box::from(*arg)).collect();
         let (selected, no_touch) = (self.peer.caller.db, self.peer.caller.no_touch);
         let mut out = Collector::for_protocol(self.peer.protocol == ramekin_resp::Protocol::Resp3);
-        self.block_on(server, move |server| {
-            let mut caller = Caller::at(server.db.now_ms());
+        let db = self.peer.db.clone();
+        self.block_on(server, move |_| {
+            let mut caller = Caller::at(db.now_ms());
             (caller.db, caller.no_touch) = (selected, no_touch);
             let args: Vec<&[u8]> = args.iter().map(|arg| &**arg).collect();
-            let lsn = server.db.run_here_and_wait(&mut caller, command, &args, &mut out);
+            let lsn = db.run_here_and_wait(&mut caller, command, &args, &mut out);
             (out.into_response().unwrap_or(Response::Null), lsn)
         });
     }
@@ -97,13 +98,13 @@ impl Session {
         from: usize,
         needs: &Needs,
     ) {
-        self.output.truncate(from, &server.db);
+        self.output.truncate(from, &self.peer.db);
         self.waits += 1;
         let (wait, client) = (self.waits, Arc::clone(&self.peer.client));
         let args = args.iter().map(|arg| Box::from(*arg)).collect();
         self.blocked = Some(Blocked::Store { wait, row, args });
         self.note_blocked(server, true);
-        server.db.obtain(
+        self.peer.db.obtain(
             needs,
             Box::new(move |outcome| {
                 client.mailbox.send(Message::Obtained { token: client.token, id: client.id, wait, outcome });
@@ -127,15 +128,15 @@ impl Session {
         match outcome {
             Err(text) => {
                 if row.spec.name == "exec" {
-                    self.peer.end_transaction(server);
+                    self.peer.end_transaction();
                 }
                 server.stats.count_error(text.as_bytes());
                 self.output.replier(self.peer.protocol).error(&text);
-                self.finish(server, from, 0);
+                self.finish(from, 0);
             }
             Ok(kept) => {
                 self.kept.push(kept);
-                self.peer.caller.now_ms = server.db.latest_ms().max(now_ms);
+                self.peer.caller.now_ms = self.peer.db.latest_ms().max(now_ms);
                 self.peer.caller.hash_hint = None;
                 self.begun_ticks = server.ticks.raw();
                 self.follow_settings(server);
@@ -170,7 +171,7 @@ impl Session {
             self.peer.last_write_lsn = self.peer.last_write_lsn.max(*lsn);
             self.peer.caller.follow_record(*lsn);
         }
-        self.finish(server, from, *lsn);
+        self.finish(from, *lsn);
         self.advance(server, now_ms);
     }
 
@@ -180,10 +181,10 @@ impl Session {
         self.blocked = Some(Blocked::Safe { wait, lsn, deadline_ms: deadline(&self.peer, wait.timeout_ms) });
         self.note_blocked(server, true);
         if wait.for_disk {
-            server.db.request_sync();
+            self.peer.db.request_sync();
         }
         if wait.for_store {
-            server.db.request_settle(lsn);
+            self.peer.db.request_settle(lsn);
         }
     }
 
@@ -193,13 +194,10 @@ impl Session {
         let (wait, client) = (self.waits, Arc::clone(&self.peer.client));
         self.blocked = Some(Blocked::Work { wait });
         self.note_blocked(server, true);
-        begun(
-            server,
-            Box::new(move |response| {
-                let served = (response, 0);
-                client.mailbox.send(Message::Served { token: client.token, id: client.id, wait, served });
-            }),
-        );
+        begun(Box::new(move |response| {
+            let served = (response, 0);
+            client.mailbox.send(Message::Served { token: client.token, id: client.id, wait, served });
+        }));
     }
 
     /// Has a thread do what takes long, and waits for its answer.
@@ -228,15 +226,15 @@ impl Session {
 
     /// The log has come further, or failed.
     pub(crate) fn log_progress(&mut self, server: &Arc<Server>, now_ms: u64) {
-        self.output.check_store(&server.db, &mut self.peer.caller);
-        if let Some(reason) = server.db.log_failed() {
-            self.output.fail(&server.db, &reason);
+        self.output.check_store(&self.peer.db, &mut self.peer.caller);
+        if let Some(reason) = self.peer.db.log_failed() {
+            self.output.fail(&self.peer.db, &reason);
         }
-        if let Some(text) = server.db.store_lost() {
-            self.output.fail_for_store(&server.db, text);
+        if let Some(text) = self.peer.db.store_lost() {
+            self.output.fail_for_store(&self.peer.db, text);
         }
         if let Some(Blocked::Safe { wait, lsn, .. }) = self.blocked
-            && (is_safe(server, wait, lsn) || server.db.log_failed().is_some())
+            && (is_safe(&self.peer.db, wait, lsn) || self.peer.db.log_failed().is_some())
         {
             self.answer_safe(server, wait, lsn);
             self.advance(server, now_ms);
@@ -257,12 +255,12 @@ impl Session {
             Blocked::Work { .. } | Blocked::Store { .. } => return,
             Blocked::Key { waiter, .. } => {
                 // If it is just being served, the answer is on its way.
-                if !server.db.give_up(waiter) {
+                if !self.peer.db.give_up(waiter) {
                     return;
                 }
                 let from = self.unblock(server);
                 self.output.replier(self.peer.protocol).null_array();
-                self.finish(server, from, 0);
+                self.finish(from, 0);
             }
         }
         self.advance(server, now_ms);
@@ -273,11 +271,11 @@ impl Session {
         match &self.blocked {
             // Work is done to its end.
             None | Some(Blocked::Work { .. } | Blocked::Store { .. }) => return,
-            Some(Blocked::Key { waiter, .. }) if !server.db.give_up(waiter) => return,
+            Some(Blocked::Key { waiter, .. }) if !self.peer.db.give_up(waiter) => return,
             Some(Blocked::Key { .. }) if !with_error => {
                 let from = self.unblock(server);
                 self.output.replier(self.peer.protocol).null_array();
-                self.finish(server, from, 0);
+                self.finish(from, 0);
             }
             Some(Blocked::Safe { wait, lsn, .. }) if !with_error => {
                 let (wait, lsn) = (*wait, *lsn);
@@ -287,7 +285,7 @@ impl Session {
                 let from = self.unblock(server);
                 let mut out = self.output.replier(self.peer.protocol);
                 out.error("UNBLOCKED client unblocked via CLIENT UNBLOCK");
-                self.finish(server, from, 0);
+                self.finish(from, 0);
             }
         }
         self.advance(server, now_ms);
@@ -298,7 +296,7 @@ impl Session {
         if let Some(Blocked::Key { waiter, .. }) = &self.blocked {
             // An answer that is on its way finds nobody; what it took from the key is logged, as with any client that
             // closes before it reads.
-            let _ = server.db.give_up(waiter);
+            let _ = self.peer.db.give_up(waiter);
         }
         if self.blocked.take().is_some() {
             self.note_blocked(server, false);
@@ -307,30 +305,32 @@ impl Session {
 
     fn answer_safe(&mut self, server: &Arc<Server>, wait: Wait, lsn: u64) {
         let from = self.unblock(server);
-        let durable = server.db.log_stats().is_some() && server.db.durable_lsn() >= lsn;
+        let durable = self.peer.db.log_stats().is_some() && self.peer.db.durable_lsn() >= lsn;
         let mut out = self.output.replier(self.peer.protocol);
         if wait.for_store {
-            match server.db.store_lost() {
-                Some(text) if server.db.settled_lsn() < lsn => out.error(text),
-                _ if server.db.settled_lsn() >= lsn && server.db.has_set_aside(&mut self.peer.caller) => {
+            match self.peer.db.store_lost() {
+                Some(text) if self.peer.db.settled_lsn() < lsn => out.error(text),
+                _ if self.peer.db.settled_lsn() >= lsn
+                    && self.peer.db.has_set_aside(&mut self.peer.caller) =>
+                {
                     out.error(SET_ASIDE);
                 }
-                _ => out.int(i64::from(server.db.settled_lsn() >= lsn)),
+                _ => out.int(i64::from(self.peer.db.settled_lsn() >= lsn)),
             }
-            return self.finish(server, from, 0);
+            return self.finish(from, 0);
         }
         if wait.answers_both {
             out.array(2);
             out.int(i64::from(durable));
         }
         out.int(0);
-        self.finish(server, from, 0);
+        self.finish(from, 0);
     }
 
     /// Ends the wait; returns where the reply begins.
     fn unblock(&mut self, server: &Server) -> usize {
         self.blocked = None;
-        self.reach = self.peer.reach(server);
+        self.reach = self.peer.reach();
         self.note_blocked(server, false);
         self.output.bytes.len()
     }

@@ -10,8 +10,8 @@ use crate::clients::Client;
 use crate::command::{self, Row, Runner};
 use crate::server::Server;
 use crate::slowlog::CommandLog;
-use ramekin::Reply;
 use ramekin::command::{Fail, flag};
+use ramekin::{Database, Reply};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -37,8 +37,8 @@ impl Session {
     /// Runs the decoded commands from where the last run stopped.
     pub(super) fn run_batch(&mut self, server: &Arc<Server>, now_ms: u64) {
         if self.hashes.is_empty() && self.batch.len() - self.ran >= PREFETCH_COMMANDS_MIN {
-            self.prefetch_buckets(server);
-            self.prefetch_entries(server);
+            self.prefetch_buckets();
+            self.prefetch_entries();
         }
         let (input, batch) = (std::mem::take(&mut self.input), std::mem::take(&mut self.batch));
         let hashes = std::mem::take(&mut self.hashes);
@@ -85,21 +85,21 @@ impl Session {
 
     /// What does not change while a batch is run, unless by one of its commands.
     pub(super) fn follow_settings(&mut self, server: &Server) {
-        self.reach = self.peer.reach(server);
+        self.reach = self.peer.reach();
         self.times_each_call = (0..SLOW_US_MIN).contains(&server.config.hot().slowlog_log_slower_than_us());
     }
 
     /// First step of fetching what the commands of the batch will read: the buckets of their keys.
-    pub(super) fn prefetch_buckets(&mut self, server: &Server) {
+    pub(super) fn prefetch_buckets(&mut self) {
         self.hashes.clear();
-        let prefetch = server.db.prefetch(self.peer.caller.db);
+        let prefetch = self.peer.db.prefetch(self.peer.caller.db);
         for at in self.ran..self.batch.len() {
             // Nearly every command's first key is its first argument; a wrong guess is a useless hint.
             let hash = match self.batch.args(at) {
                 [name, table, key, ..] if is_on_record(name.of(&self.input)) => {
-                    server.db.record_hash(table.of(&self.input), key.of(&self.input))
+                    self.peer.db.record_hash(table.of(&self.input), key.of(&self.input))
                 }
-                [_, key, ..] => server.db.hash(key.of(&self.input)),
+                [_, key, ..] => self.peer.db.hash(key.of(&self.input)),
                 _ => {
                     self.hashes.push(0);
                     continue;
@@ -111,8 +111,8 @@ impl Session {
     }
 
     /// Second step, some time after the first: the entries.
-    pub(crate) fn prefetch_entries(&mut self, server: &Server) {
-        let prefetch = server.db.prefetch(self.peer.caller.db);
+    pub(crate) fn prefetch_entries(&mut self) {
+        let prefetch = self.peer.db.prefetch(self.peer.caller.db);
         self.far_hashes.clear();
         self.far_hashes.extend(self.hashes.iter().filter(|&&hash| prefetch.entry(hash)));
         self.far_hashes.iter().for_each(|&hash| prefetch.far_entry(hash));
@@ -158,12 +158,12 @@ impl Session {
             }
             Err(fail) => {
                 self.refuse(server, None, &fail);
-                return self.finish(server, from, 0);
+                return self.finish(from, 0);
             }
         };
         if let Err(fail) = self.admit(server, row, args) {
             self.refuse(server, Some(row), &fail);
-            return self.finish(server, from, 0);
+            return self.finish(from, 0);
         }
         if !server.pause.is_off() && self.waits_for_pause(server, row, now_ms) {
             self.peer.stalled = true;
@@ -171,7 +171,7 @@ impl Session {
         }
         if self.peer.transaction.is_some() && !row.spec.is(flag::IN_MULTI) {
             self.queue(row, args);
-            return self.finish(server, from, 0);
+            return self.finish(from, 0);
         }
         self.run_admitted(server, row, args, now_ms);
     }
@@ -194,7 +194,7 @@ impl Session {
         if !server.monitors.is_empty() {
             show(server, &self.peer, row, args);
         }
-        self.finish(server, from, lsn);
+        self.finish(from, lsn);
     }
 
     /// Hands a command to whoever runs it. Returns the LSN that its reply depends on.
@@ -207,7 +207,7 @@ impl Session {
             Runner::Engine(command) => {
                 let from = self.output.bytes.len();
                 let mut out = self.output.replier(self.peer.protocol);
-                let ran = server.db.run(&mut self.peer.caller, command, args, &mut out);
+                let ran = self.peer.db.run(&mut self.peer.caller, command, args, &mut out);
                 if let Some(needs) = ran.needs {
                     self.block_on_store(server, (row, args), from, &needs);
                 } else if ran.left {
@@ -251,7 +251,7 @@ impl Session {
     #[inline]
     fn admit(&mut self, server: &Server, row: &Row, args: &[&[u8]]) -> Result<(), Fail> {
         if !row.spec.takes(args.len()) {
-            return Err(self.wrong_arity(server, row));
+            return Err(self.wrong_arity(row));
         }
         // A password that is asked for no more is not missed.
         if !self.peer.authenticated
@@ -267,7 +267,7 @@ impl Session {
             )));
         }
         if self.peer.transaction.is_some() && row.spec.is(flag::DENYOOM) && !row.spec.is(flag::IN_MULTI) {
-            server.db.make_room(&mut self.peer.caller)?;
+            self.peer.db.make_room(&mut self.peer.caller)?;
         }
         if self.peer.monitor && row.spec.is(flag::READONLY | flag::WRITE) {
             return Err(Fail::new("ERR Replica can't interact with the keyspace"));
@@ -277,12 +277,12 @@ impl Session {
 
     /// The reply to a wrong number of arguments. An EXEC that cannot be run ends its transaction.
     #[cold]
-    fn wrong_arity(&mut self, server: &Server, row: &Row) -> Fail {
+    fn wrong_arity(&mut self, row: &Row) -> Fail {
         let fail = Fail::arity(row.spec.name);
         if row.spec.name != "exec" {
             return fail;
         }
-        self.peer.end_transaction(server);
+        self.peer.end_transaction();
         Fail::text(format!(
             "EXECABORT Transaction discarded because of: {}",
             fail.0.trim_start_matches("ERR ")
@@ -364,16 +364,16 @@ impl Session {
         self.behind_nanos += nanos;
         if self.behind_nanos > BEHIND_NANOS_MAX {
             self.behind_nanos = 0;
-            self.peer.caller.now_ms = server.db.now_ms();
+            self.peer.caller.now_ms = self.peer.db.now_ms();
         }
         nanos
     }
 
     /// The reply is written: drop it if the client does not want it, hold it back if it depends on the log.
     #[inline]
-    pub(super) fn finish(&mut self, server: &Server, from: usize, lsn: u64) {
+    pub(super) fn finish(&mut self, from: usize, lsn: u64) {
         if self.peer.reply != ReplyMode::On {
-            return self.finish_unwanted(server, from);
+            return self.finish_unwanted(from);
         }
         if self.output.bytes.len() == from || self.peer.durability == Durability::Memory {
             return;
@@ -381,25 +381,25 @@ impl Session {
         let mut reach = self.reach;
         if reach == Reach::Store && lsn > self.peer.last_write_lsn {
             // Of others' changes, or of none.
-            reach = Reach::of_server(server);
+            reach = Reach::of_database(&self.peer.db);
         }
         if (lsn == 0 && !self.output.is_gated()) || self.output.joins_last_gate(lsn, reach) {
             return;
         }
-        if reach.has_come(&server.db, lsn) {
-            if reach == Reach::Store && server.db.was_set_aside(&mut self.peer.caller, lsn) {
-                self.output.truncate(from, &server.db);
+        if reach.has_come(&self.peer.db, lsn) {
+            if reach == Reach::Store && self.peer.db.was_set_aside(&mut self.peer.caller, lsn) {
+                self.output.truncate(from, &self.peer.db);
                 self.output.replier(self.peer.protocol).error(SET_ASIDE);
             }
             self.output.joins_any_gate();
         } else {
-            if let Some(reason) = server.db.log_failed() {
-                return self.output.fail_one(from, &reason, &server.db);
+            if let Some(reason) = self.peer.db.log_failed() {
+                return self.output.fail_one(from, &reason, &self.peer.db);
             }
             if reach == Reach::Store
-                && let Some(text) = server.db.store_lost()
+                && let Some(text) = self.peer.db.store_lost()
             {
-                self.output.truncate(from, &server.db);
+                self.output.truncate(from, &self.peer.db);
                 return self.output.replier(self.peer.protocol).error(text);
             }
             self.output.gate(from, lsn, reach);
@@ -408,8 +408,8 @@ impl Session {
 
     /// `CLIENT REPLY`: the reply is dropped.
     #[cold]
-    fn finish_unwanted(&mut self, server: &Server, from: usize) {
-        self.output.truncate(from, &server.db);
+    fn finish_unwanted(&mut self, from: usize) {
+        self.output.truncate(from, &self.peer.db);
         self.peer.reply = match self.peer.reply {
             ReplyMode::SkipNext => ReplyMode::Skip,
             ReplyMode::Skip => ReplyMode::On,
@@ -490,8 +490,8 @@ pub(crate) fn show(server: &Server, peer: &Peer, row: &Row, args: &[&[u8]]) {
 
 impl Reach {
     /// As `appendfsync` says.
-    fn of_server(server: &Server) -> Self {
-        match server.db.appendfsync() {
+    fn of_database(db: &Database) -> Self {
+        match db.appendfsync() {
             ramekin::log::AppendFsync::Always => Self::Disk,
             _ => Self::Log,
         }
@@ -500,12 +500,12 @@ impl Reach {
 
 impl Peer {
     /// What the replies to this client's commands wait for.
-    pub(super) fn reach(&self, server: &Server) -> Reach {
+    pub(super) fn reach(&self) -> Reach {
         match self.durability {
             Durability::Memory => Reach::Log,
             Durability::Disk => Reach::Disk,
             Durability::Store => Reach::Store,
-            Durability::Server => Reach::of_server(server),
+            Durability::Server => Reach::of_database(&self.db),
         }
     }
 }

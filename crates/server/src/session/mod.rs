@@ -132,11 +132,11 @@ impl Session {
     }
 
     /// What may be sent now.
-    pub(crate) fn sendable(&mut self, db: &ramekin::Database) -> &[u8] {
+    pub(crate) fn sendable(&mut self) -> &[u8] {
         if self.output.is_gated() {
-            self.output.check_store(db, &mut self.peer.caller);
+            self.output.check_store(&self.peer.db, &mut self.peer.caller);
         }
-        self.output.sendable(db)
+        self.output.sendable(&self.peer.db)
     }
 
     /// The client as others see it.
@@ -190,7 +190,7 @@ impl Session {
             // An error is told again when `advance` comes to it.
             let _ = self.decode(&self.limits(server));
         }
-        self.prefetch_buckets(server);
+        self.prefetch_buckets();
         self.batch.len() - self.ran
     }
 
@@ -379,7 +379,7 @@ impl Session {
     /// The connection is gone.
     pub(crate) fn end(&mut self, server: &Server) {
         self.cancel_wait(server);
-        self.output.abandon(&server.db);
+        self.output.abandon(&self.peer.db);
         self.peer.end(server);
     }
 }

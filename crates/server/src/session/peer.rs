@@ -3,7 +3,7 @@
 use crate::clients::Client;
 use crate::command::Row;
 use crate::server::Server;
-use ramekin::{Caller, Needs, Response, Watch};
+use ramekin::{Caller, Database, Needs, Response, Watch};
 use ramekin_resp::Protocol;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -61,7 +61,7 @@ impl Wait {
 }
 
 /// Begins what takes long elsewhere; the answer is given to the function, once.
-pub(crate) type Begun = Box<dyn FnOnce(&Server, Box<dyn FnOnce(Response) + Send>) + Send>;
+pub(crate) type Begun = Box<dyn FnOnce(Box<dyn FnOnce(Response) + Send>) + Send>;
 
 /// What takes long, and the answer that comes of it.
 pub(crate) type Work = Box<dyn FnOnce(&Server) -> Response + Send>;
@@ -97,6 +97,8 @@ pub struct Watching {
 pub struct Peer {
     /// As others see it.
     pub client: Arc<Client>,
+    /// The data that its commands are about: the server's, or that of a namespace.
+    pub db: Database,
     /// Runs commands in the engine; holds the selected database and the time.
     pub caller: Caller,
     /// The version of the protocol.
@@ -138,11 +140,13 @@ impl Peer {
         let authenticated = server.config.snapshot().requirepass().is_none();
         let mut caller = Caller::default();
         caller.leaves_large = true;
-        if server.db.has_store() {
+        let db = server.db.clone();
+        if db.has_store() {
             caller.follow();
         }
         Self {
             client,
+            db,
             caller,
             protocol: Protocol::Resp2,
             authenticated,
@@ -164,10 +168,10 @@ impl Peer {
     }
 
     /// Ends the watch over keys.
-    pub fn unwatch(&mut self, server: &Server) {
+    pub fn unwatch(&mut self) {
         if let Some(watching) = self.watching.take() {
             for (db, key) in watching.keys.keys() {
-                server.db.unwatch(*db, key, &watching.watch);
+                self.db.unwatch(*db, key, &watching.watch);
             }
         }
         self.client.watching.store(0, Relaxed);
@@ -175,7 +179,7 @@ impl Peer {
 
     /// Back to the state of a new connection (RESET); name, address and id stay with the connection's registry entry.
     pub fn reset(&mut self, server: &Server) {
-        self.end_transaction(server);
+        self.end_transaction();
         if self.monitor {
             server.monitors.remove(self.client.id);
             self.monitor = false;
@@ -193,9 +197,9 @@ impl Peer {
     }
 
     /// Forgets what MULTI and WATCH began.
-    pub fn end_transaction(&mut self, server: &Server) {
+    pub fn end_transaction(&mut self) {
         self.transaction = None;
-        self.unwatch(server);
+        self.unwatch();
     }
 
     /// Tells the registry how things are.
@@ -219,7 +223,7 @@ impl Peer {
     }
 
     pub(super) fn end(&mut self, server: &Server) {
-        self.end_transaction(server);
+        self.end_transaction();
         if self.monitor {
             server.monitors.remove(self.client.id);
         }
