@@ -6,6 +6,7 @@
 
 mod beyond;
 mod limits;
+mod query;
 mod read;
 mod saving;
 mod store;
@@ -218,6 +219,7 @@ impl Database {
             disk,
         });
         let database = Self { inner };
+        let _ = database.inner.shards.clock.set(Arc::clone(&database.inner.clock));
         database.inner.shards.load_tables()?;
         database.settings().opened_ms.store(database.now_ms(), Ordering::Relaxed);
         database.set_appendfsync(options.appendfsync);
@@ -579,6 +581,7 @@ impl Database {
         let mut caller = Caller::at(self.now_ms());
         self.inner.shards.keep_to_limit(&mut caller);
         self.inner.shards.finish_drops();
+        self.inner.shards.build_indexes();
         let mut swept = 0;
         for shard in 0..self.inner.shards.keyspace.shards() {
             loop {

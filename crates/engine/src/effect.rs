@@ -8,6 +8,9 @@
 //! On disk: a tag byte, then the fields in the order of the variants here. Integers are LEB128, byte strings are a length
 //! and the bytes, lists are a count and the items. Tags are never reused; `docs/design/effects.md` has the table.
 
+/// The database in which records of tables lie.
+pub(crate) const RECORDS_DB: u32 = 0;
+
 /// The number of the database that no client selects: what the engine keeps about the data in the form of data. It lies in a
 /// space of its own, which nothing empties, swaps, lists or evicts from.
 pub(crate) const SYSTEM_DB: u32 = u32::MAX;

@@ -22,6 +22,7 @@ pub use disk_space::DiskState;
 pub(crate) use behind::{Behind, FENCED};
 
 use crate::command::{Command, Ctx, Fail, Keys, LargePut, Reserve, Scratch, Settings, flag};
+use crate::io::Clock;
 use crate::keyspace::entry::{Entry, View, mark};
 use crate::keyspace::item::Item;
 use crate::keyspace::wait::Waiter;
@@ -31,8 +32,8 @@ use crate::record::Registry;
 use crate::reply::{Collector, Reply, Response};
 use crate::value::codec;
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 
 /// What a record needs in the log besides its keys and values: headers, lengths, small effects of expiry.
 const RECORD_OVERHEAD: u64 = 64;
@@ -44,6 +45,8 @@ pub(crate) struct Shards {
     /// None: nothing is logged (`memory:`).
     pub(crate) log: Option<Log>,
     pub(crate) settings: Settings,
+    /// Where what may not take long reads the time; none until the database is open.
+    pub(crate) clock: OnceLock<Arc<dyn Clock>>,
     /// Whether replies may wait for the disk, so that it is known for each key what is not durable yet.
     pub(crate) tracks: AtomicBool,
     pub(crate) exceeded: room::Exceeded,
@@ -126,6 +129,7 @@ impl Shards {
             registry: Registry::default(),
             log,
             settings: Settings::default(),
+            clock: OnceLock::new(),
             tracks: AtomicBool::new(false),
             exceeded: room::Exceeded::default(),
             turns: AtomicUsize::new(0),
@@ -282,6 +286,7 @@ impl Shards {
             && !ctx.reclaims
             && ctx.drops.is_none()
             && ctx.begun.is_none()
+            && ctx.indexed.is_none()
         {
             // Nobody waits and nothing is left to be done: the common case.
             return Ran::done(self.record(&mut ctx));
@@ -313,8 +318,12 @@ impl Shards {
         }
         let lsn = self.record(&mut ctx);
         let (blocked, reclaims, drops) = (ctx.block.take(), ctx.reclaims, ctx.drops.take());
-        let begun = ctx.begun.take();
+        let (begun, indexed) = (ctx.begun.take(), ctx.indexed.take());
         drop(ctx);
+        if let Some(table) = indexed {
+            self.follow_indexes(&table);
+            self.build_indexes();
+        }
         if let Some(table) = begun {
             self.begin_table(&table);
         }
@@ -479,6 +488,8 @@ impl Shards {
             ahead: 0,
             wanted: 0,
             may_ask: false,
+            may_leave: false,
+            left: false,
             db: caller.db,
             now_ms: caller.now_ms,
             touches: !caller.no_touch,
@@ -490,6 +501,7 @@ impl Shards {
             whole: false,
             reclaims: false,
             drops: None,
+            indexed: None,
             begun: None,
             settles: self.settles(),
             cold: Vec::new(),
@@ -751,6 +763,10 @@ impl Reserve for Shards {
 
     fn may_flush(&self) -> bool {
         self.behind.may_flush.load(Relaxed)
+    }
+
+    fn monotonic(&self) -> std::time::Duration {
+        self.clock.get().map_or(std::time::Duration::ZERO, |clock| clock.monotonic())
     }
 
     fn note_flush(&self, db: u32, lsn: u64) -> (Vec<u8>, Vec<u8>) {

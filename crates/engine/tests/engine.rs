@@ -10,6 +10,7 @@
 //! - `sort`: SORT.
 //! - `walk`: SCAN and its kin.
 //! - `table`: tables and their records.
+//! - `query`: queries and indexes.
 //! - `whole`: commands on whole databases.
 //! - `checkpoint`: what comes back from one, what is refused, what a failure leaves.
 //! - `opening`: reading a folder on several cores.
@@ -34,6 +35,7 @@ mod limits;
 mod list;
 mod opening;
 mod own_store;
+mod query;
 mod sort;
 mod store;
 mod store_found;

@@ -126,3 +126,15 @@ fn a_flush_empties_the_quarantine() {
     assert_eq!(b.db.quarantined().ok().unwrap().len(), 0);
     assert_eq!(b.db.store_stats().unwrap().quarantined_bytes, 0);
 }
+
+#[test]
+fn what_was_deleted_goes_though_its_table_is_changed_before_that_has_settled() {
+    let b = Behind::new();
+    b.run("TABLE.PUT t k {}");
+    b.flush();
+    b.run("TABLE.DEL t k");
+    assert_eq!(b.run("TABLE.CREATE t TTL 1000"), "OK");
+    b.flush();
+    assert_eq!(b.run("TABLE.GET t k"), "nil");
+    assert_eq!(b.store.rows().len(), 0);
+}

@@ -150,6 +150,7 @@ pub(crate) const ENGINE_DIRECTIVES: &[&str] = &[
     "lfu-log-factor",
     "lfu-decay-time",
     "dump-dialect",
+    "query-timeout",
 ];
 
 /// Hands the engine's settings over from the configuration.
@@ -167,6 +168,7 @@ pub(crate) fn apply_settings(server: &Server, config: &Config) {
     }
     settings.dump_for_redis.store(config.dump_for_redis(), Relaxed);
     settings.min_free_disk.store(config.min_free_disk(), Relaxed);
+    settings.query_timeout_ms.store(config.query_timeout_ms(), Relaxed);
     settings.lfu_log_factor.store(config.lfu_log_factor(), Relaxed);
     settings.lfu_decay_minutes.store(config.lfu_decay_minutes(), Relaxed);
 }

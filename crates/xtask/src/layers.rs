@@ -14,7 +14,8 @@ const RANKS: &[&[&str]] = &[
     &["canonical", "keyspace", "log", "record"],
     // Beside the log as far as readers of the map are concerned, but it asks whether there is one.
     &["manifest"],
-    &["checkpoint", "query", "rdb", "store"],
+    &["query"],
+    &["checkpoint", "rdb", "store"],
     &["command"],
     &["shard"],
     &["transaction", "settle"],

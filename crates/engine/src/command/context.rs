@@ -11,12 +11,11 @@ use crate::effect::{Effect, SYSTEM_DB};
 use crate::keyspace::entry::{Entry, EntryRef, View, mark};
 use crate::keyspace::space::Space;
 use crate::keyspace::{Held, Keyspace, Part};
-use crate::record::{Definition, Name, Registry, Snapshot};
+use crate::record::{Registry, Snapshot};
 use crate::value::hash::Hash;
 use crate::value::json::Json;
 use crate::value::list::List;
 use crate::value::{Kind, LONG_BYTES_MIN, Text, Value, codec};
-use std::sync::Arc;
 
 /// Buffers that a caller keeps from command to command.
 #[derive(Default)]
@@ -34,7 +33,7 @@ pub struct Scratch {
     /// The record that a command puts, read before any lock was taken, as the log has it; nothing otherwise.
     pub(crate) document: Vec<u8>,
     /// The tables at the last look.
-    tables: Snapshot,
+    pub(super) tables: Snapshot,
 }
 
 /// A document larger than this is not kept room for.
@@ -80,6 +79,9 @@ pub struct Ctx<'a> {
     pub(crate) wanted: u64,
     /// Whether it may ask so.
     pub(crate) may_ask: bool,
+    /// Whether it may leave what takes long to another thread, and whether it has: nothing is answered then.
+    pub(crate) may_leave: bool,
+    pub(crate) left: bool,
     /// Settings that commands follow.
     pub settings: &'a Settings,
     /// The selected database.
@@ -104,6 +106,8 @@ pub struct Ctx<'a> {
     pub(crate) reclaims: bool,
     /// The table whose records are to be removed before the answer.
     pub(crate) drops: Option<Box<str>>,
+    /// The table whose indexes are others than they were.
+    pub(crate) indexed: Option<Box<str>>,
     /// The table that was made, of whose rows nothing is known yet.
     pub(crate) begun: Option<Box<str>>,
     /// There is a store behind: a key without an entry may be there.
@@ -111,24 +115,6 @@ pub struct Ctx<'a> {
     /// Keys that the command has asked for and that only the store knows of, by database. From the first one on it changes
     /// nothing, its answer means nothing, and it is run again once they are here.
     pub(crate) cold: Vec<(u32, Box<[u8]>)>,
-}
-
-/// Where the record of a command lies: it is put together once, where that was done to lock its shard.
-pub(crate) enum RecordKey<'a> {
-    Known(&'a [u8]),
-    Made(Name),
-}
-
-impl std::ops::Deref for RecordKey<'_> {
-    type Target = [u8];
-
-    #[inline]
-    fn deref(&self) -> &[u8] {
-        match self {
-            Self::Known(key) => key,
-            Self::Made(name) => name,
-        }
-    }
 }
 
 /// Where a key lies.
@@ -147,6 +133,9 @@ pub(crate) trait Reserve {
     /// Whether databases may be emptied, and their rows in the store with them.
     fn may_flush(&self) -> bool;
 
+    /// Time since some fixed moment, for what may not take long.
+    fn monotonic(&self) -> std::time::Duration;
+
     /// Notes that the rows of a database up to this record are void; returns the system entry that says so.
     fn note_flush(&self, db: u32, lsn: u64) -> (Vec<u8>, Vec<u8>);
 }
@@ -160,6 +149,7 @@ impl<'a> Ctx<'a> {
             && self.block.is_none()
             && !self.reclaims
             && self.drops.is_none()
+            && self.indexed.is_none()
             && self.scratch.ready.is_empty()
     }
 
@@ -658,7 +648,7 @@ impl<'a> Ctx<'a> {
         let Reached { hash, space, part, .. } = self.reach(key);
         let space = part.space_mut(space)?;
         let expire_at_ms = space.get(hash, key)?.expire_at();
-        let value = space.change(hash, key, Entry::take_value)?;
+        let value = space.take_value(hash, key)?;
         self.apply(Effect::Delete { key });
         Some((value, expire_at_ms))
     }
@@ -810,46 +800,6 @@ impl<'a> Ctx<'a> {
         };
         self.seen_lsn = self.seen_lsn.max(part.last_lsn);
         part.space(keyspace.space_of(self.db)).map(visit)
-    }
-
-    /// The table of this name, one that is being dropped included.
-    pub(crate) fn table(&mut self, name: &[u8]) -> Option<&Arc<Definition>> {
-        self.registry.look(&mut self.scratch.tables);
-        self.scratch.tables.get(name)
-    }
-
-    /// Makes a table, or puts it in place of one of the same name. False if its system entry is not held.
-    pub(crate) fn define(&mut self, definition: Definition) -> Result<bool, Fail> {
-        let (key, text) = (Name::of_table(definition.name.as_bytes()), definition.encode());
-        let is_held = self.held.get(self.keyspace.shard_of(self.keyspace.hash(&key))).is_some();
-        if !is_held || !self.cold.is_empty() {
-            return Ok(false);
-        }
-        self.reserve(key.len() + text.len() + 64)?;
-        self.in_db(SYSTEM_DB, |ctx| {
-            ctx.apply(Effect::SetString { key: &key, value: &text, expire_at_ms: 0 })
-        });
-        if self.settles && !definition.dropping {
-            self.begun = Some(definition.name.clone());
-        }
-        self.registry.put(definition);
-        Ok(true)
-    }
-
-    /// Removes the definition of a table, whose system entry must be held.
-    pub(crate) fn undefine(&mut self, name: &str) {
-        let key = Name::of_table(name.as_bytes());
-        self.in_db(SYSTEM_DB, |ctx| ctx.apply(Effect::Delete { key: &key }));
-        self.registry.remove(name);
-    }
-
-    /// Where a record lies.
-    #[inline]
-    pub(crate) fn record_key(&self, table: &[u8], key: &[u8]) -> RecordKey<'a> {
-        match self.first {
-            Some((first, _)) => RecordKey::Known(first),
-            None => RecordKey::Made(Name::of_record(table, key)),
-        }
     }
 
     /// The command waits until one of its keys has something, or for `timeout_ms` (0: without end).

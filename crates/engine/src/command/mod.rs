@@ -5,6 +5,7 @@
 //! [`Reply`](crate::reply::Reply); they know neither locks nor log nor connections.
 
 mod context;
+mod defined;
 mod dump;
 mod expire;
 mod fail;
@@ -14,10 +15,12 @@ mod hash_expire;
 mod hash_volatile;
 mod hash_walk;
 mod index;
+mod indexes;
 mod key;
 mod object;
 mod parse;
 mod parts;
+pub(crate) mod query;
 mod rename;
 pub(crate) mod scan;
 mod settings;
@@ -72,6 +75,8 @@ const FAMILIES: &[&[Command]] = &[
     object::COMMANDS,
     sort::COMMANDS,
     table::COMMANDS,
+    query::COMMANDS,
+    indexes::COMMANDS,
     whole::COMMANDS,
 ];
 

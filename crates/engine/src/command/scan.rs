@@ -172,13 +172,18 @@ impl Filter<'_> {
 /// Set in each cursor that goes on in the store; this one alone begins there.
 pub(crate) const STORE_CURSOR: u64 = 1 << 61;
 /// What expires within this time is met in memory although it has settled: its row may have expired once the walk gets to the store.
-const SOON_MS: u64 = 60 * 60 * 1000;
+pub(super) const SOON_MS: u64 = 60 * 60 * 1000;
 /// Entries looked at for a page if few of them are told.
 const LOOKS_MAX: usize = 4096;
 
 /// Whether a command that tells of all keys (`flag::BEYOND`) has to ask the store.
 pub(crate) fn reaches_store(command: &Command, args: &[&[u8]]) -> bool {
-    command.spec.name != "scan" || cursor(args[1]).is_ok_and(|cursor| cursor & STORE_CURSOR != 0)
+    match command.spec.name {
+        "scan" => cursor(args[1]).is_ok_and(|cursor| cursor & STORE_CURSOR != 0),
+        // It looks itself whether memory has all that it asks for.
+        "query" | "explain" => false,
+        _ => true,
+    }
 }
 
 /// Types that a key can be asked for, also those that no key can have yet.

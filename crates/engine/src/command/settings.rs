@@ -37,6 +37,8 @@ pub struct Settings {
     pub active_expire: AtomicBool,
     /// True if DUMP writes for Redis, false for Valkey (`dump-dialect`).
     pub dump_for_redis: AtomicBool,
+    /// `query-timeout`, milliseconds: a query that takes longer is given up; 0: none is.
+    pub query_timeout_ms: AtomicU64,
     /// When the database was opened, in Unix milliseconds: what was read from the log counts as used then.
     pub(crate) opened_ms: AtomicU64,
 }
@@ -57,6 +59,7 @@ impl Default for Settings {
             min_free_disk: AtomicU64::new(256 << 20),
             active_expire: AtomicBool::new(true),
             dump_for_redis: AtomicBool::new(false),
+            query_timeout_ms: AtomicU64::new(30_000),
             opened_ms: AtomicU64::new(0),
         }
     }

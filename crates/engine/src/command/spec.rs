@@ -127,8 +127,8 @@ pub enum Keys {
     /// Records of the table that argument 1 names, by their keys from argument 2 up to this one (negative: counted from the
     /// end). Where they lie is made of two arguments each, see [`record::Name`](crate::record::Name).
     Records(i32),
-    /// The definition of the table that argument 1 names, which is none of the clients' keys.
-    Table,
+    /// The definition of the table that this argument names, which is none of the clients' keys.
+    Table(usize),
 }
 
 /// The end of a range of arguments; `last` is negative if it is counted from their end.
@@ -193,7 +193,7 @@ impl Spec {
                     visit(&Name::of_table(args[1]));
                 }
             }
-            Keys::Table => visit(&Name::of_table(args.get(1).copied().unwrap_or_default())),
+            Keys::Table(at) => visit(&Name::of_table(args.get(at).copied().unwrap_or_default())),
             _ => self.key_indices(args)?.into_iter().for_each(|index| visit(args[index])),
         }
         Ok(())
@@ -201,7 +201,7 @@ impl Spec {
 
     fn key_indices(&self, args: &[&[u8]]) -> Result<Vec<usize>, Fail> {
         match self.keys {
-            Keys::None | Keys::Table => Ok(Vec::new()),
+            Keys::None | Keys::Table(_) => Ok(Vec::new()),
             Keys::At(index) => Ok(if index < args.len() { vec![index] } else { Vec::new() }),
             Keys::Range { first, last, step } => Ok((first..end_of(last, args)).step_by(step).collect()),
             Keys::Records(last) => Ok((2..end_of(last, args)).collect()),

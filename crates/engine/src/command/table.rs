@@ -37,7 +37,7 @@ pub(super) const COMMANDS: &[Command] = &[
             summary: "Makes a table of records, or gives one another schema, lifetime or rule for conflicts.",
             complexity: "O(N) where N is the number of fields",
             syntax: "table [SCHEMA schema] [TTL seconds] [STORE TABLE stored-as] [KEY column] [DATA column] [ON CONFLICT memory-wins|store-wins|quarantine]",
-            ..on_tables("table.create", -2, flag::WRITE | flag::DENYOOM, Keys::Table)
+            ..on_tables("table.create", -2, flag::WRITE | flag::DENYOOM, Keys::Table(1))
         },
         run: create,
     },
@@ -50,7 +50,7 @@ pub(super) const COMMANDS: &[Command] = &[
                 "table.drop",
                 2,
                 flag::WRITE | flag::NO_MULTI | flag::NOSCRIPT | flag::APART,
-                Keys::Table,
+                Keys::Table(1),
             )
         },
         run: drop_table,
@@ -116,7 +116,7 @@ const LARGE_BYTES_MIN: usize = 256 << 10;
 
 fn create(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
     let name = table_name(args[1])?;
-    let new = table_options::parse(name, &args[2..])?;
+    let mut new = table_options::parse(name, &args[2..])?;
     if let Some(old) = ctx.table(args[1]) {
         refuse_dropping(old)?;
         if old.stored != new.stored {
@@ -124,6 +124,7 @@ fn create(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
                 "ERR table '{name}' is there, and lies elsewhere in the store: drop it first"
             )));
         }
+        new.indexes.clone_from(&old.indexes);
         if **old == new {
             out.ok();
             return Ok(());
@@ -344,13 +345,13 @@ fn del(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
 }
 
 /// The table of this name.
-fn known(ctx: &mut Ctx<'_>, name: &[u8]) -> Result<Arc<Definition>, Fail> {
+pub(super) fn known(ctx: &mut Ctx<'_>, name: &[u8]) -> Result<Arc<Definition>, Fail> {
     ctx.table(name).cloned().ok_or_else(|| {
         Fail::text(format!("ERR no such table '{}'", String::from_utf8_lossy(&name[..name.len().min(64)])))
     })
 }
 
-fn refuse_dropping(table: &Definition) -> Outcome {
+pub(super) fn refuse_dropping(table: &Definition) -> Outcome {
     if table.dropping {
         return Err(Fail::text(format!("ERR table '{}' is being dropped: try again later", table.name)));
     }

@@ -27,6 +27,14 @@ impl Database {
         out: &mut dyn Reply,
     ) -> Option<Lsn> {
         let settle = self.inner.settle.as_ref()?;
+        if matches!(command.spec.name, "query" | "explain") && command.spec.takes(args.len()) {
+            if let Err(fail) =
+                self.run_query(settle, (caller.now_ms, command.spec.name == "explain"), args, out)
+            {
+                out.error(&fail.0);
+            }
+            return Some(self.last_lsn());
+        }
         if !command.spec.is(flag::BEYOND)
             || !command.spec.takes(args.len())
             || !scan::reaches_store(command, args)

@@ -15,7 +15,7 @@
 //! allocation, so that it can be freed and be compared with the size that a new value needs.
 
 use super::item::{Borrowed, Item};
-use crate::value::{Kind, Text, Value};
+use crate::value::{Kind, Text, Value, prefetch};
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
@@ -165,6 +165,14 @@ impl Entry {
         }
         // SAFETY: BOXED entries own the value behind this pointer.
         View::Value(unsafe { &*self.pointer() })
+    }
+
+    /// Fetches the value, if it lies elsewhere. The entry should have been fetched.
+    #[inline]
+    pub(crate) fn prefetch_value(&self) {
+        if self.header().flags & BOXED != 0 {
+            prefetch::line(self.pointer().cast());
+        }
     }
 
     /// The value, to change; none for an embedded string.

@@ -8,6 +8,7 @@ pub(crate) mod apply;
 mod aside;
 #[expect(unsafe_code, reason = "a bucket owns what has spilled from it by its address")]
 mod bucket;
+mod catalog;
 #[expect(unsafe_code, reason = "its segments are allocated, addressed and freed by hand")]
 mod directory;
 #[expect(unsafe_code, reason = "one allocation holds header, key and value")]
@@ -16,9 +17,11 @@ pub(crate) mod eviction;
 mod expiry;
 pub(crate) mod hash;
 pub(crate) mod image;
+pub(crate) mod index;
 #[expect(unsafe_code, reason = "items are lent by their pointers")]
 pub(crate) mod item;
 mod part;
+pub(crate) mod records;
 mod reload;
 mod replay;
 pub(crate) mod settling;
@@ -38,7 +41,7 @@ use self::entry::{EntryRef, View};
 use self::hash::{StableHash, stir};
 use self::table::TableHash;
 use self::wait::Watch;
-use crate::effect::{Effect, SYSTEM_DB};
+use crate::effect::{Effect, RECORDS_DB as DATABASE, SYSTEM_DB};
 use crate::reply::Parts;
 use crate::value::Value;
 use parking_lot::{Mutex, MutexGuard};
@@ -64,6 +67,9 @@ pub(crate) struct Keyspace {
     answered: Mutex<Vec<Box<dyn Parts>>>,
     /// What is unsettled in all spaces, if there is a store behind.
     unsettled: Option<Arc<settling::Totals>>,
+    catalog: catalog::Catalog,
+    /// What indexes had and is still to be freed.
+    cleared: Mutex<Vec<Box<dyn Send>>>,
 }
 
 /// One shard, on cache lines of its own.
@@ -91,6 +97,8 @@ impl Keyspace {
             discarded: Mutex::default(),
             answered: Mutex::default(),
             unsettled: None,
+            catalog: catalog::Catalog::default(),
+            cleared: Mutex::default(),
         }
     }
 
@@ -200,6 +208,9 @@ impl Keyspace {
             for shard in 0..self.shards() {
                 held.get(shard).expect("all shards are held").swap_waiters(spaces.0, spaces.1);
             }
+            if db == DATABASE || with == DATABASE {
+                self.begin_indexes_anew(held, true);
+            }
         }
         if let Effect::Flush = effect {
             self.raise_present(held, db, &[self.space_of(db)]);
@@ -213,6 +224,9 @@ impl Keyspace {
                     }
                 }
             }
+            if db == DATABASE {
+                self.begin_indexes_anew(held, false);
+            }
         }
     }
 
@@ -225,7 +239,8 @@ impl Keyspace {
     pub(crate) fn reclaim(&self) {
         let discarded = std::mem::take(&mut *self.discarded.lock());
         let answered = std::mem::take(&mut *self.answered.lock());
-        drop((discarded, answered));
+        let cleared = std::mem::take(&mut *self.cleared.lock());
+        drop((discarded, answered, cleared));
     }
 
     /// Frees the large values that were deleted from a shard, which is locked only to take them.

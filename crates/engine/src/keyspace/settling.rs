@@ -635,6 +635,7 @@ impl Space {
 
     /// Keys that begin so and have settled are void, all others doubtful; see [`Space::forget`]. Returns the former.
     pub(crate) fn forget_all(&mut self, prefix: &[u8]) -> Vec<Box<[u8]>> {
+        self.record_leaves(prefix);
         let begins = |key: &[u8]| key.starts_with(prefix);
         let is_void =
             |entry: &EntryRef<'_>| begins(entry.key()) && !entry.has(mark::UNSETTLED | mark::SETTLING);
@@ -665,6 +666,7 @@ impl Space {
 
     /// Keys that begin so belong to a table from now on, which may have rows. What was removed before was none of them.
     pub(crate) fn begin_table(&mut self, prefix: &[u8]) {
+        self.record_leaves(prefix);
         self.forget_absent(&|key| key.starts_with(prefix));
         let Some(settling) = self.settling_mut().filter(|settling| settling.tombstones != 0) else { return };
         let removed =
@@ -689,12 +691,14 @@ impl Space {
         {
             settling.stamps.remove(key);
         }
+        self.record_leaves(key);
         self.discard(hash, key)
     }
 
     /// Somebody else has changed the row of this key: what memory knows of it is void, unless it is to be settled; then it is
     /// doubtful what the store has once it has.
     pub(crate) fn forget(&mut self, hash: u64, key: &[u8]) {
+        self.record_leaves(key);
         let Some(settling) = self.settling_mut() else { return };
         if let Some(fetch) = settling.fetches.get_mut(key) {
             fetch.void_upto = settling.asked;

@@ -12,6 +12,7 @@ use super::directory::Directory;
 use super::entry::{Entry, EntryRef, View, mark};
 use super::expiry::Expiry;
 use super::item::{Changing, Item};
+use super::records::{Records, record_of};
 use super::settling::{Settling, signed};
 use super::table::{Table, TableHash};
 use super::walk::Walk;
@@ -34,6 +35,8 @@ pub(crate) struct Space {
     walk: Option<Box<Walk>>,
     /// What a store behind has still to hear of; none without one.
     settling: Option<Box<Settling>>,
+    /// The records of each table; none while there are none.
+    records: Option<Box<Records>>,
 }
 
 /// Collections up to this size are dropped where they are removed; strings too, which are one piece of memory, up to another.
@@ -110,6 +113,7 @@ impl Space {
             discarded: Aside::default(),
             walk: None,
             settling: None,
+            records: None,
         }
     }
 
@@ -127,6 +131,15 @@ impl Space {
     #[inline]
     pub(super) fn settling_mut(&mut self) -> Option<&mut Settling> {
         self.settling.as_deref_mut()
+    }
+
+    #[inline]
+    pub(super) fn records(&self) -> Option<&Records> {
+        self.records.as_deref()
+    }
+
+    pub(super) fn records_mut(&mut self) -> &mut Records {
+        self.records.get_or_insert_default()
     }
 
     /// Entries to be marked, and the side towards the store.
@@ -241,6 +254,14 @@ impl Space {
             let bytes = entry.heap_bytes();
             self.discarded.put(Entry::boxed(b"", entry.take_value(), 0), bytes);
         }
+        if record_of(&entry).is_some() {
+            drop(entry);
+            self.put(hash, key, Value::Str(value.into()), expire_at_ms);
+            if let Some(mut entry) = self.table.get_mut(hash, key) {
+                mark(&mut entry, false);
+            }
+            return;
+        }
         entry.set_string(value, expire_at_ms);
         mark(&mut entry, false);
         let unsettled_bytes = unsettled_bytes(&entry);
@@ -250,15 +271,39 @@ impl Space {
 
     /// Puts a value, whatever was there.
     pub(crate) fn put(&mut self, hash: u64, key: &[u8], value: Value, expire_at_ms: u64) {
-        let marks = self.get(hash, key).map_or(0, |entry| entry.marks()) & (mark::STORED | mark::SETTLING);
-        self.discard(hash, key);
+        let Some(old) = self.take_out(hash, key) else {
+            self.insert(hash, Entry::of(key, value, expire_at_ms));
+            return;
+        };
         let mut entry = Entry::of(key, value, expire_at_ms);
-        entry.set_marks(marks, 0);
-        self.insert(hash, entry);
+        entry.set_marks(old.marks() & (mark::STORED | mark::SETTLING), 0);
+        self.record_changes(hash, &old, &entry);
+        self.put_in(hash, entry);
+        self.drop_entry(old);
+    }
+
+    /// Takes the value of an entry, which is to be removed then.
+    pub(crate) fn take_value(&mut self, hash: u64, key: &[u8]) -> Option<Value> {
+        let entry = self.get(hash, key)?;
+        if record_of(&entry).is_some() {
+            // What is left is none.
+            let mut entry = self.take_out(hash, key)?;
+            self.record_goes(hash, &entry);
+            let value = entry.take_value();
+            self.put_in(hash, entry);
+            return Some(value);
+        }
+        self.change(hash, key, Entry::take_value)
     }
 
     /// Takes an entry out.
     pub(crate) fn remove(&mut self, hash: u64, key: &[u8]) -> Option<Entry> {
+        let entry = self.take_out(hash, key)?;
+        self.record_goes(hash, &entry);
+        Some(entry)
+    }
+
+    fn take_out(&mut self, hash: u64, key: &[u8]) -> Option<Entry> {
         self.before_change(hash);
         let entry = self.table.remove(hash, key)?;
         self.moved(hash, Times::of(&entry), Times::default());
@@ -319,6 +364,11 @@ impl Space {
 
     /// Adds an entry whose key is not there.
     pub(crate) fn insert(&mut self, hash: u64, entry: Entry) {
+        self.record_appears(hash, &entry);
+        self.put_in(hash, entry);
+    }
+
+    fn put_in(&mut self, hash: u64, entry: Entry) {
         self.before_change(hash);
         let times = Times::of(&entry);
         self.table.insert(hash, entry);
@@ -334,6 +384,7 @@ impl Space {
     #[inline]
     pub(super) fn load(&mut self, hash: u64, entry: Entry, due: &mut Vec<(u64, u64)>) {
         let times = Times::of(&entry);
+        self.record_appears(hash, &entry);
         self.table.insert(hash, entry);
         if times != Times::default() {
             due.push((times.due(), hash));
@@ -371,6 +422,7 @@ impl Space {
             discarded: std::mem::take(&mut self.discarded),
             walk: None,
             settling: None,
+            records: self.clear_records(),
         }
     }
 
@@ -378,11 +430,15 @@ impl Space {
     #[inline]
     pub(crate) fn discard(&mut self, hash: u64, key: &[u8]) -> bool {
         let Some(entry) = self.remove(hash, key) else { return false };
+        self.drop_entry(entry);
+        true
+    }
+
+    fn drop_entry(&mut self, entry: Entry) {
         if takes_long_to_drop(&entry) {
             let bytes = entry.heap_bytes();
             self.discarded.put(entry, bytes);
         }
-        true
     }
 
     /// Puts something aside to be dropped without the lock.

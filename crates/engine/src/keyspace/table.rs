@@ -149,6 +149,21 @@ impl<T: Item> Table<T> {
         self.items(Directory::index(hash, self.directory.len())).find(|item| is(item))
     }
 
+    /// Visits the items that may have this hash; others are seldom among them.
+    #[inline]
+    pub(crate) fn each_with_hash<'a>(&'a self, stable: u64, visit: &mut dyn FnMut(Borrowed<'a, T>)) {
+        if self.len == 0 {
+            return;
+        }
+        let hash = stir(stable, self.hash.seed);
+        let bucket = self.at(Directory::index(hash, self.directory.len()));
+        let here = bucket.matching(tag(hash)).map(|index| bucket.held(index).pointer);
+        let spilled = bucket.spilled().iter().map(|&word| Held::of_word(word));
+        let further = spilled.filter(|held| held.tag == tag(hash)).map(|held| held.pointer);
+        // SAFETY: the bucket holds them, and the table is borrowed for as long as they are.
+        here.chain(further).for_each(|pointer| visit(unsafe { Borrowed::new(pointer) }));
+    }
+
     /// Adds an item whose key is not in the table.
     pub(crate) fn insert(&mut self, stable: u64, item: T) {
         let buckets = self.directory.len();

@@ -6,11 +6,13 @@
 //! is all that is ever asked, never the text; a record is judged here as PostgreSQL judges it by the SQL made of the same clause.
 //! Left out: where records come from, indexes, and what is answered.
 
+mod access;
 mod cast;
 mod decimal;
 mod error;
 mod eval;
 mod form;
+mod index_path;
 mod jsonb;
 mod lexer;
 mod like;
@@ -20,6 +22,7 @@ mod order;
 mod parse;
 mod plan;
 mod projection;
+mod question;
 mod reach;
 mod render;
 #[cfg(test)]
@@ -27,9 +30,11 @@ mod tests;
 mod tree;
 
 pub use error::QueryError;
+pub use index_path::IndexPath;
 pub use order::Order;
 pub use plan::{Constant, Fact, Place, Test};
-pub use projection::Projection;
+pub use projection::{Cell, Projection};
+pub use question::Question;
 pub use render::{Bind, Columns, RenderError, Rendered};
 
 use crate::value::json::Node;

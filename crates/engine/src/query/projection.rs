@@ -26,6 +26,18 @@ pub(super) struct Item {
 }
 
 impl Projection {
+    /// Whole records.
+    #[must_use]
+    pub const fn all() -> Self {
+        Self { items: Items::All }
+    }
+
+    /// Their number.
+    #[must_use]
+    pub const fn count() -> Self {
+        Self { items: Items::Count(None) }
+    }
+
     /// Reads a list: `*`, `COUNT(*)`, or expressions, each with `AS name` if it is given one.
     ///
     /// # Errors
@@ -74,6 +86,28 @@ impl Projection {
     }
 }
 
+/// What is returned of a record for one item of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cell {
+    /// Nothing.
+    Null,
+    /// A text, or a moment as one, as it is.
+    Text(Vec<u8>),
+    /// Anything else, as JSON.
+    Json(Vec<u8>),
+}
+
+impl Projection {
+    /// What is returned of a record, item by item. Nothing for `*` and `COUNT(*)`.
+    pub fn cells<'p>(&'p self, row: &'p Row<'p>) -> impl Iterator<Item = Cell> + 'p {
+        let list = match &self.items {
+            Items::List(list) => list.as_slice(),
+            Items::All | Items::Count(_) => &[],
+        };
+        list.iter().map(|item| item.scalar.cell(row).unwrap_or(Cell::Null))
+    }
+}
+
 impl Item {
     /// Its name: as given, or the last key of its path, as an object would have it, or `?column?`, as PostgreSQL has it.
     fn name(&self) -> &str {
@@ -94,6 +128,18 @@ impl Item {
 }
 
 impl Scalar {
+    fn cell(&self, row: &Row<'_>) -> Option<Cell> {
+        Some(match self {
+            Self::Text(text) => Cell::Text(text.of(row)?.into_owned()),
+            Self::Time(time) => Cell::Text(moment::print(time.of(row)?, time.kind).into()),
+            other => {
+                let mut text = Vec::new();
+                other.print(row, &mut text)?;
+                Cell::Json(text)
+            }
+        })
+    }
+
     /// Appends a value of a record as JSON.
     fn print(&self, row: &Row<'_>, out: &mut Vec<u8>) -> Option<()> {
         match self {

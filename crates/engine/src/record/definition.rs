@@ -53,6 +53,19 @@ pub struct Stored {
     pub data_column: Option<Box<str>>,
 }
 
+/// An index over one value of each record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IndexDefinition {
+    /// Its name, which no other index of the table has.
+    pub name: Box<str>,
+    /// Where the value is: keys of objects.
+    pub path: Box<[Box<str>]>,
+    /// As what it is asked for, in a word of SQL, if that was said.
+    pub kind: Option<Box<str>>,
+    /// Whether no two records may have the same value.
+    pub is_unique: bool,
+}
+
 /// A table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Definition {
@@ -66,8 +79,45 @@ pub struct Definition {
     pub stored: Stored,
     /// What becomes of a record that was changed here and in the store.
     pub on_conflict: OnConflict,
+    /// What is kept to find its records by.
+    pub indexes: Vec<IndexDefinition>,
     /// It is being dropped: its records go, then it goes itself.
     pub dropping: bool,
+}
+
+impl IndexDefinition {
+    fn build(&self, out: &mut Builder) {
+        let open = out.begin();
+        let mut put = |key: &str, build: &dyn Fn(&mut Builder)| {
+            out.key(key);
+            build(out);
+            out.item(open);
+        };
+        put("name", &|out| out.str(&self.name));
+        put("path", &|out| {
+            let open = out.begin();
+            for key in &self.path {
+                out.str(key);
+                out.item(open);
+            }
+            out.end_array(open);
+        });
+        if let Some(kind) = &self.kind {
+            put("type", &|out| out.str(kind));
+        }
+        put("unique", &|out| out.bool(self.is_unique));
+        out.end_object(open);
+    }
+
+    fn read(node: Node<'_>) -> Option<Self> {
+        let View::Array(path) = node.get(b"path")?.view() else { return None };
+        Some(Self {
+            name: text_of(node.get(b"name")?)?,
+            path: path.iter().map(text_of).collect::<Option<_>>()?,
+            kind: node.get(b"type").and_then(text_of),
+            is_unique: matches!(node.get(b"unique")?.view(), View::Bool(true)),
+        })
+    }
 }
 
 impl Definition {
@@ -98,6 +148,16 @@ impl Definition {
             }
         }
         put("on_conflict", &|out| out.str(self.on_conflict.name()));
+        if !self.indexes.is_empty() {
+            put("indexes", &|out| {
+                let open = out.begin();
+                for index in &self.indexes {
+                    index.build(out);
+                    out.item(open);
+                }
+                out.end_array(open);
+            });
+        }
         put("dropping", &|out| out.bool(self.dropping));
         builder.end_object(open);
         let mut bytes = Vec::new();
@@ -119,8 +179,14 @@ impl Definition {
             Some(node) => Some(Schema::read(node)?),
             None => None,
         };
+        let indexes = match root.get(b"indexes").map(Node::view) {
+            None => Vec::new(),
+            Some(View::Array(indexes)) => indexes.iter().map(IndexDefinition::read).collect::<Option<_>>()?,
+            Some(_) => return None,
+        };
         Some(Self {
             name: word("name")?,
+            indexes,
             schema,
             ttl_ms: u64::try_from(int(root.get(b"ttl_ms")?)?).ok()?,
             stored: Stored {
@@ -168,6 +234,12 @@ mod tests {
                 data_column: Some("body".into()),
             },
             on_conflict: OnConflict::Quarantine,
+            indexes: vec![IndexDefinition {
+                name: "by_a".into(),
+                path: ["a".into(), "b\"".into()].into(),
+                kind: Some("integer".into()),
+                is_unique: true,
+            }],
             dropping: true,
         };
         for definition in [full, Definition::bare("t")] {

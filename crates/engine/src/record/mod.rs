@@ -10,14 +10,14 @@ mod registry;
 mod schema;
 mod timestamp;
 
-pub use definition::{Definition, OnConflict, Stored};
+pub use definition::{Definition, IndexDefinition, OnConflict, Stored};
 pub(crate) use name::check as check_name;
 pub use name::{InvalidName, Name};
 pub(crate) use registry::{Registry, Snapshot};
 pub use schema::{FieldType, Mismatch, Schema};
 
 /// The database in which records lie.
-pub const DATABASE: u32 = 0;
+pub const DATABASE: u32 = crate::effect::RECORDS_DB;
 
 /// System entries of tables begin so.
 pub(crate) const SYSTEM_PREFIX: &str = "table:";

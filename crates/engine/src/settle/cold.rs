@@ -58,7 +58,10 @@ impl Beyond {
 }
 
 impl Settle {
-    fn ask_store<R>(&self, ask: impl Fn(&mut dyn Connection) -> Result<R, StoreError>) -> Result<R, Fail> {
+    pub(super) fn ask_store<R>(
+        &self,
+        ask: impl Fn(&mut dyn Connection) -> Result<R, StoreError>,
+    ) -> Result<R, Fail> {
         let mut spare = self.spare.lock().pop();
         for attempt in 0.. {
             let fresh = spare.is_none();

@@ -25,6 +25,8 @@ pub(super) struct Keeper {
     next_idle_ms: u64,
     /// Changes of others that were taken up and are left noted, because only looking is allowed.
     seen: HashSet<u64>,
+    /// Whether memory has all of a table is being looked at.
+    look: Option<super::select::Look>,
 }
 
 impl Settle {
@@ -58,6 +60,11 @@ impl Settle {
             self.over(&mut keeper, Self::finish_flushes);
             self.over(&mut keeper, Self::drop_tables);
             self.note_filled();
+        }
+        if keeper.look.is_some() || !self.wanted.lock().is_empty() {
+            let mut look = keeper.look.take();
+            self.over(&mut keeper, |settle, connection| settle.look_for_whole_tables(connection, &mut look));
+            keeper.look = look;
         }
         let idle = self.knobs.evict_interval_ms.load(Relaxed);
         let period = (idle / 4).clamp(250, 10_000);

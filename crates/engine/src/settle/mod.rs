@@ -19,6 +19,7 @@ mod lane;
 mod loader;
 mod quarantine;
 mod recover;
+mod select;
 mod stats;
 mod tables;
 
@@ -27,6 +28,7 @@ pub(crate) use recover::{address_of, detach};
 pub(crate) use cold::Beyond;
 pub use cold::{ColdKeys, PageStart, PlaceKeys};
 pub use quarantine::Quarantined;
+pub(crate) use select::Unheld;
 pub use stats::{Durations, StoreStats};
 
 use self::loader::Loader;
@@ -39,6 +41,7 @@ use crate::log::Lsn;
 use crate::shard::{FENCED, Needs, Shards};
 use crate::store::{Connection, Store, StoreError};
 use parking_lot::{Condvar, Mutex};
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
@@ -157,6 +160,8 @@ pub(crate) struct Settle {
     spare: Mutex<Vec<Box<dyn Connection>>>,
     tables: Mutex<tables::Tables>,
     pub(crate) cursors: Mutex<cursors::Cursors>,
+    /// Tables that queries had to ask the store for.
+    wanted: Mutex<BTreeSet<Arc<str>>>,
     waits: Mutex<Waits>,
     /// Everything that has changed is due.
     flush_all: AtomicBool,

@@ -93,9 +93,12 @@ impl Shards {
                 Ok(ctx) => ctx,
                 Err(refusal) => return Self::refuse_or_wait(refusal, out),
             };
-            (ctx.ahead, ctx.may_ask) = (ahead, true);
+            (ctx.ahead, ctx.may_ask, ctx.may_leave) = (ahead, true, leaves);
             let outcome = (command.run)(&mut ctx, args, out);
             let wanted = ctx.wanted;
+            if ctx.left {
+                return Ran { left: true, ..self.commit(ctx) };
+            }
             if !ctx.cold.is_empty() {
                 return self.leave_cold(ctx);
             }

@@ -194,8 +194,29 @@ impl Shards {
             let text = format!("the definition of {key} was written by a newer version: run that one");
             return Err(Error::new(ErrorKind::Newer, text));
         }
+        let names: Vec<Box<str>> = tables.iter().map(|table| table.name.clone()).collect();
         self.registry.replace(tables);
+        names.iter().for_each(|name| self.follow_indexes(name));
+        self.build_indexes();
         Ok(())
+    }
+
+    /// Has the shards know the indexes that a table has by its definition.
+    pub(super) fn follow_indexes(&self, table: &str) {
+        let tables = self.registry.snapshot();
+        let definition = tables.get(table.as_bytes());
+        let indexes = definition.map_or(&[][..], |definition| &definition.indexes);
+        let wanted: Vec<_> = indexes.iter().map(|index| (&*index.name, &*index.path)).collect();
+        if !wanted.is_empty() || !self.keyspace.indexes(table).is_empty() {
+            self.keyspace.set_indexes(table, &wanted);
+        }
+    }
+
+    /// Builds the indexes that are not built.
+    pub(crate) fn build_indexes(&self) {
+        for (table, index) in self.keyspace.unbuilt_indexes() {
+            self.keyspace.build_index(&table, &index);
+        }
     }
 }
 

@@ -21,7 +21,21 @@ mod memory;
 pub use error::{ErrorKind, StoreError};
 pub use memory::{ApplyFault, ApplyStep, Call, Faults, MemoryStore};
 
+use crate::query::{self, Clause, Order};
+use crate::value::json::Json;
 use std::sync::Arc;
+
+/// Rows that are read at once where a store cannot look for them.
+const SELECT_ROWS: usize = 1000;
+
+/// Whether a clause is true of a row with its key in its table. What cannot be read is not passed over.
+#[must_use]
+pub fn judge(clause: &Clause, key: &[u8], row: &Row) -> bool {
+    let Content::Record(text) = &row.content else { return false };
+    let Ok(json) = Json::parse(text.as_bytes()) else { return true };
+    let expire_at_ms = (row.expire_at_ms != 0).then_some(row.expire_at_ms);
+    clause.matches(&query::Row { key, data: json.root(), expire_at_ms }) == Some(true)
+}
 
 /// Where a row lies in a store.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -197,6 +211,36 @@ pub struct Table {
     pub data_column: Option<String>,
 }
 
+/// Which rows of a table of records are asked for.
+#[derive(Clone, Debug)]
+pub struct Selection<'a> {
+    /// Those that this is true of; others may be among them if there is data to judge them by.
+    pub clause: &'a Clause,
+    /// The order in which the first of them are asked for.
+    pub order: Option<&'a Order>,
+    /// Only those whose keys come behind this one.
+    pub after: Option<Vec<u8>>,
+    /// So many at most.
+    pub limit: usize,
+    /// Whether what they hold is asked for. If not, contents are empty texts, and each row has been judged.
+    pub with_data: bool,
+    /// Only the first of them in the order are asked for, or any, and not all in pages.
+    pub is_top: bool,
+    /// What has expired at this time is left out.
+    pub now_ms: u64,
+}
+
+/// A page of rows that were asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Selected {
+    /// Keys and rows.
+    pub rows: Vec<(Vec<u8>, Row)>,
+    /// These are the first of all, in the order that was asked for: there are more if there are as many as were asked for.
+    pub is_top: bool,
+    /// The key behind which the next page begins; none if there is none, or with `is_top`.
+    pub next: Option<Vec<u8>>,
+}
+
 /// A connection to a store. After `Unavailable` or `InDoubt` it is dropped and another one is made.
 pub trait Connection: Send {
     /// Makes or upgrades what the store needs, and becomes its owner in a new epoch, above both the store's last one and the
@@ -271,6 +315,39 @@ pub trait Connection: Send {
         limit: usize,
         now_ms: u64,
     ) -> Result<Vec<(Vec<u8>, u64)>, StoreError>;
+
+    /// A page of the rows of a table for which a query asks. A store that cannot look for them tells all rows, page by page.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Busy`, `Table`.
+    fn select(&mut self, place: &Place, selection: &Selection<'_>) -> Result<Selected, StoreError> {
+        let limit = SELECT_ROWS;
+        let page = self.page(place, selection.after.as_deref(), limit, selection.now_ms)?;
+        let next = (page.len() == limit).then(|| page.last().map(|(key, _)| key.clone())).flatten();
+        let keys: Vec<_> = page.into_iter().map(|(key, _)| (place.clone(), key)).collect();
+        let rows = self.load(&keys)?;
+        let mut selected = Selected { next, ..Selected::default() };
+        for ((_, key), row) in keys.into_iter().zip(rows) {
+            let Some(mut row) = row else { continue };
+            if !selection.with_data {
+                if !judge(selection.clause, &key, &row) {
+                    continue;
+                }
+                row.content = Content::Record(String::new());
+            }
+            selected.rows.push((key, row));
+        }
+        Ok(selected)
+    }
+
+    /// How rows are looked for, for people.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Busy`, `Table`.
+    fn explain(&mut self, place: &Place, selection: &Selection<'_>) -> Result<Vec<String>, StoreError> {
+        let _ = (place, selection);
+        Ok(vec!["reads all rows, page by page".to_owned()])
+    }
 
     /// How many rows a place has that have not expired at `now_ms`.
     ///

@@ -135,7 +135,7 @@ fn key_spec_index(row: &Row, name: &str) -> i64 {
 
 fn kind_of(row: &Row, argument: &Argument) -> &'static str {
     let name = argument.name.as_str();
-    let has_keys = !matches!(row.spec.keys, Keys::None | Keys::Table);
+    let has_keys = !matches!(row.spec.keys, Keys::None | Keys::Table(_));
     let blocks = row.spec.is(ramekin::command::flag::BLOCKING) && has_keys;
     let real = matches!(row.spec.name, "incrbyfloat" | "hincrbyfloat");
     match argument.kind {

@@ -281,7 +281,7 @@ pub(super) fn legacy_range(spec: &Spec) -> (i64, i64, i64) {
         Keys::At(at) => (position(at), position(at), 1),
         Keys::Range { first, last, step } => (position(first), i64::from(last), position(step)),
         Keys::Found(_) if sorts(spec) => (1, 1, 1),
-        Keys::None | Keys::Counted(_) | Keys::Found(_) | Keys::Records(_) | Keys::Table => (0, 0, 0),
+        Keys::None | Keys::Counted(_) | Keys::Found(_) | Keys::Records(_) | Keys::Table(_) => (0, 0, 0),
     }
 }
 
@@ -332,7 +332,7 @@ pub(super) fn key_specs(spec: &Spec) -> Vec<KeySpec> {
     let first = accesses[0];
     let one = |find| vec![KeySpec { access: first, find }];
     match spec.keys {
-        Keys::None | Keys::Table => Vec::new(),
+        Keys::None | Keys::Table(_) => Vec::new(),
         // Made of two arguments.
         Keys::Records(_) => one(Find::Unknown),
         _ if sorts(spec) => (0..)

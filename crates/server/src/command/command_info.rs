@@ -241,7 +241,7 @@ fn keys_of<'a>(args: &[&'a [u8]]) -> Result<Vec<UsedKey<'a>>, Fail> {
         return Err(NO_KEYS);
     }
     let row = super::resolve(args).map_err(|_| INVALID)?;
-    if matches!(row.spec.keys, Keys::None | Keys::Table) {
+    if matches!(row.spec.keys, Keys::None | Keys::Table(_)) {
         return Err(NO_KEYS);
     }
     if !row.spec.takes(args.len()) {

@@ -289,6 +289,12 @@ impl Config {
         self.bytes("min-free-disk")
     }
 
+    /// `query-timeout`, in milliseconds.
+    #[must_use]
+    pub fn query_timeout_ms(&self) -> u64 {
+        u64::from(self.unsigned::<u32>("query-timeout"))
+    }
+
     /// `maxmemory-samples`.
     #[must_use]
     pub fn maxmemory_samples(&self) -> usize {

@@ -45,6 +45,15 @@ pub(super) fn condition(text: &str, limits: &Limits) -> Outcome<Condition> {
     Reader::new(text, limits).condition(&tree)
 }
 
+/// One expression.
+pub(super) fn scalar(text: &str, limits: &Limits) -> Outcome<Scalar> {
+    let tokens = lexer::tokens(text, limits, false)?;
+    let mut parser = Parser::new(text, &tokens, limits);
+    let tree = parser.expression()?;
+    parser.end()?;
+    Reader::new(text, limits).scalar(&tree)
+}
+
 /// The list behind ORDER BY.
 pub(super) fn order(text: &str, limits: &Limits) -> Outcome<Vec<OrderKey>> {
     let tokens = lexer::tokens(text, limits, false)?;

@@ -1,11 +1,15 @@
 //! A connection to a store in memory: each call is one critical section, once the faults have let it pass.
 
 use super::super::{
-    Batch, Claim, Claimed, Conflict, Connection, ErrorKind, Outside, Place, Position, Row, StoreError, Table,
+    Batch, Claim, Claimed, Conflict, Connection, Content, ErrorKind, Outside, Place, Position, Row, Selected,
+    Selection, StoreError, Table, judge,
 };
 use super::Shared;
 use super::faults::{ApplyFault, ApplyStep, Call, Faults, lost};
 use super::state::State;
+use crate::query::{self, Order};
+use crate::value::json::Json;
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 /// A connection. Once it has been lost, every call says so.
@@ -128,6 +132,29 @@ impl Connection for MemoryConnection {
         })
     }
 
+    fn select(&mut self, place: &Place, selection: &Selection<'_>) -> Result<Selected, StoreError> {
+        self.call(&Call::Walk, [place], |state, _| {
+            state.knows(place)?;
+            let after = selection.after.as_deref();
+            let alive = state.walk(place, after).filter(|(_, row)| is_alive(row, selection.now_ms));
+            let mut rows: Vec<(Vec<u8>, Row)> = alive
+                .map(|(key, row)| (key.clone(), row.clone()))
+                .filter(|(key, row)| judge(selection.clause, key, row))
+                .collect();
+            if let Some(order) = selection.order {
+                let order_of = |one: &(Vec<u8>, Row), two: &(Vec<u8>, Row)| compare(order, one, two);
+                rows.sort_by(|one, two| order_of(one, two));
+            }
+            rows.truncate(selection.limit);
+            let is_page = !selection.is_top && rows.len() == selection.limit;
+            let next = is_page.then(|| rows.last().map(|(key, _)| key.clone())).flatten();
+            if !selection.with_data {
+                rows.iter_mut().for_each(|(_, row)| row.content = Content::Record(String::new()));
+            }
+            Ok(Selected { rows, is_top: selection.is_top, next })
+        })
+    }
+
     fn tables(&mut self) -> Result<Vec<Table>, StoreError> {
         self.call(&Call::Walk, [], |state, _| Ok(state.tables()))
     }
@@ -197,4 +224,18 @@ fn in_doubt<T>() -> Result<T, StoreError> {
 
 fn is_alive(row: &Row, now_ms: u64) -> bool {
     row.expire_at_ms == 0 || row.expire_at_ms >= now_ms
+}
+
+/// Which of two rows comes first.
+fn compare(order: &Order, one: &(Vec<u8>, Row), two: &(Vec<u8>, Row)) -> Ordering {
+    let json = |row: &Row| match &row.content {
+        Content::Record(text) => Json::parse(text.as_bytes()).ok(),
+        _ => None,
+    };
+    let (Some(left), Some(right)) = (json(&one.1), json(&two.1)) else { return Ordering::Equal };
+    let row = |key, data, at: u64| query::Row { key, data, expire_at_ms: (at != 0).then_some(at) };
+    order.compare(
+        &row(&one.0, left.root(), one.1.expire_at_ms),
+        &row(&two.0, right.root(), two.1.expire_at_ms),
+    )
 }

@@ -46,6 +46,9 @@ pub const DEPTH_MAX: usize = 512;
 /// Bytes of a value, as text and in this form, at most.
 pub const BYTES_MAX: usize = 64 << 20;
 
+/// Of a value that is about to be read so many bytes are fetched.
+const PREFETCHED_BYTES: usize = 512;
+
 /// A JSON value. Clones share it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Json(Arc<[u8]>);
@@ -77,6 +80,15 @@ impl Json {
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         &self.0
+    }
+
+    /// Fetches the end of it, where reading begins, and what is before that of a small one.
+    #[inline]
+    pub(crate) fn prefetch(&self) {
+        let (start, len) = (self.0.as_ptr(), self.0.len());
+        for behind in (0..len.min(PREFETCHED_BYTES)).step_by(64) {
+            super::prefetch::line(start.wrapping_add(len - 1 - behind));
+        }
     }
 
     /// The value, to read.

@@ -43,6 +43,12 @@ pub(super) const ROWS: &[Directive] = &[
         "1",
         "Minutes after which the counter of OBJECT FREQ shrinks.",
     ),
+    Directive::used(
+        "query-timeout",
+        Kind::COUNT,
+        "30000",
+        "Milliseconds after which a query is given up; 0: none is.",
+    ),
     Directive::used("hz", Kind::Frequency, "10", "Background rounds a second: expiry, idle clients."),
     Directive::used(
         "active-expire-effort",

@@ -1,0 +1,206 @@
+//! What has been found so far, and what is answered of it in the end.
+//!
+//! What must hold: each record is judged at one moment, by what it is then; with an order and a limit no more is kept than may
+//! be answered.
+
+use super::super::Fail;
+use crate::query::{Cell, Question, Row};
+use crate::reply::Reply;
+use crate::value::json::{Json, Node};
+use std::cmp::Ordering;
+use std::collections::HashSet;
+
+/// Rows beyond what is needed that are kept until the least wanted of them are dropped.
+const SPARE_ROWS: usize = 1024;
+
+/// A record that was found.
+pub(crate) struct Found {
+    pub(crate) key: Box<[u8]>,
+    pub(crate) json: Json,
+    pub(crate) expire_at_ms: u64,
+}
+
+impl Found {
+    fn row(&self) -> Row<'_> {
+        row_of(&self.key, self.json.root(), self.expire_at_ms)
+    }
+}
+
+/// A record to be judged.
+pub(crate) fn row_of<'a>(key: &'a [u8], data: Node<'a>, expire_at_ms: u64) -> Row<'a> {
+    Row { key, data, expire_at_ms: (expire_at_ms != 0).then_some(expire_at_ms) }
+}
+
+/// What a query has found.
+pub(crate) struct Gather<'q> {
+    pub(crate) question: &'q Question,
+    rows: Vec<Found>,
+    /// Rows that were found, kept or not.
+    pub(crate) found: u64,
+    pub(crate) judged: u64,
+    /// What is needed is there once so many are: there is no order, or the order is that in which they come.
+    enough: usize,
+    /// No more are kept than these.
+    kept_max: usize,
+    /// The keys of all that were found, if some may be met again.
+    met: Option<HashSet<Box<[u8]>>>,
+    /// How many were found in the store.
+    fresh: usize,
+}
+
+impl<'q> Gather<'q> {
+    pub(crate) fn new(question: &'q Question) -> Self {
+        let needed = question.needed().unwrap_or(usize::MAX);
+        let enough =
+            if question.order.is_none() && !question.projection.is_count() { needed } else { usize::MAX };
+        let kept_max = if question.projection.is_count() { 0 } else { needed };
+        Self { question, rows: Vec::new(), found: 0, judged: 0, enough, kept_max, met: None, fresh: 0 }
+    }
+
+    /// All that is found is kept, whatever is needed: it is a page.
+    pub(crate) fn of_page(question: &'q Question) -> Self {
+        Self { enough: usize::MAX, kept_max: usize::MAX, ..Self::new(question) }
+    }
+
+    /// From now on records come in the order that is asked for, batch by batch.
+    pub(crate) fn set_ordered(&mut self) {
+        self.enough = self.kept_max;
+    }
+
+    /// They do not any longer.
+    pub(crate) fn unset_ordered(&mut self) {
+        if self.question.order.is_some() {
+            self.enough = usize::MAX;
+        }
+    }
+
+    /// Judges a record. True if it was found.
+    #[inline]
+    pub(crate) fn judge(&mut self, key: &[u8], json: &Json, expire_at_ms: u64) -> bool {
+        self.judged += 1;
+        let is_meant = self.question.clause.matches(&row_of(key, json.root(), expire_at_ms)) == Some(true);
+        if is_meant {
+            self.add(key, json, expire_at_ms);
+        }
+        is_meant
+    }
+
+    /// Adds a record that is meant.
+    fn add(&mut self, key: &[u8], json: &Json, expire_at_ms: u64) {
+        self.found += 1;
+        if let Some(met) = &mut self.met {
+            met.insert(key.into());
+        }
+        if self.kept_max == 0 {
+            return;
+        }
+        self.rows.push(Found { key: key.into(), json: json.clone(), expire_at_ms });
+        if self.question.order.is_some()
+            && self.rows.len() >= self.kept_max.saturating_mul(2).saturating_add(SPARE_ROWS)
+        {
+            self.drop_least();
+        }
+    }
+
+    /// From now on it is remembered what was found.
+    pub(crate) fn follow(&mut self) {
+        self.met.get_or_insert_default();
+    }
+
+    /// Whether the record of this key was found already.
+    pub(crate) fn has(&self, key: &[u8]) -> bool {
+        self.met.as_ref().is_some_and(|met| met.contains(key))
+    }
+
+    /// Judges a record that only the store has.
+    pub(crate) fn judge_cold(&mut self, key: &[u8], json: &Json, expire_at_ms: u64) {
+        self.fresh += usize::from(self.judge(key, json, expire_at_ms));
+    }
+
+    /// Adds a record that only the store has, which has judged it, to their number.
+    pub(crate) fn count(&mut self, key: &[u8]) {
+        self.found += 1;
+        if let Some(met) = &mut self.met {
+            met.insert(key.into());
+        }
+    }
+
+    /// How many were found that only the store has.
+    pub(crate) const fn fresh(&self) -> usize {
+        self.fresh
+    }
+
+    #[cold]
+    fn drop_least(&mut self) {
+        let Some(order) = &self.question.order else { return };
+        if self.kept_max < self.rows.len() {
+            self.rows.select_nth_unstable_by(self.kept_max, |one, two| order.compare(&one.row(), &two.row()));
+            self.rows.truncate(self.kept_max);
+        }
+    }
+
+    /// Whether nothing more is needed.
+    #[inline]
+    pub(crate) fn is_full(&self) -> bool {
+        self.rows.len() >= self.enough
+    }
+
+    /// Answers with the number of records, or with rows.
+    pub(crate) fn answer(mut self, out: &mut dyn Reply) {
+        if self.question.projection.is_count() {
+            out.int(i64::try_from(self.found).unwrap_or(i64::MAX));
+            return;
+        }
+        self.sort();
+        let rows = self.answered();
+        out.array(rows.len());
+        for row in rows {
+            write_row(self.question, row, out);
+        }
+    }
+
+    /// Answers with all rows that were found.
+    pub(crate) fn answer_all(self, out: &mut dyn Reply) {
+        out.array(self.rows.len());
+        self.rows.iter().for_each(|row| write_row(self.question, row, out));
+    }
+
+    /// The rows that are answered, once they are sorted.
+    fn answered(&self) -> &[Found] {
+        let first = self.question.offset.min(self.rows.len());
+        let last = self.question.needed().unwrap_or(usize::MAX).min(self.rows.len());
+        &self.rows[first..last]
+    }
+
+    fn sort(&mut self) {
+        if let Some(order) = &self.question.order {
+            let compare = |one: &Found, two: &Found| -> Ordering { order.compare(&one.row(), &two.row()) };
+            self.rows.sort_by(compare);
+        }
+    }
+}
+
+/// One row: its key and the record, or what is asked of it.
+fn write_row(question: &Question, found: &Found, out: &mut dyn Reply) {
+    if question.projection.is_all() {
+        let mut text = Vec::with_capacity(found.json.bytes().len() * 3 / 2);
+        found.json.print(&mut text);
+        out.array(2);
+        out.bulk(&found.key);
+        out.bulk(&text);
+        return;
+    }
+    let row = found.row();
+    out.array(question.projection.names().count());
+    for cell in question.projection.cells(&row) {
+        match cell {
+            Cell::Null => out.null(),
+            Cell::Text(text) | Cell::Json(text) => out.bulk(&text),
+        }
+    }
+}
+
+/// The answer to a query that took too long.
+pub(crate) fn took_too_long(timeout_ms: u64) -> Fail {
+    Fail::text(format!("ERR the query was given up after {timeout_ms} ms (see query-timeout)"))
+}

@@ -1,0 +1,302 @@
+//! Where the records of a query are looked for in memory, and the walk there.
+//!
+//! What must hold: a record that is in memory and meant the whole time is found, once; no lock is held for more than a few
+//! hundred records. Records are fetched from memory a group at a time, so that they come side by side.
+
+use super::super::scan::SOON_MS;
+use super::super::{Ctx, Fail};
+use super::gather::{Gather, took_too_long};
+use crate::keyspace::Keyspace;
+use crate::keyspace::index::{Index, KeyRange};
+use crate::keyspace::item::Item as _;
+use crate::keyspace::space::Space;
+use crate::query::Question;
+use crate::record::DATABASE;
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Records looked at under one lock.
+const STEP_RECORDS: usize = 256;
+/// Entries of an index that are counted to compare it with others.
+const COUNTED_MAX: usize = 4096;
+/// Entries that are taken from an index at once.
+const INDEX_STEP: usize = 1024;
+/// Between two looks at the time.
+const RECORDS_A_LOOK: u64 = 4096;
+
+/// Who has memory to look into: shards that are held, or that are locked for the while.
+pub(crate) trait Memory {
+    fn keyspace(&self) -> &Keyspace;
+    /// Runs `visit` on the space of records in one shard, if there is one.
+    fn in_shard<R>(&mut self, shard: usize, visit: impl FnOnce(&Space) -> R) -> Option<R>;
+    fn monotonic(&self) -> Duration;
+}
+
+impl Memory for Ctx<'_> {
+    fn keyspace(&self) -> &Keyspace {
+        self.keyspace
+    }
+
+    fn in_shard<R>(&mut self, shard: usize, visit: impl FnOnce(&Space) -> R) -> Option<R> {
+        self.in_db(DATABASE, |ctx| Ctx::in_shard(ctx, shard, visit))
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.reserve.monotonic()
+    }
+}
+
+/// How the records of a query are reached.
+pub(crate) enum Access {
+    /// By their keys.
+    Keys(Vec<Box<str>>),
+    /// By an index.
+    Index {
+        index: Arc<Index>,
+        ranges: Vec<KeyRange>,
+        /// They are met in the order that is asked for, which is the index's from its end.
+        ordered: Option<bool>,
+    },
+    /// All of the table.
+    All,
+}
+
+/// Why a walk ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// There is nothing more, or no more is needed.
+    Whole,
+    /// More was looked at than was allowed.
+    Budget,
+}
+
+impl Access {
+    /// The way to the fewest records, as far as that can be told.
+    pub(crate) fn choose(keyspace: &Keyspace, table: &str, question: &Question) -> Self {
+        if let Some(keys) = question.clause.keys() {
+            return Self::Keys(keys);
+        }
+        let indexes = keyspace.indexes(table);
+        let built = || indexes.iter().filter(|index| index.is_built());
+        let looked = built().filter_map(|index| {
+            let ranges = question.clause.ranges(index.path())?;
+            Some((index.count_upto(&ranges, COUNTED_MAX), index, ranges))
+        });
+        let best = looked.min_by_key(|(count, ..)| *count);
+        let few = question.needed().unwrap_or(0).saturating_mul(4);
+        if let (Some(order), Some(_)) = (&question.order, question.limit)
+            && best.as_ref().is_none_or(|(count, ..)| *count > few)
+            && !question.projection.is_count()
+            && let Some(lead) = order.lead()
+            && let Some(index) = built().find(|index| *index.path() == *lead.path)
+        {
+            let within = question.clause.ranges(index.path());
+            if let Some(ranges) = lead.ranges(within.as_deref(), &index.classes()) {
+                return Self::Index { index: Arc::clone(index), ranges, ordered: Some(lead.descending) };
+            }
+        }
+        match best {
+            Some((_, index, ranges)) => Self::Index { index: Arc::clone(index), ranges, ordered: None },
+            None => Self::All,
+        }
+    }
+
+    /// What it is, for people.
+    pub(crate) fn describe(&self) -> String {
+        match self {
+            Self::Keys(keys) => format!("{} keys", keys.len()),
+            Self::Index { index, ranges, ordered } => {
+                let order = match ordered {
+                    Some(true) => ", backwards in its order",
+                    Some(false) => ", in its order",
+                    None => "",
+                };
+                format!("index {} ({} ranges{order})", index.name(), ranges.len())
+            }
+            Self::All => "all records".to_owned(),
+        }
+    }
+}
+
+/// A walk through memory for one query.
+pub(crate) struct Looker<'m, 'q, M: Memory> {
+    pub(crate) memory: &'m mut M,
+    pub(crate) table: &'m str,
+    pub(crate) now_ms: u64,
+    /// No more records than this are looked at.
+    pub(crate) budget: u64,
+    /// How long it may take; none: as long as it wants.
+    pub(crate) timeout_ms: u64,
+    pub(crate) gather: &'m mut Gather<'q>,
+    /// What has settled is passed over, unless it expires soon: it is met in the store.
+    pub(crate) passes_settled: bool,
+    begun: Duration,
+    looked_at: u64,
+}
+
+impl<'m, 'q, M: Memory> Looker<'m, 'q, M> {
+    pub(crate) fn new(
+        memory: &'m mut M,
+        (table, now_ms): (&'m str, u64),
+        (budget, timeout_ms): (u64, u64),
+        gather: &'m mut Gather<'q>,
+    ) -> Self {
+        let begun = memory.monotonic();
+        Self { memory, table, now_ms, budget, timeout_ms, gather, passes_settled: false, begun, looked_at: 0 }
+    }
+
+    /// Looks for the records.
+    pub(crate) fn look(&mut self, access: &Access) -> Result<Ended, Fail> {
+        match access {
+            Access::Keys(keys) => {
+                for key in keys {
+                    let name = crate::record::Name::of_record(self.table.as_bytes(), key.as_bytes());
+                    self.visit(&[self.memory.keyspace().hash(&name)], Some(key.as_bytes()));
+                }
+                Ok(Ended::Whole)
+            }
+            Access::Index { index, ranges, ordered } => self.look_by_index(index, ranges, *ordered),
+            Access::All => self.look_at_all(),
+        }
+    }
+
+    fn look_at_all(&mut self) -> Result<Ended, Fail> {
+        let mut hashes = Vec::with_capacity(STEP_RECORDS);
+        for shard in 0..self.memory.keyspace().shards() {
+            let mut from = Some(0);
+            while let Some(start) = from {
+                hashes.clear();
+                from = self.visit_step(shard, start, &mut hashes);
+                if self.gather.is_full() {
+                    return Ok(Ended::Whole);
+                }
+                if self.gather.judged > self.budget {
+                    return Ok(Ended::Budget);
+                }
+                self.check_time()?;
+            }
+        }
+        Ok(Ended::Whole)
+    }
+
+    /// Visits some records of a shard, those with this hash and larger ones; returns where the next begin.
+    pub(crate) fn visit_step(&mut self, shard: usize, from: u64, hashes: &mut Vec<u64>) -> Option<u64> {
+        let passes_settled = self.passes_settled;
+        let (table, now_ms, gather) = (self.table.as_bytes(), self.now_ms, &mut *self.gather);
+        self.memory
+            .in_shard(shard, |space| {
+                let next = space.record_hashes(table, from, STEP_RECORDS, hashes);
+                visit_here(space, (table, now_ms, passes_settled), hashes, None, gather);
+                next
+            })
+            .flatten()
+    }
+
+    fn look_by_index(
+        &mut self,
+        index: &Index,
+        ranges: &[KeyRange],
+        ordered: Option<bool>,
+    ) -> Result<Ended, Fail> {
+        if ordered.is_some() {
+            self.gather.set_ordered();
+        }
+        let needed = self.gather.question.needed().unwrap_or(usize::MAX);
+        let mut walk = index.walk(ranges.to_vec(), ordered == Some(true));
+        let mut hashes = Vec::new();
+        // A record has several entries where elements are told apart, and may move ahead of the walk.
+        let mut seen: Option<HashSet<u64>> = None;
+        let mut step = if ordered.is_some() { needed.clamp(16, INDEX_STEP) } else { INDEX_STEP };
+        loop {
+            hashes.clear();
+            let more = walk.next(step, &mut hashes);
+            walk.came(&mut hashes);
+            if more || seen.is_some() {
+                let seen = seen.get_or_insert_default();
+                hashes.retain(|hash| seen.insert(*hash));
+            } else if ordered.is_none() {
+                hashes.sort_unstable();
+                hashes.dedup();
+            } else {
+                let mut once = HashSet::with_capacity(hashes.len());
+                hashes.retain(|hash| once.insert(*hash));
+            }
+            if ordered.is_none() {
+                // Records of one shard are visited under one lock.
+                let shards = self.memory.keyspace().shards() as u64;
+                hashes.sort_unstable_by_key(|hash| (hash & (shards - 1), *hash));
+            }
+            self.visit(&hashes, None);
+            if !more || self.gather.is_full() {
+                return Ok(Ended::Whole);
+            }
+            if self.gather.judged > self.budget {
+                return Ok(Ended::Budget);
+            }
+            self.check_time()?;
+            step = INDEX_STEP;
+        }
+    }
+
+    /// Visits records by their hashes; those of one shard that follow each other under one lock.
+    fn visit(&mut self, hashes: &[u64], key: Option<&[u8]>) {
+        let keyspace = self.memory.keyspace();
+        let mut rest = hashes;
+        let shard_of = |hash: u64| keyspace.shard_of(hash);
+        let mut runs = Vec::with_capacity(rest.len().min(64));
+        while let Some(&first) = rest.first() {
+            let shard = shard_of(first);
+            let run = rest.iter().take(STEP_RECORDS).take_while(|hash| shard_of(**hash) == shard).count();
+            runs.push((shard, run));
+            rest = &rest[run..];
+        }
+        let prefetch = keyspace.prefetch(DATABASE);
+        hashes.iter().take(64).for_each(|hash| prefetch.bucket(*hash));
+        let (mut from, mut ahead) = (0, 64);
+        for (shard, run) in runs {
+            let here = &hashes[from..from + run];
+            from += run;
+            if ahead < from + 64 {
+                let prefetch = self.memory.keyspace().prefetch(DATABASE);
+                let next = hashes.len().min(from + 64);
+                hashes[ahead.min(next)..next].iter().for_each(|hash| prefetch.bucket(*hash));
+                ahead = next.max(ahead);
+            }
+            let (table, now_ms, gather) = (self.table.as_bytes(), self.now_ms, &mut *self.gather);
+            self.memory.in_shard(shard, |space| visit_here(space, (table, now_ms, false), here, key, gather));
+        }
+    }
+
+    /// Gives up if it takes too long.
+    pub(crate) fn check_time(&mut self) -> Result<(), Fail> {
+        if self.timeout_ms == 0 || self.gather.judged - self.looked_at < RECORDS_A_LOOK {
+            return Ok(());
+        }
+        self.looked_at = self.gather.judged;
+        let spent = self.memory.monotonic().saturating_sub(self.begun);
+        if spent > Duration::from_millis(self.timeout_ms) {
+            Err(took_too_long(self.timeout_ms))
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// Judges the records with these hashes, or the one of them with this key.
+fn visit_here(
+    space: &Space,
+    (table, now_ms, passes_settled): (&[u8], u64, bool),
+    hashes: &[u64],
+    key: Option<&[u8]>,
+    gather: &mut Gather<'_>,
+) {
+    space.each_record_of(hashes, table, &mut |entry, json| {
+        let own = &entry.key()[table.len() + 1..];
+        let is_passed =
+            passes_settled && !entry.is_unsettled() && !(1..=now_ms + SOON_MS).contains(&entry.expire_at());
+        if entry.is_alive(now_ms) && !is_passed && key.is_none_or(|key| key == own) {
+            gather.judge(own, json, entry.expire_at());
+        }
+    });
+}

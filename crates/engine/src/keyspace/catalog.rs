@@ -1,0 +1,121 @@
+//! Which indexes there are, for all shards.
+//!
+//! What must hold: an index is known to every shard, or to none, whenever nobody is about to change that; while one is built,
+//! shards tell it of changes already. Whoever changes which indexes a table has is alone in that ([`Keyspace::set_indexes`]).
+
+use super::index::Index;
+use super::{Held, Keyspace};
+use crate::effect::RECORDS_DB as DATABASE;
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+/// Records that are put into a new index under one lock.
+const STEP_RECORDS: usize = 128;
+
+/// The indexes of a table.
+type Indexes = Arc<[Arc<Index>]>;
+
+/// All indexes, by table.
+#[derive(Default)]
+pub(super) struct Catalog {
+    tables: Mutex<HashMap<Box<str>, Indexes>>,
+    changing: Mutex<()>,
+}
+
+impl Keyspace {
+    /// The indexes of a table.
+    pub(crate) fn indexes(&self, table: &str) -> Indexes {
+        self.catalog.tables.lock().get(table).cloned().unwrap_or_else(|| Arc::from([]))
+    }
+
+    /// Has a table have indexes of these names over these paths: those that are there stay, others go, new ones are to be built.
+    pub(crate) fn set_indexes(&self, table: &str, wanted: &[(&str, &[Box<str>])]) {
+        let _alone = self.catalog.changing.lock();
+        let old = self.indexes(table);
+        let is_wanted =
+            |index: &Index| wanted.iter().any(|(name, path)| *name == index.name() && *path == index.path());
+        for gone in old.iter().filter(|index| !is_wanted(index)) {
+            self.each_space_of_records(|space| space.detach_index(table.as_bytes(), gone.name()));
+        }
+        let mut all = Vec::with_capacity(wanted.len());
+        for (name, path) in wanted {
+            if let Some(kept) = old.iter().find(|index| index.name() == *name && index.path() == *path) {
+                all.push(Arc::clone(kept));
+                continue;
+            }
+            let index = Arc::new(Index::new(name, path));
+            self.each_space_of_records(|space| space.attach_index(table.as_bytes(), &index));
+            all.push(index);
+        }
+        let mut tables = self.catalog.tables.lock();
+        if all.is_empty() {
+            tables.remove(table);
+        } else {
+            tables.insert(table.into(), all.into());
+        }
+    }
+
+    fn each_space_of_records(&self, mut visit: impl FnMut(&mut super::space::Space)) {
+        for shard in 0..self.shards() {
+            let mut part = self.lock(shard);
+            visit(self.space_in(shard, &mut part, DATABASE));
+        }
+    }
+
+    /// The tables that have indexes which are not built, with these.
+    pub(crate) fn unbuilt_indexes(&self) -> Vec<(Box<str>, Arc<Index>)> {
+        let tables = self.catalog.tables.lock();
+        let all = tables.iter().flat_map(|(table, indexes)| indexes.iter().map(move |index| (table, index)));
+        all.filter(|(_, index)| !index.is_built())
+            .map(|(table, index)| (table.clone(), Arc::clone(index)))
+            .collect()
+    }
+
+    /// Puts the records of a table into an index, a few under one lock. Two may build at once.
+    pub(crate) fn build_index(&self, table: &str, index: &Index) {
+        let changes = index.changes();
+        index.progress.store(0, Relaxed);
+        let mut hashes = Vec::with_capacity(STEP_RECORDS);
+        for shard in 0..self.shards() {
+            let mut from = Some(0);
+            while let Some(start) = from {
+                let part = self.lock(shard);
+                let Some(space) = part.space(self.space_of(DATABASE)) else { break };
+                hashes.clear();
+                from = space.record_hashes(table.as_bytes(), start, STEP_RECORDS, &mut hashes);
+                for &hash in &hashes {
+                    space.each_record(hash, table.as_bytes(), &mut |_, json| {
+                        index.change(hash, None, Some(json), false);
+                    });
+                }
+                index.progress.fetch_add(hashes.len() as u64, Relaxed);
+            }
+        }
+        index.set_built(changes);
+    }
+
+    /// Database 0 is empty now, or another one. All shards must be held.
+    pub(super) fn begin_indexes_anew(&self, held: &mut Held<'_>, is_another: bool) {
+        let tables = self.catalog.tables.lock();
+        let mut discarded = self.cleared.lock();
+        for (table, indexes) in tables.iter() {
+            for index in indexes.iter() {
+                discarded.push(index.clear(is_another));
+                if !is_another {
+                    continue;
+                }
+                for shard in 0..self.shards() {
+                    let part = held.get(shard).expect("all shards are held");
+                    for db in self.all_databases() {
+                        if let Some(space) = part.space_mut(self.space_of(db)) {
+                            space.detach_index(table.as_bytes(), index.name());
+                        }
+                    }
+                    self.space_in(shard, part, DATABASE).attach_index(table.as_bytes(), index);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! Which records each table has in one shard, and the indexes that have to know of them.
+//!
+//! Owns a set of hashes for each table, in order, so that a walk over a table visits its records and nothing else, and goes on
+//! where it was however the hash table has grown meanwhile. A record is a JSON value at a key `table:key`. What must hold: the
+//! hash of each record stands in the set of its table, and no other; each index of the table has been told of each change, under
+//! the same lock. Two records of a table may have one hash, which then stands there once.
+
+use super::entry::{Entry, EntryRef, View};
+use super::index::Index;
+use super::item::Item as _;
+use super::space::Space;
+use crate::value::Value;
+use crate::value::json::Json;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+/// Records that are fetched side by side.
+const GROUP: usize = 16;
+
+/// The tables of one space.
+#[derive(Default)]
+pub(crate) struct Records {
+    tables: HashMap<Box<[u8]>, Members>,
+}
+
+/// Whether something of a table in a shard may be only in the store.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Whole {
+    #[default]
+    Unknown,
+    /// Somebody looks; nothing has left memory since he began.
+    Looked,
+    /// Nothing is.
+    Sure,
+}
+
+/// The records of one table in one shard.
+#[derive(Default)]
+struct Members {
+    hashes: BTreeSet<u64>,
+    indexes: Vec<Arc<Index>>,
+    whole: Whole,
+}
+
+/// The table and the value of a record; none for anything else.
+#[inline]
+pub(crate) fn record_of(entry: &Entry) -> Option<(&[u8], &Json)> {
+    let View::Value(Value::Json(json)) = entry.view() else { return None };
+    Some((table_of(entry.key())?, json))
+}
+
+/// The name of the table that a key would belong to.
+#[inline]
+fn table_of(key: &[u8]) -> Option<&[u8]> {
+    memchr::memchr(b':', key).map(|colon| &key[..colon])
+}
+
+impl Records {
+    fn add(&mut self, hash: u64, table: &[u8], json: &Json) {
+        let members = match self.tables.get_mut(table) {
+            Some(members) => members,
+            None => self.tables.entry(table.into()).or_default(),
+        };
+        members.hashes.insert(hash);
+        members.indexes.iter().for_each(|index| index.change(hash, None, Some(json), false));
+    }
+
+    fn remove(&mut self, hash: u64, table: &[u8], json: &Json, has_twin: bool) {
+        let Some(members) = self.tables.get_mut(table) else { return };
+        if !has_twin {
+            members.hashes.remove(&hash);
+        }
+        members.indexes.iter().for_each(|index| index.change(hash, Some(json), None, has_twin));
+        if members.hashes.is_empty() && members.indexes.is_empty() && members.whole == Whole::Unknown {
+            self.tables.remove(table);
+        }
+    }
+
+    fn replace(&mut self, hash: u64, table: &[u8], (old, new): (&Json, &Json), has_twin: bool) {
+        if let Some(members) = self.tables.get(table) {
+            members.indexes.iter().for_each(|index| index.change(hash, Some(old), Some(new), has_twin));
+        }
+    }
+
+    /// Forgets all records, but keeps who has to be told of them.
+    fn clear(&mut self) -> Self {
+        let kept = |members: &Members| Members {
+            hashes: BTreeSet::new(),
+            indexes: members.indexes.clone(),
+            whole: members.whole,
+        };
+        let lasts = |members: &Members| members.whole != Whole::Unknown || !members.indexes.is_empty();
+        let lasting = self.tables.iter().filter(|(_, members)| lasts(members));
+        let tables = lasting.map(|(name, members)| (name.clone(), kept(members))).collect();
+        std::mem::replace(self, Self { tables })
+    }
+}
+
+impl Space {
+    /// To be called for an entry that is about to come.
+    #[inline]
+    pub(super) fn record_appears(&mut self, hash: u64, entry: &Entry) {
+        if let Some((table, json)) = record_of(entry) {
+            self.records_mut().add(hash, table, json);
+        }
+    }
+
+    /// To be called for an entry that has gone.
+    #[inline]
+    pub(super) fn record_goes(&mut self, hash: u64, entry: &Entry) {
+        if let Some((table, json)) = record_of(entry) {
+            let has_twin = self.has_twin(hash, entry.key(), table);
+            self.records_mut().remove(hash, table, json, has_twin);
+        }
+    }
+
+    /// To be called for an entry that has taken the place of another one of the same key.
+    pub(super) fn record_changes(&mut self, hash: u64, old: &Entry, new: &Entry) {
+        match (record_of(old), record_of(new)) {
+            (Some((table, before)), Some((_, after))) => {
+                let has_twin = self.has_twin(hash, new.key(), table);
+                self.records_mut().replace(hash, table, (before, after), has_twin);
+            }
+            (Some(_), None) => self.record_goes(hash, old),
+            (None, _) => self.record_appears(hash, new),
+        }
+    }
+
+    /// Whether another record of the table has the same hash.
+    fn has_twin(&self, hash: u64, key: &[u8], table: &[u8]) -> bool {
+        let mut found = false;
+        self.table().each_with_hash(hash, &mut |entry| {
+            found |= entry.key() != key
+                && record_of(&entry).is_some_and(|(other, _)| other == table)
+                && self.stable_hash(&entry) == hash;
+        });
+        found
+    }
+
+    /// The records of a table whose hashes are these or larger, in order, at most so many. Returns where the next begin.
+    pub(crate) fn record_hashes(
+        &self,
+        table: &[u8],
+        from: u64,
+        max: usize,
+        hashes: &mut Vec<u64>,
+    ) -> Option<u64> {
+        let members = self.records()?.tables.get(table)?;
+        let mut range = members.hashes.range(from..);
+        hashes.extend(range.by_ref().take(max));
+        range.next().copied()
+    }
+
+    /// Visits the records of a table with this hash.
+    #[inline]
+    pub(crate) fn each_record<'a>(
+        &'a self,
+        hash: u64,
+        table: &[u8],
+        visit: &mut dyn FnMut(EntryRef<'a>, &Json),
+    ) {
+        self.table().each_with_hash(hash, &mut |entry| {
+            if let Some((of, json)) = record_of(&entry)
+                && of == table
+                && self.stable_hash(&entry) == hash
+            {
+                visit(entry, json);
+            }
+        });
+    }
+
+    /// The same for several, which are fetched side by side.
+    pub(crate) fn each_record_of<'a>(
+        &'a self,
+        hashes: &[u64],
+        table: &[u8],
+        visit: &mut dyn FnMut(EntryRef<'a>, &Json),
+    ) {
+        let mut group: Vec<EntryRef<'a>> = Vec::with_capacity(GROUP);
+        for hashes in hashes.chunks(GROUP) {
+            hashes.iter().for_each(|&hash| self.prefetch_bucket(hash));
+            hashes.iter().for_each(|&hash| self.prefetch_entry(hash));
+            group.clear();
+            for &hash in hashes {
+                self.table().each_with_hash(hash, &mut |entry| {
+                    if entry.key().starts_with(table) && self.stable_hash(&entry) == hash {
+                        entry.prefetch_value();
+                        group.push(entry);
+                    }
+                });
+            }
+            for entry in &group {
+                if let View::Value(Value::Json(json)) = entry.view() {
+                    json.prefetch();
+                }
+            }
+            for entry in &group {
+                if let Some((of, json)) = record_of(entry)
+                    && of == table
+                {
+                    visit(*entry, json);
+                }
+            }
+        }
+    }
+
+    /// An index of a table has to be told of its records from now on.
+    pub(super) fn attach_index(&mut self, table: &[u8], index: &Arc<Index>) {
+        self.records_mut().tables.entry(table.into()).or_default().indexes.push(Arc::clone(index));
+    }
+
+    /// No longer.
+    pub(super) fn detach_index(&mut self, table: &[u8], name: &str) {
+        if let Some(members) = self.records_mut().tables.get_mut(table) {
+            members.indexes.retain(|index| index.name() != name);
+        }
+    }
+
+    /// Somebody begins to look whether all of a table is here.
+    pub(crate) fn begin_look(&mut self, table: &[u8]) {
+        let members = self.records_mut().tables.entry(table.into()).or_default();
+        if members.whole == Whole::Unknown {
+            members.whole = Whole::Looked;
+        }
+    }
+
+    /// It was, and is if nothing has left meanwhile.
+    pub(crate) fn end_look(&mut self, table: &[u8]) {
+        if let Some(members) = self.records_mut().tables.get_mut(table)
+            && members.whole == Whole::Looked
+        {
+            members.whole = Whole::Sure;
+        }
+    }
+
+    /// Whether all of a table in this shard is here, and that is known.
+    pub(crate) fn is_whole(&self, table: &[u8]) -> bool {
+        self.records()
+            .and_then(|records| records.tables.get(table))
+            .is_some_and(|members| members.whole == Whole::Sure)
+    }
+
+    /// Something of the table that this key belongs to is, or may be, only in the store.
+    pub(super) fn record_leaves(&mut self, key: &[u8]) {
+        if self.records().is_some()
+            && let Some(table) = table_of(key)
+            && let Some(members) = self.records_mut().tables.get_mut(table)
+        {
+            members.whole = Whole::Unknown;
+        }
+    }
+
+    /// Takes out what is known of records, to be dropped without the lock; see [`Records::clear`].
+    pub(super) fn clear_records(&mut self) -> Option<Box<Records>> {
+        self.records().is_some().then(|| Box::new(self.records_mut().clear()))
+    }
+}
