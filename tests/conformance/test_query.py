@@ -74,6 +74,7 @@ def test_a_cursor_goes_through_all_records_that_are_meant(calls, limit):
     while True:
         cursor, rows = calls("QUERY", "calls", "data->>'state' = 'idle'", "LIMIT", limit, "CURSOR", cursor)
         found += keys(rows)
+        assert len(rows) <= limit
         if cursor == b"0":
             break
     assert sorted(found) == [f"c-{number:03}" for number in range(1, 300, 3)]
@@ -82,7 +83,8 @@ def test_a_cursor_goes_through_all_records_that_are_meant(calls, limit):
 
 
 def test_what_is_no_query_is_refused_with_its_place(calls):
-    assert calls("QUERY", "calls", "WHERE data->>'state' == 'x'").startswith(b'ERR syntax error at or near "=="')
+    refused = calls("QUERY", "calls", "WHERE data->>'state' == 'x'")
+    assert refused == b'ERR syntax error at or near "==" (at character 22)'
     assert calls("QUERY", "calls", "WHERE data->>'a' = 'x' LIMIT many") == (
         b"ERR a number that is not negative belongs here (at character 29)"
     )

@@ -221,6 +221,11 @@ impl Database {
         let database = Self { inner };
         let _ = database.inner.shards.clock.set(Arc::clone(&database.inner.clock));
         database.inner.shards.load_tables()?;
+        if let Some(settle) = &database.inner.settle {
+            let tables = database.inner.shards.registry.snapshot();
+            let indexed = tables.all().filter(|table| !table.indexes.is_empty());
+            settle.indexes_due.lock().extend(indexed.map(|table| table.name.clone()));
+        }
         database.settings().opened_ms.store(database.now_ms(), Ordering::Relaxed);
         database.set_appendfsync(options.appendfsync);
         if options.threads {

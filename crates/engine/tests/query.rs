@@ -461,3 +461,30 @@ fn a_query_in_a_transaction_sees_what_was_done_before_it_in_memory() {
     drop(transaction);
     assert_eq!(answers, ["OK", "2", "1"]);
 }
+
+#[test]
+fn a_page_has_no_more_rows_than_it_is_to_have() {
+    let b = Behind::new();
+    (0..50).for_each(|n| drop(run(&b.db, &["TABLE.PUT", "t", &format!("k{n}"), "{}"])));
+    for scattered in [false, true] {
+        if scattered {
+            b.flush();
+            b.evict();
+            (0..50).step_by(3).for_each(|n| drop(b.run(&format!("TABLE.PUT t k{n} {{}}"))));
+        }
+        let (mut cursor, mut found) = ("0".to_owned(), 0);
+        loop {
+            let page = run(&b.db, &["QUERY", "t", "LIMIT", "7", "CURSOR", &cursor]);
+            let Response::Array(parts) = page else { panic!("{page:?} is no page") };
+            let [Response::Bulk(next), page] = <[Response; 2]>::try_from(parts).unwrap() else { panic!() };
+            let page = rows(page);
+            assert!(page.len() <= 7, "{page:?}");
+            found += page.len();
+            cursor = String::from_utf8(next).unwrap();
+            if cursor == "0" {
+                break;
+            }
+        }
+        assert!(found >= 50);
+    }
+}

@@ -3,9 +3,10 @@
 use crate::records::Shape;
 use crate::session::Session;
 use crate::target::Target;
-use crate::{Shared, apply, claim, outside, page, read, remove, table};
+use crate::{Shared, apply, claim, outside, page, read, remove, select, table};
 use ramekin::store::{
-    Batch, Claim, Claimed, Conflict, Connection, Outside, Place, Position, Row, StoreError, Table,
+    Batch, Claim, Claimed, Conflict, Connection, ErrorKind, Outside, Place, Position, Row, Selected,
+    Selection, StoreError, Table, TableIndex,
 };
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,6 +19,23 @@ pub(crate) struct PostgresConnection {
 impl PostgresConnection {
     fn target(&mut self, place: &Place) -> Result<Target, StoreError> {
         target(&mut self.session, &self.shared, place)
+    }
+
+    fn shape(&mut self, place: &Place) -> Result<Arc<Shape>, StoreError> {
+        match self.target(place)? {
+            Target::Records(shape) => Ok(shape),
+            Target::Keys => {
+                Err(StoreError::new(ErrorKind::Invalid, "only records are asked for by what they hold"))
+            }
+        }
+    }
+
+    fn is_bytewise(&mut self) -> Result<bool, StoreError> {
+        if let Some(known) = self.shared.is_bytewise.get() {
+            return Ok(*known);
+        }
+        let is_bytewise = select::is_bytewise(&mut self.session)?;
+        Ok(*self.shared.is_bytewise.get_or_init(|| is_bytewise))
     }
 }
 
@@ -96,6 +114,23 @@ impl Connection for PostgresConnection {
     ) -> Result<Vec<(Vec<u8>, u64)>, StoreError> {
         let target = self.target(place)?;
         page::page(&mut self.session, place, &target, after, limit, now_ms)
+    }
+
+    fn select(&mut self, place: &Place, selection: &Selection<'_>) -> Result<Selected, StoreError> {
+        let shape = self.shape(place)?;
+        let is_bytewise = self.is_bytewise()?;
+        select::select(&mut self.session, &shape, selection, is_bytewise)
+    }
+
+    fn explain(&mut self, place: &Place, selection: &Selection<'_>) -> Result<Vec<String>, StoreError> {
+        let shape = self.shape(place)?;
+        let is_bytewise = self.is_bytewise()?;
+        select::explain(&mut self.session, &shape, selection, is_bytewise)
+    }
+
+    fn set_indexes(&mut self, table: &Table, indexes: &[TableIndex]) -> Result<(), StoreError> {
+        let shape = self.shape(&Place::Table(Arc::clone(&table.name)))?;
+        select::set_indexes(&mut self.session, &shape, &table.name, indexes)
     }
 
     fn tables(&mut self) -> Result<Vec<Table>, StoreError> {

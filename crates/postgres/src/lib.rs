@@ -20,6 +20,7 @@ mod read;
 mod records;
 mod remove;
 mod schema;
+mod select;
 mod session;
 mod table;
 mod target;
@@ -35,7 +36,7 @@ use ramekin::store::{Connection, Store, StoreError};
 use records::Shape;
 use session::Session;
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// A PostgreSQL database, by its URL.
 pub struct PostgresStore {
@@ -49,6 +50,8 @@ struct Shared {
     tables: Mutex<HashMap<Arc<str>, Arc<Shape>>>,
     /// Shows that the store's owner is alive, if that is us.
     guard: Mutex<Option<Guard>>,
+    /// Whether the database orders texts by their bytes.
+    is_bytewise: OnceLock<bool>,
 }
 
 impl Shared {
@@ -75,7 +78,14 @@ impl PostgresStore {
     /// `Invalid` if the URL is none.
     pub fn new(url: &str) -> Result<Self, StoreError> {
         let address = Address::parse(url, std::env::var("PGPASSWORD").ok())?;
-        Ok(Self { shared: Arc::new(Shared { address, tables: Mutex::default(), guard: Mutex::default() }) })
+        Ok(Self {
+            shared: Arc::new(Shared {
+                address,
+                tables: Mutex::default(),
+                guard: Mutex::default(),
+                is_bytewise: OnceLock::new(),
+            }),
+        })
     }
 }
 

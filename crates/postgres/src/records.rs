@@ -15,6 +15,9 @@ pub(crate) struct Shape {
     pub(crate) relation: String,
     pub(crate) key: String,
     pub(crate) data: String,
+    /// The columns' names as they are.
+    pub(crate) key_name: String,
+    pub(crate) data_name: String,
     /// Whether we made it, so that its columns are of the types that we know.
     pub(crate) is_made: bool,
     /// What was found of rows that were to be copied to it.
@@ -30,6 +33,8 @@ impl Shape {
             relation,
             key: quoted(key)?,
             data: quoted(data)?,
+            key_name: key.to_owned(),
+            data_name: data.to_owned(),
             is_made: false,
             news: News::default(),
         })

@@ -25,6 +25,9 @@ use tokio_postgres::{Client, Error, Row, Statement};
 /// A value that goes into a statement.
 pub(crate) type Param<'a> = Box<dyn ToSql + Sync + 'a>;
 
+/// Statements that are kept prepared.
+const STATEMENTS_MAX: usize = 500;
+
 /// One statement to be run.
 pub(crate) struct Step<'a> {
     pub(crate) sql: String,
@@ -121,6 +124,20 @@ impl Session {
         outcome
     }
 
+    /// Runs what may take long: the server does not give it up, and it is waited for.
+    pub(crate) fn without_limit<T>(
+        &mut self,
+        limit: Duration,
+        body: impl FnOnce(&mut Self) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.script("SET statement_timeout = 0", None)?;
+        let usual = std::mem::replace(&mut self.limit, limit);
+        let outcome = body(self);
+        self.limit = usual;
+        self.script("RESET statement_timeout", None)?;
+        outcome
+    }
+
     /// Runs a script without parameters.
     pub(crate) fn script(&mut self, sql: &str, place: Option<&Place>) -> Result<(), StoreError> {
         self.wait(self.client.batch_execute(sql))?.map_err(|error| error::of_statement(&error, place))
@@ -163,6 +180,9 @@ impl Session {
     }
 
     fn prepare(&mut self, steps: &[Step<'_>]) -> Result<(), StoreError> {
+        if self.statements.len() > STATEMENTS_MAX {
+            self.statements.clear();
+        }
         for step in steps {
             if !self.statements.contains_key(&step.sql) {
                 let prepared = self.wait(self.client.prepare(&step.sql))?;

@@ -2,9 +2,10 @@
 
 use crate::form::{bound, database};
 use crate::shared::Shared;
-use crate::{apply, claim, read, schema, tables};
+use crate::{apply, claim, read, schema, select, tables};
 use ramekin::store::{
-    Batch, Claim, Claimed, Conflict, Connection, ErrorKind, Outside, Place, Position, Row, StoreError, Table,
+    Batch, Claim, Claimed, Conflict, Connection, ErrorKind, Outside, Place, Position, Row, Selected,
+    Selection, StoreError, Table,
 };
 use rusqlite::OptionalExtension;
 use std::sync::Arc;
@@ -99,6 +100,16 @@ impl Connection for SqliteConnection {
     ) -> Result<Vec<(Vec<u8>, u64)>, StoreError> {
         let (shared, db) = self.reader()?;
         read::page(shared, db, place, after, limit, now_ms)
+    }
+
+    fn select(&mut self, place: &Place, selection: &Selection<'_>) -> Result<Selected, StoreError> {
+        let (shared, db) = self.reader()?;
+        select::select(shared, db, place, selection)
+    }
+
+    fn explain(&mut self, place: &Place, selection: &Selection<'_>) -> Result<Vec<String>, StoreError> {
+        let (shared, db) = self.reader()?;
+        select::explain(shared, db, place, selection)
     }
 
     fn tables(&mut self) -> Result<Vec<Table>, StoreError> {

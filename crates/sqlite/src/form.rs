@@ -3,6 +3,7 @@
 //! Owns the SQL of rows. Statements for keys and for records take the same parameters in the same places, so that what uses them
 //! need not care: first the database (of no account to records), second the key. Names are quoted, values always bound.
 
+use crate::select::JUDGE;
 use ramekin::store::Place;
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OptionalExtension};
@@ -23,6 +24,9 @@ pub(crate) struct Form {
     pub(crate) page_from: String,
     /// The same after this key.
     pub(crate) page_after: String,
+    /// Database, key, limit, now: rows after this key, or from the first one on, that [`crate::select::JUDGE`] lets pass.
+    pub(crate) select_from: String,
+    pub(crate) select_after: String,
     /// Database, now.
     pub(crate) count: String,
     /// Database, before, limit.
@@ -135,6 +139,12 @@ impl Form {
                  ORDER BY {key} LIMIT ?3"
             )
         };
+        let select = |from: &str| {
+            format!(
+                "SELECT {key}, {version}, {expiry}, {data} FROM {table} WHERE {mine} AND {key} {from} ?2 AND ({expiry} IS NULL OR {expiry} >= ?4)
+                 AND {JUDGE}({key}, {data}, {expiry}) ORDER BY {key} LIMIT ?3"
+            )
+        };
         Self {
             upsert: format!(
                 "INSERT INTO {table} ({database}{key}, {version}, {expiry}, {data}{columns})
@@ -147,6 +157,8 @@ impl Form {
             load: format!("SELECT {version}, {expiry}, {data}, {kind} FROM {table} WHERE {row}"),
             page_from: page(">="),
             page_after: page(">"),
+            select_from: select(">="),
+            select_after: select(">"),
             count: format!(
                 "SELECT (SELECT count(*) FROM {table} WHERE {mine}) -
                         (SELECT count(*) FROM {table} WHERE {mine} AND {expiry} < ?2)"

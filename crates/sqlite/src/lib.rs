@@ -26,6 +26,7 @@ mod form;
 mod owner;
 mod read;
 mod schema;
+mod select;
 mod shared;
 mod tables;
 

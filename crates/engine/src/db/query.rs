@@ -77,7 +77,8 @@ fn page(
         start = Start::StoreFirst;
     }
     let after = if let Start::Store(after) = start { Some(after) } else { None };
-    let next = settle.gather_page(table, now_ms, after, rows, &mut gather)?;
+    let missing = rows - usize::try_from(gather.found).unwrap_or(rows).min(rows - 1);
+    let next = settle.gather_page(table, now_ms, after, missing, &mut gather)?;
     query::write_page(next.map(Start::Store).as_ref(), gather, out);
     Ok(())
 }

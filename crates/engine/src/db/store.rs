@@ -82,12 +82,17 @@ impl Database {
         if let Some(lsn) = self.run_beyond(caller, command, args, out) {
             return lsn;
         }
+        let changes_index = matches!(command.spec.name, "index.create" | "index.drop");
         let mut obtained: Vec<Obtained> = Vec::new();
         loop {
             let mut answer = Collector::for_protocol(out.resp3());
             let ran = self.run(caller, command, args, &mut answer);
             let Some(needs) = ran.needs else {
-                answer.into_response().unwrap_or(Response::Null).write_to(out);
+                let answer = answer.into_response().unwrap_or(Response::Null);
+                if changes_index && !matches!(answer, Response::Error(_)) {
+                    self.tell_indexes(&String::from_utf8_lossy(args[3]));
+                }
+                answer.write_to(out);
                 return ran.lsn;
             };
             match self.obtain_here(&needs) {
@@ -98,6 +103,14 @@ impl Database {
                 }
             }
         }
+    }
+
+    /// Has the store have the indexes of a table; if it cannot now, later.
+    fn tell_indexes(&self, table: &str) {
+        let Some(settle) = self.settle() else { return };
+        settle.indexes_due.lock().insert(table.into());
+        // What fails is tried again by the keeper.
+        let _ = settle.tell_indexes(table);
     }
 
     /// Has everything that has changed so far settled; `ready` is called then, or with what is wrong once the store has failed

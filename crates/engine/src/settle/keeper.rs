@@ -16,6 +16,9 @@ const EXPIRED_PERIOD_MS: u64 = 1000;
 /// Keys looked at under one lock in search of idle ones.
 const IDLE_BUCKETS: usize = 128;
 
+/// So often it is tried to have the store have the indexes that it lacks.
+const INDEXES_PERIOD_MS: u64 = 10_000;
+
 /// What it works with.
 #[derive(Default)]
 pub(super) struct Keeper {
@@ -23,6 +26,7 @@ pub(super) struct Keeper {
     next_outside_ms: u64,
     next_expired_ms: u64,
     next_idle_ms: u64,
+    next_indexes_ms: u64,
     /// Changes of others that were taken up and are left noted, because only looking is allowed.
     seen: HashSet<u64>,
     /// Whether memory has all of a table is being looked at.
@@ -60,6 +64,10 @@ impl Settle {
             self.over(&mut keeper, Self::finish_flushes);
             self.over(&mut keeper, Self::drop_tables);
             self.note_filled();
+        }
+        if !self.indexes_due.lock().is_empty() && is_due(keeper.next_indexes_ms, INDEXES_PERIOD_MS) {
+            keeper.next_indexes_ms = now_ms + INDEXES_PERIOD_MS;
+            self.tell_due_indexes();
         }
         if keeper.look.is_some() || !self.wanted.lock().is_empty() {
             let mut look = keeper.look.take();

@@ -162,6 +162,8 @@ pub(crate) struct Settle {
     pub(crate) cursors: Mutex<cursors::Cursors>,
     /// Tables that queries had to ask the store for.
     wanted: Mutex<BTreeSet<Arc<str>>>,
+    /// Tables whose indexes the store may not have.
+    pub(crate) indexes_due: Mutex<BTreeSet<Box<str>>>,
     waits: Mutex<Waits>,
     /// Everything that has changed is due.
     flush_all: AtomicBool,

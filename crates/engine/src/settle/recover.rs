@@ -196,6 +196,7 @@ impl Settle {
             tables: Mutex::default(),
             waits: Mutex::new(Waits::default()),
             wanted: Mutex::default(),
+            indexes_due: Mutex::default(),
             cursors: Mutex::new(super::cursors::Cursors::new(clock.now_ms())),
             on_progress: std::sync::OnceLock::new(),
             told_lsn: AtomicU64::new(0),

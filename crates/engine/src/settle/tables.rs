@@ -5,9 +5,9 @@
 //! in one of the two places at most, so a change that may find a row in the other removes that one in the same transaction.
 
 use super::Settle;
-use crate::record::{DATABASE, Definition, Snapshot};
+use crate::record::{DATABASE, Definition, IndexDefinition, Snapshot};
 use crate::shard::Shards;
-use crate::store::{Connection, Place, StoreError, Table};
+use crate::store::{Connection, Place, StoreError, Table, TableIndex};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -68,6 +68,37 @@ impl Settle {
         let has_others = has_others || tables.others.contains(&table.name);
         tables.known.insert(table.name, has_others);
         Ok(())
+    }
+
+    /// Has the store have the indexes of a table, if it has others, or that is not known.
+    pub(crate) fn tell_indexes(&self, name: &str) -> Result<(), StoreError> {
+        let definition = snapshot(&self.shards).get(name.as_bytes()).cloned();
+        let Some(definition) = definition.filter(|definition| !definition.dropping && !self.read_only) else {
+            self.indexes_due.lock().remove(name);
+            return Ok(());
+        };
+        let index = |index: &IndexDefinition| TableIndex {
+            name: index.name.clone(),
+            path: index.path.to_vec(),
+            kind: index.kind.clone(),
+        };
+        let indexes: Vec<TableIndex> = definition.indexes.iter().map(index).collect();
+        let mut connection = self.connect()?;
+        self.define(&mut *connection, &definition)?;
+        connection.set_indexes(&described(&definition), &indexes)?;
+        self.indexes_due.lock().remove(name);
+        Ok(())
+    }
+
+    /// The same of all tables of which it could not be done.
+    pub(super) fn tell_due_indexes(&self) {
+        let due: Vec<Box<str>> = self.indexes_due.lock().iter().cloned().collect();
+        for name in due {
+            if let Err(error) = self.tell_indexes(&name) {
+                self.note_failure(&error);
+                return;
+            }
+        }
     }
 
     /// The same for the table of a place.

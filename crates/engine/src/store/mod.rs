@@ -211,6 +211,17 @@ pub struct Table {
     pub data_column: Option<String>,
 }
 
+/// An index over one value of each record of a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableIndex {
+    /// What it is called here.
+    pub name: Box<str>,
+    /// Where the value is: keys of objects.
+    pub path: Vec<Box<str>>,
+    /// As what it is asked for, in a word of SQL; none: as a value of JSON.
+    pub kind: Option<Box<str>>,
+}
+
 /// Which rows of a table of records are asked for.
 #[derive(Clone, Debug)]
 pub struct Selection<'a> {
@@ -329,15 +340,29 @@ pub trait Connection: Send {
         let mut selected = Selected { next, ..Selected::default() };
         for ((_, key), row) in keys.into_iter().zip(rows) {
             let Some(mut row) = row else { continue };
+            if !judge(selection.clause, &key, &row) {
+                continue;
+            }
             if !selection.with_data {
-                if !judge(selection.clause, &key, &row) {
-                    continue;
-                }
                 row.content = Content::Record(String::new());
             }
             selected.rows.push((key, row));
+            if selected.rows.len() == selection.limit {
+                selected.next = selected.rows.last().map(|(key, _)| key.clone());
+                break;
+            }
         }
         Ok(selected)
+    }
+
+    /// Has a table have these indexes, and no others of ours. It may take long, and others write meanwhile. A store that cannot look
+    /// by what records hold needs none.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Busy`, `Table`.
+    fn set_indexes(&mut self, table: &Table, indexes: &[TableIndex]) -> Result<(), StoreError> {
+        let _ = (table, indexes);
+        Ok(())
     }
 
     /// How rows are looked for, for people.

@@ -96,10 +96,10 @@ fn query(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
 fn page(ctx: &mut Ctx<'_>, args: &[&[u8]], question: &Question, out: &mut dyn Reply) -> Outcome {
     let table = table_name(ctx, args[1])?;
     let start = Start::read(question.cursor.as_deref().unwrap_or_default(), ctx.keyspace.shards())?;
-    let Start::Memory(shard, from) = start else { return Err(Fail::new("ERR invalid cursor")) };
-    if !is_whole(ctx, table) || ctx.may_leave {
+    if ctx.settles || ctx.may_leave {
         return leave(ctx);
     }
+    let Start::Memory(shard, from) = start else { return Err(Fail::new("ERR invalid cursor")) };
     let timeout_ms = ctx.settings.query_timeout_ms.load(Relaxed);
     let (mut gather, now_ms) = (Gather::of_page(question), ctx.now_ms);
     let mut looker = Looker::new(ctx, (table, now_ms), (u64::MAX, timeout_ms), &mut gather);

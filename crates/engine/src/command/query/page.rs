@@ -7,7 +7,7 @@
 
 use super::super::Fail;
 use super::gather::Gather;
-use super::walk::{Looker, Memory};
+use super::walk::{Looker, Memory, STEP_RECORDS};
 use crate::reply::Reply;
 
 /// Records in a page if it is not said how many.
@@ -48,7 +48,9 @@ impl Start {
             return Ok(Self::StoreFirst);
         }
         let bytes = (0..rest.len()).step_by(2).map(|at| u8::from_str_radix(&rest[at..at + 2], 16));
-        bytes.collect::<Result<_, _>>().map(Self::Store).map_err(|_| Fail::new("ERR invalid cursor"))
+        let key = bytes.collect::<Result<Vec<u8>, _>>().ok();
+        let key = key.filter(|key| std::str::from_utf8(key).is_ok() && !key.contains(&0));
+        key.map(Self::Store).ok_or(Fail::new("ERR invalid cursor"))
     }
 
     /// The cursor that stands for it.
@@ -81,7 +83,8 @@ impl<M: Memory> Looker<'_, '_, M> {
         let mut hashes = Vec::new();
         while shard < self.memory.keyspace().shards() {
             hashes.clear();
-            match self.visit_step(shard, from, &mut hashes) {
+            let missing = rows - usize::try_from(self.gather.found).unwrap_or(rows).min(rows - 1);
+            match self.visit_step(shard, (from, missing.min(STEP_RECORDS)), &mut hashes) {
                 Some(next) => from = next,
                 None => (shard, from) = (shard + 1, 0),
             }
@@ -107,11 +110,11 @@ mod tests {
 
     #[test]
     fn a_cursor_says_where_it_stands() {
-        for start in [Start::Memory(3, u64::MAX), Start::StoreFirst, Start::Store(b"\x00k\xff".to_vec())] {
+        for start in [Start::Memory(3, u64::MAX), Start::StoreFirst, Start::Store("ké".into())] {
             assert_eq!(Start::read(&start.print(), 4).ok(), Some(start));
         }
         assert_eq!(Start::read("0", 4).ok(), Some(Start::Memory(0, 0)));
-        for cursor in ["", "1", "m", "m4.0", "m1", "mz.1", "s1", "sé", "szz"] {
+        for cursor in ["", "1", "m", "m4.0", "m1", "mz.1", "s1", "sé", "szz", "s00", "sff"] {
             assert!(Start::read(cursor, 4).is_err(), "{cursor}");
         }
     }

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Records looked at under one lock.
-const STEP_RECORDS: usize = 256;
+pub(super) const STEP_RECORDS: usize = 256;
 /// Entries of an index that are counted to compare it with others.
 const COUNTED_MAX: usize = 4096;
 /// Entries that are taken from an index at once.
@@ -167,7 +167,7 @@ impl<'m, 'q, M: Memory> Looker<'m, 'q, M> {
             let mut from = Some(0);
             while let Some(start) = from {
                 hashes.clear();
-                from = self.visit_step(shard, start, &mut hashes);
+                from = self.visit_step(shard, (start, STEP_RECORDS), &mut hashes);
                 if self.gather.is_full() {
                     return Ok(Ended::Whole);
                 }
@@ -180,13 +180,18 @@ impl<'m, 'q, M: Memory> Looker<'m, 'q, M> {
         Ok(Ended::Whole)
     }
 
-    /// Visits some records of a shard, those with this hash and larger ones; returns where the next begin.
-    pub(crate) fn visit_step(&mut self, shard: usize, from: u64, hashes: &mut Vec<u64>) -> Option<u64> {
+    /// Visits some records of a shard, at most so many, those with this hash and larger ones; returns where the next begin.
+    pub(super) fn visit_step(
+        &mut self,
+        shard: usize,
+        (from, max): (u64, usize),
+        hashes: &mut Vec<u64>,
+    ) -> Option<u64> {
         let passes_settled = self.passes_settled;
         let (table, now_ms, gather) = (self.table.as_bytes(), self.now_ms, &mut *self.gather);
         self.memory
             .in_shard(shard, |space| {
-                let next = space.record_hashes(table, from, STEP_RECORDS, hashes);
+                let next = space.record_hashes(table, from, max, hashes);
                 visit_here(space, (table, now_ms, passes_settled), hashes, None, gather);
                 next
             })

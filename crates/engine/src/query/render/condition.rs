@@ -24,7 +24,7 @@ impl Writer {
             Condition::InTexts { text, among, with_null } => {
                 let texts = self.bind(texts(among));
                 let text = self.apart(|writer| writer.text(text));
-                self.among(&format!("{text} = ANY ({texts})"), *with_null);
+                self.among(&format!("{text} COLLATE \"C\" = ANY ({texts})"), *with_null);
             }
             Condition::InNumbers { number, among, with_null } => {
                 let texts = among.iter().map(|number| {
@@ -109,10 +109,10 @@ impl Writer {
             Pair::Json(left, right) if is_order => self.order_json(left, sign, right),
             Pair::Json(left, right) => self.between_json(left, sign, right),
             Pair::Text(left, right) => {
-                let collation = if is_order { " COLLATE \"C\"" } else { "" };
+                // Also where they are only equal or not, so that one index serves for all.
                 self.between(
                     |writer| writer.text(left),
-                    &format!("{collation} {sign} "),
+                    &format!(" COLLATE \"C\" {sign} "),
                     |writer| writer.text(right),
                 );
             }

@@ -9,9 +9,9 @@ mod condition;
 mod number;
 mod prefilter;
 
-use super::Clause;
-use super::form::{Json, Step, Text};
+use super::form::{Json, Number, NumberKind, NumberNode, Step, Text};
 use super::order::Order;
+use super::{Clause, IndexPath};
 use std::fmt;
 
 /// Bytes of SQL at most.
@@ -114,6 +114,47 @@ fn quoted(name: &str) -> Result<String, RenderError> {
     Ok(format!("\"{}\"", name.replace('"', "\"\"")))
 }
 
+impl IndexPath {
+    /// What an index of a database has to be over so that it serves for this; none if there is no such index. Constants stand in the SQL,
+    /// since an index has no parameters.
+    ///
+    /// # Errors
+    /// A name of a column is none, or the SQL is too long.
+    pub fn render(&self, columns: &Columns<'_>) -> Result<Option<String>, RenderError> {
+        let mut writer = Writer::new(columns, 0)?;
+        writer.is_inline = true;
+        let path: Box<[Step]> = self.keys.iter().map(|key| Step::Key(key.clone())).collect();
+        let text = || Text::At(path.clone());
+        let number = |kind| Number { kind, node: NumberNode::OfText(text()) };
+        match self.kind.as_deref() {
+            None => writer.json(&Json::Path(path)),
+            Some("text") => {
+                writer.text(&text());
+                writer.put(" COLLATE \"C\"");
+            }
+            Some("integer") => {
+                let sql = writer.numeric(&number(NumberKind::Int));
+                writer.put(&sql);
+            }
+            Some("bigint") => {
+                let sql = writer.numeric(&number(NumberKind::BigInt));
+                writer.put(&sql);
+            }
+            Some("numeric") => {
+                let sql = writer.numeric(&number(NumberKind::Numeric));
+                writer.put(&sql);
+            }
+            Some(_) => return Ok(None),
+        }
+        writer.finish().map(|rendered| Some(rendered.sql))
+    }
+}
+
+/// A text as a literal, whatever the server takes backslashes for.
+fn literal(text: &str) -> String {
+    format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
+}
+
 /// Puts SQL together.
 struct Writer {
     key: String,
@@ -124,6 +165,8 @@ struct Writer {
     sql: String,
     binds: Vec<Bind>,
     is_exact: bool,
+    /// Constants are literals and no parameters.
+    is_inline: bool,
 }
 
 impl Writer {
@@ -137,6 +180,7 @@ impl Writer {
             sql: String::new(),
             binds: Vec::new(),
             is_exact: true,
+            is_inline: false,
         })
     }
 
@@ -168,6 +212,15 @@ impl Writer {
     /// A parameter as it stands in SQL. Equal ones are one.
     fn bind(&mut self, bind: Bind) -> String {
         let kind = if matches!(bind, Bind::Text(_)) { "text" } else { "text[]" };
+        if self.is_inline {
+            return match bind {
+                Bind::Text(text) => format!("{}::text", literal(&text)),
+                Bind::Texts(texts) => {
+                    let texts: Vec<_> = texts.iter().map(|text| literal(text)).collect();
+                    format!("(ARRAY[{}]::text[])", texts.join(", "))
+                }
+            };
+        }
         let at = self.binds.iter().rev().take(64).position(|known| *known == bind);
         let at = at.map(|back| self.binds.len() - 1 - back).unwrap_or_else(|| {
             self.binds.push(bind);
@@ -275,7 +328,7 @@ mod tests {
             rendered("data->>'x''; DROP' = 'y' AND key LIKE 'z!%' ESCAPE '!'", &COLUMNS);
         assert_eq!(
             sql,
-            "(((\"a\"\"b\"::jsonb ->> $3::text) = ($4::text)) AND (\"id\" COLLATE \"C\" LIKE $5::text))"
+            "(((\"a\"\"b\"::jsonb ->> $3::text) COLLATE \"C\" = ($4::text)) AND (\"id\" COLLATE \"C\" LIKE $5::text))"
         );
         let expected = ["x'; DROP", "y", "z\\%"].map(|text| Bind::Text(text.into()));
         assert_eq!((binds.as_slice(), is_exact), (&expected[..], true));

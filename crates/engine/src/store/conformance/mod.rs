@@ -23,6 +23,7 @@ mod json;
 mod outside;
 mod records;
 mod rows;
+mod selects;
 mod walks;
 
 use super::{Change, Content, Expect, Place, Store, Table};
@@ -90,7 +91,7 @@ pub fn run_case(subject: &dyn Subject, name: &str) {
 type Named = (&'static str, fn(&Case<'_>));
 
 fn all() -> impl Iterator<Item = &'static Named> {
-    [claims::CASES, batches::CASES, rows::CASES, walks::CASES, records::CASES, outside::CASES]
+    [claims::CASES, batches::CASES, rows::CASES, walks::CASES, selects::CASES, records::CASES, outside::CASES]
         .into_iter()
         .flatten()
 }
