@@ -116,7 +116,7 @@ def ask(pair, may_repeat=False):
         pair.check("SELECT", ", ".join(pair.maker.selected()[0]), clause)
         pair.check("SELECT", ", ".join(pair.maker.selected()[0]), clause, "ORDER BY", pair.maker.order())
     else:
-        limit = pair.r.choice([200, 1000])
+        limit = pair.r.choice([1, 7, 100, 1000])
         found = pages(pair.stored, clause, limit)
         # Twice is told only what has not settled, and nothing is left out.
         assert sorted(set(found)) == sorted(map(tuple, rows)), told(pair, [clause, "LIMIT", str(limit), "CURSOR"], rows, found)
@@ -202,6 +202,35 @@ def test_half_of_it_in_memory_and_some_of_it_not_settled_makes_no_difference(sta
             change(pair)
         counts += [asked[1]] if (asked := ask(pair, may_repeat=True)) else []
     assert len(counts) > QUERIES * 3 // 4 and is_selective(counts), (pair.seed, counts)
+
+
+def test_a_cursor_goes_on_wherever_records_are_by_then(start_ramekin, store):
+    pair = Pair(start_ramekin, store, f"cursor {SEED}")
+    count = 2500
+    pair.stored.pipeline([("TABLE.PUT", "t", f"k{n}", f'{{"n": {n}, "odd": {n % 2}}}') for n in range(count)])
+    pair.flush()
+    pair.evict()
+    for n in range(0, count, 50):
+        assert pair.stored("TABLE.PUT", "t", f"k{n}", f'{{"n": {n}, "odd": 1, "new": true}}') == b"OK"
+    cursor, found, turn = b"0", {}, 0
+    while turn == 0 or cursor != b"0":
+        reply = pair.stored("QUERY", "t", "WHERE data->'odd' = 1", "LIMIT", pair.r.choice([1, 40, 100]), "CURSOR", cursor)
+        assert not isinstance(reply, Fault), (pair.seed, turn, cursor, reply)
+        cursor, rows = reply
+        found.update(dict(rows))
+        # What is told later comes, leaves, settles, is all there for a while; none of it is passed over.
+        what = turn % 8
+        if what == 2:
+            pair.flush()
+        elif what == 4:
+            assert len(pair.stored("QUERY", "t", "WHERE data->'n' >= 0")) == count
+        elif what == 5:
+            assert all(pair.stored.pipeline([("TABLE.GET", "t", f"k{n}") for n in range(count)]))
+        elif what == 7:
+            pair.evict()
+        turn += 1
+    meant = {f"k{n}".encode() for n in range(count) if n % 2 or n % 50 == 0}
+    assert turn > 10 and set(found) == meant, (pair.seed, turn, sorted(meant ^ set(found))[:10])
 
 
 def test_records_that_the_store_refuses_are_found_with_the_others(start_ramekin, url):
