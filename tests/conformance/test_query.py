@@ -86,7 +86,7 @@ def test_what_is_no_query_is_refused_with_its_place(calls):
     refused = calls("QUERY", "calls", "WHERE data->>'state' == 'x'")
     assert refused == b'ERR syntax error at or near "==" (at character 22)'
     assert calls("QUERY", "calls", "WHERE data->>'a' = 'x' LIMIT many") == (
-        b"ERR a number that is not negative belongs here (at character 29)"
+        b"ERR a number that is not negative belongs here (at character 30)"
     )
     assert calls("QUERY", "nothing") == b"ERR no such table 'nothing'"
     assert calls("INDEX.CREATE", "i", "ON", "calls", "(data->0)").startswith(b"ERR an index is over")

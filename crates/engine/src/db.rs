@@ -586,7 +586,7 @@ impl Database {
         let mut caller = Caller::at(self.now_ms());
         self.inner.shards.keep_to_limit(&mut caller);
         self.inner.shards.finish_drops();
-        self.inner.shards.build_indexes();
+        self.inner.shards.build_indexes(false);
         let mut swept = 0;
         for shard in 0..self.inner.shards.keyspace.shards() {
             loop {

@@ -322,7 +322,7 @@ impl Shards {
         drop(ctx);
         if let Some(table) = indexed {
             self.follow_indexes(&table);
-            self.build_indexes();
+            self.build_indexes(true);
         }
         if let Some(table) = begun {
             self.begin_table(&table);
@@ -765,8 +765,8 @@ impl Reserve for Shards {
         self.behind.may_flush.load(Relaxed)
     }
 
-    fn monotonic(&self) -> std::time::Duration {
-        self.clock.get().map_or(std::time::Duration::ZERO, |clock| clock.monotonic())
+    fn clock(&self) -> Option<&Arc<dyn Clock>> {
+        self.clock.get()
     }
 
     fn note_flush(&self, db: u32, lsn: u64) -> (Vec<u8>, Vec<u8>) {

@@ -133,8 +133,8 @@ pub(crate) trait Reserve {
     /// Whether databases may be emptied, and their rows in the store with them.
     fn may_flush(&self) -> bool;
 
-    /// Time since some fixed moment, for what may not take long.
-    fn monotonic(&self) -> std::time::Duration;
+    /// Where what may not take long reads the time.
+    fn clock(&self) -> Option<&std::sync::Arc<dyn crate::io::Clock>>;
 
     /// Notes that the rows of a database up to this record are void; returns the system entry that says so.
     fn note_flush(&self, db: u32, lsn: u64) -> (Vec<u8>, Vec<u8>);

@@ -20,12 +20,12 @@ impl Database {
         args: &[&[u8]],
         out: &mut dyn Reply,
     ) -> Result<(), Fail> {
-        let question = query::read(args)?;
+        let question = query::read(args, explains)?;
         let tables = self.inner.shards.registry.snapshot();
         let known = tables.get(args[1]).filter(|table| !table.dropping);
         let table = &*known.ok_or_else(|| query::no_such_table(args[1]))?.name;
         let limits = (now_ms, self.settings().query_timeout_ms.load(Relaxed));
-        if question.cursor.is_some() && !explains {
+        if question.cursor.is_some() {
             return page(settle, table, limits, &question, out);
         }
         let access = Access::choose(&self.inner.shards.keyspace, table, &question);

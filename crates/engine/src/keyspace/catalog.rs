@@ -22,6 +22,7 @@ type Indexes = Arc<[Arc<Index>]>;
 pub(super) struct Catalog {
     tables: Mutex<HashMap<Box<str>, Indexes>>,
     changing: Mutex<()>,
+    building: Mutex<()>,
 }
 
 impl Keyspace {
@@ -64,6 +65,11 @@ impl Keyspace {
         }
     }
 
+    /// Whoever builds indexes holds it.
+    pub(crate) fn building(&self) -> &Mutex<()> {
+        &self.catalog.building
+    }
+
     /// The tables that have indexes which are not built, with these.
     pub(crate) fn unbuilt_indexes(&self) -> Vec<(Box<str>, Arc<Index>)> {
         let tables = self.catalog.tables.lock();
@@ -73,7 +79,7 @@ impl Keyspace {
             .collect()
     }
 
-    /// Puts the records of a table into an index, a few under one lock. Two may build at once.
+    /// Puts the records of a table into an index, a few under one lock.
     pub(crate) fn build_index(&self, table: &str, index: &Index) {
         let changes = index.changes();
         index.progress.store(0, Relaxed);

@@ -169,6 +169,25 @@ impl Space {
         });
     }
 
+    /// Fetches the entry with this hash; its bucket should have been.
+    pub(crate) fn fetch_entry(&self, hash: u64) {
+        self.prefetch_entry(hash);
+    }
+
+    /// Fetches what the entry with this hash points to.
+    pub(crate) fn fetch_value(&self, hash: u64) {
+        self.table().each_with_hash(hash, &mut |entry| entry.prefetch_value());
+    }
+
+    /// Fetches the bytes of the record with this hash.
+    pub(crate) fn fetch_data(&self, hash: u64) {
+        self.table().each_with_hash(hash, &mut |entry| {
+            if let View::Value(Value::Json(json)) = entry.view() {
+                json.prefetch();
+            }
+        });
+    }
+
     /// The same for several, which are fetched side by side.
     pub(crate) fn each_record_of<'a>(
         &'a self,

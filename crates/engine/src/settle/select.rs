@@ -8,9 +8,11 @@
 use super::Settle;
 use crate::command::Fail;
 use crate::command::query::{Access, Ended, Gather, Looker, Memory, took_too_long};
+use crate::io::Clock;
 use crate::keyspace::Keyspace;
 use crate::keyspace::records::record_of;
 use crate::keyspace::space::Space;
+use crate::log::Lsn;
 use crate::record::{DATABASE, Name};
 use crate::store::{Connection, Content, Place, Row, Selection, StoreError};
 use crate::value::json::Json;
@@ -40,9 +42,16 @@ impl Memory for Unheld<'_> {
         part.space(keyspace.space_of(DATABASE)).map(visit)
     }
 
-    fn monotonic(&self) -> Duration {
-        self.settle.clock.monotonic()
+    fn clock(&self) -> Option<&Arc<dyn Clock>> {
+        Some(&self.settle.clock)
     }
+
+    fn holds_nothing(&self) -> bool {
+        true
+    }
+
+    /// Whoever asks waits for all that is in the log.
+    fn saw(&mut self, _: Lsn) {}
 }
 
 /// What the store had to do with a query.

@@ -197,7 +197,7 @@ impl Shards {
         let names: Vec<Box<str>> = tables.iter().map(|table| table.name.clone()).collect();
         self.registry.replace(tables);
         names.iter().for_each(|name| self.follow_indexes(name));
-        self.build_indexes();
+        self.build_indexes(true);
         Ok(())
     }
 
@@ -212,8 +212,15 @@ impl Shards {
         }
     }
 
-    /// Builds the indexes that are not built.
-    pub(crate) fn build_indexes(&self) {
+    /// Builds the indexes that are not built; `waits`: also if somebody else is about it, once he is done.
+    pub(crate) fn build_indexes(&self, waits: bool) {
+        let _alone = match self.keyspace.building() {
+            building if waits => building.lock(),
+            building => match building.try_lock() {
+                Some(alone) => alone,
+                None => return,
+            },
+        };
         for (table, index) in self.keyspace.unbuilt_indexes() {
             self.keyspace.build_index(&table, &index);
         }

@@ -4,6 +4,7 @@
 //! be answered.
 
 use super::super::Fail;
+use crate::log::Lsn;
 use crate::query::{Cell, Question, Row};
 use crate::reply::Reply;
 use crate::value::json::{Json, Node};
@@ -46,6 +47,8 @@ pub(crate) struct Gather<'q> {
     met: Option<HashSet<Box<[u8]>>>,
     /// How many were found in the store.
     fresh: usize,
+    /// The last record of the log that what was judged depends on.
+    pub(crate) seen_lsn: Lsn,
 }
 
 impl<'q> Gather<'q> {
@@ -54,12 +57,44 @@ impl<'q> Gather<'q> {
         let enough =
             if question.order.is_none() && !question.projection.is_count() { needed } else { usize::MAX };
         let kept_max = if question.projection.is_count() { 0 } else { needed };
-        Self { question, rows: Vec::new(), found: 0, judged: 0, enough, kept_max, met: None, fresh: 0 }
+        Self {
+            question,
+            rows: Vec::new(),
+            found: 0,
+            judged: 0,
+            enough,
+            kept_max,
+            met: None,
+            fresh: 0,
+            seen_lsn: 0,
+        }
     }
 
     /// All that is found is kept, whatever is needed: it is a page.
     pub(crate) fn of_page(question: &'q Question) -> Self {
         Self { enough: usize::MAX, kept_max: usize::MAX, ..Self::new(question) }
+    }
+
+    /// Whether all records have to be judged, so that several may do so side by side.
+    pub(crate) fn wants_all(&self) -> bool {
+        self.enough == usize::MAX
+    }
+
+    /// An empty one for the same question.
+    pub(crate) fn fork(&self) -> Self {
+        let met = self.met.is_some().then(HashSet::new);
+        Self { enough: self.enough, kept_max: self.kept_max, met, ..Self::new(self.question) }
+    }
+
+    /// Takes over what another one has found of other records.
+    pub(crate) fn join(&mut self, other: Self) {
+        self.found += other.found;
+        self.judged += other.judged;
+        self.rows.extend(other.rows);
+        if let (Some(met), Some(more)) = (&mut self.met, other.met) {
+            met.extend(more);
+        }
+        self.drop_least();
     }
 
     /// From now on records come in the order that is asked for, batch by batch.

@@ -50,11 +50,14 @@ pub(super) const COMMANDS: &[Command] = &[
 ];
 
 /// The query that the words behind a table's name are.
-pub(crate) fn read(args: &[&[u8]]) -> Result<Question, Fail> {
+pub(crate) fn read(args: &[&[u8]], explains: bool) -> Result<Question, Fail> {
     let text = args[2..].join(&b' ');
     let text = std::str::from_utf8(&text).map_err(|_| Fail::new("ERR a query is UTF-8"))?;
     let question =
         Question::parse(text, &Limits::default()).map_err(|error| Fail::text(format!("ERR {error}")))?;
+    if question.cursor.is_some() && explains {
+        return Err(Fail::new("ERR EXPLAIN takes no CURSOR"));
+    }
     if question.cursor.is_some()
         && (question.order.is_some() || question.offset != 0 || question.projection.is_count())
     {
@@ -85,7 +88,7 @@ pub(crate) fn is_whole(memory: &mut impl Memory, table: &str) -> bool {
 }
 
 fn query(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
-    let question = read(args)?;
+    let question = read(args, false)?;
     if question.cursor.is_some() {
         return page(ctx, args, &question, out);
     }
@@ -109,7 +112,7 @@ fn page(ctx: &mut Ctx<'_>, args: &[&[u8]], question: &Question, out: &mut dyn Re
 }
 
 fn explain(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
-    let question = read(args)?;
+    let question = read(args, true)?;
     run(ctx, args, &question, &mut |access, gather| write_explanation(access, &gather, None, out))
 }
 

@@ -6,22 +6,29 @@
 use super::super::scan::SOON_MS;
 use super::super::{Ctx, Fail};
 use super::gather::{Gather, took_too_long};
-use crate::keyspace::Keyspace;
+use crate::io::Clock;
 use crate::keyspace::index::{Index, KeyRange};
 use crate::keyspace::item::Item as _;
 use crate::keyspace::space::Space;
+use crate::keyspace::{Held, Keyspace};
+use crate::log::Lsn;
 use crate::query::Question;
 use crate::record::DATABASE;
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 /// Records looked at under one lock.
 pub(super) const STEP_RECORDS: usize = 256;
 /// Entries of an index that are counted to compare it with others.
-const COUNTED_MAX: usize = 4096;
+const COUNTED_MAX: usize = 256;
 /// Entries that are taken from an index at once.
 const INDEX_STEP: usize = 1024;
+/// Threads that look at all records of a table, at most.
+const THREADS_MAX: usize = 4;
+/// Records of different shards that are fetched side by side.
+const GROUP_RECORDS: usize = 16;
 /// Between two looks at the time.
 const RECORDS_A_LOOK: u64 = 4096;
 
@@ -30,7 +37,12 @@ pub(crate) trait Memory {
     fn keyspace(&self) -> &Keyspace;
     /// Runs `visit` on the space of records in one shard, if there is one.
     fn in_shard<R>(&mut self, shard: usize, visit: impl FnOnce(&Space) -> R) -> Option<R>;
-    fn monotonic(&self) -> Duration;
+    /// Where the time is read; none: nowhere.
+    fn clock(&self) -> Option<&Arc<dyn Clock>>;
+    /// Whether each look locks its shard for itself.
+    fn holds_nothing(&self) -> bool;
+    /// Something was read that depends on this record of the log.
+    fn saw(&mut self, lsn: Lsn);
 }
 
 impl Memory for Ctx<'_> {
@@ -42,8 +54,16 @@ impl Memory for Ctx<'_> {
         self.in_db(DATABASE, |ctx| Ctx::in_shard(ctx, shard, visit))
     }
 
-    fn monotonic(&self) -> Duration {
-        self.reserve.monotonic()
+    fn clock(&self) -> Option<&Arc<dyn Clock>> {
+        self.reserve.clock()
+    }
+
+    fn holds_nothing(&self) -> bool {
+        matches!(self.held, Held::None)
+    }
+
+    fn saw(&mut self, lsn: Lsn) {
+        self.seen_lsn = self.seen_lsn.max(lsn);
     }
 }
 
@@ -142,7 +162,7 @@ impl<'m, 'q, M: Memory> Looker<'m, 'q, M> {
         (budget, timeout_ms): (u64, u64),
         gather: &'m mut Gather<'q>,
     ) -> Self {
-        let begun = memory.monotonic();
+        let begun = time(memory.clock());
         Self { memory, table, now_ms, budget, timeout_ms, gather, passes_settled: false, begun, looked_at: 0 }
     }
 
@@ -161,7 +181,12 @@ impl<'m, 'q, M: Memory> Looker<'m, 'q, M> {
         }
     }
 
+    /// Looks at all records, with several threads where nobody holds a shard and there is much to look at.
     fn look_at_all(&mut self) -> Result<Ended, Fail> {
+        let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(THREADS_MAX);
+        if threads > 1 && self.budget == u64::MAX && self.memory.holds_nothing() && self.gather.wants_all() {
+            return self.look_side_by_side(threads);
+        }
         let mut hashes = Vec::with_capacity(STEP_RECORDS);
         for shard in 0..self.memory.keyspace().shards() {
             let mut from = Some(0);
@@ -178,6 +203,73 @@ impl<'m, 'q, M: Memory> Looker<'m, 'q, M> {
             }
         }
         Ok(Ended::Whole)
+    }
+
+    /// Each thread takes every so manieth shard.
+    fn look_side_by_side(&mut self, threads: usize) -> Result<Ended, Fail> {
+        let keyspace = self.memory.keyspace();
+        let (table, now_ms) = (self.table, self.now_ms);
+        let shards = keyspace.shards();
+        let is_late = AtomicBool::new(false);
+        let (clock, begun, timeout) =
+            (self.memory.clock(), self.begun, Duration::from_millis(self.timeout_ms));
+        let parts: Vec<Gather<'q>> = (1..threads).map(|_| self.gather.fork()).collect();
+        let work = &|first: usize, gather: &mut Gather<'q>| {
+            let mut looked_at = 0;
+            let mut hashes = Vec::with_capacity(STEP_RECORDS);
+            for shard in (first..shards).step_by(threads) {
+                let mut from = Some(0);
+                while let Some(start) = from
+                    && !is_late.load(Relaxed)
+                {
+                    hashes.clear();
+                    let part = keyspace.lock(shard);
+                    gather.seen_lsn = gather.seen_lsn.max(part.last_lsn);
+                    let Some(space) = part.space(keyspace.space_of(DATABASE)) else { break };
+                    from = space.record_hashes(table.as_bytes(), start, STEP_RECORDS, &mut hashes);
+                    visit_here(space, (table.as_bytes(), now_ms, false), &hashes, None, gather);
+                    drop(part);
+                    if gather.judged - looked_at >= RECORDS_A_LOOK {
+                        looked_at = gather.judged;
+                        if !timeout.is_zero() && time(clock).saturating_sub(begun) > timeout {
+                            is_late.store(true, Relaxed);
+                        }
+                    }
+                }
+            }
+        };
+        let done = std::thread::scope(|scope| {
+            let spawned: Vec<_> = parts
+                .into_iter()
+                .zip(1..)
+                .map(|(mut part, first)| {
+                    std::thread::Builder::new().name("query".to_owned()).spawn_scoped(scope, move || {
+                        work(first, &mut part);
+                        part
+                    })
+                })
+                .collect();
+            let mut own = self.gather.fork();
+            work(0, &mut own);
+            let mut parts = vec![own];
+            for (thread, first) in spawned.into_iter().zip(1..) {
+                parts.push(match thread {
+                    Ok(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+                    // Without a thread it is done here.
+                    Err(_) => {
+                        let mut part = self.gather.fork();
+                        work(first, &mut part);
+                        part
+                    }
+                });
+            }
+            parts
+        });
+        for part in done {
+            self.memory.saw(part.seen_lsn);
+            self.gather.join(part);
+        }
+        if is_late.load(Relaxed) { Err(took_too_long(self.timeout_ms)) } else { Ok(Ended::Whole) }
     }
 
     /// Visits some records of a shard, at most so many, those with this hash and larger ones; returns where the next begin.
@@ -256,20 +348,28 @@ impl<'m, 'q, M: Memory> Looker<'m, 'q, M> {
             runs.push((shard, run));
             rest = &rest[run..];
         }
-        let prefetch = keyspace.prefetch(DATABASE);
-        hashes.iter().take(64).for_each(|hash| prefetch.bucket(*hash));
-        let (mut from, mut ahead) = (0, 64);
+        let (mut from, mut ahead) = (0, 0);
         for (shard, run) in runs {
+            if run == 1 && ahead <= from {
+                ahead = hashes.len().min(from + GROUP_RECORDS);
+                self.fetch(&hashes[from..ahead]);
+            }
             let here = &hashes[from..from + run];
             from += run;
-            if ahead < from + 64 {
-                let prefetch = self.memory.keyspace().prefetch(DATABASE);
-                let next = hashes.len().min(from + 64);
-                hashes[ahead.min(next)..next].iter().for_each(|hash| prefetch.bucket(*hash));
-                ahead = next.max(ahead);
-            }
             let (table, now_ms, gather) = (self.table.as_bytes(), self.now_ms, &mut *self.gather);
             self.memory.in_shard(shard, |space| visit_here(space, (table, now_ms, false), here, key, gather));
+        }
+    }
+
+    /// Has records fetched that lie in different shards, side by side.
+    fn fetch(&mut self, hashes: &[u64]) {
+        let prefetch = self.memory.keyspace().prefetch(DATABASE);
+        hashes.iter().for_each(|hash| prefetch.bucket(*hash));
+        for step in [Space::fetch_entry, Space::fetch_value, Space::fetch_data] {
+            for &hash in hashes {
+                let shard = self.memory.keyspace().shard_of(hash);
+                self.memory.in_shard(shard, |space| step(space, hash));
+            }
         }
     }
 
@@ -279,13 +379,17 @@ impl<'m, 'q, M: Memory> Looker<'m, 'q, M> {
             return Ok(());
         }
         self.looked_at = self.gather.judged;
-        let spent = self.memory.monotonic().saturating_sub(self.begun);
+        let spent = time(self.memory.clock()).saturating_sub(self.begun);
         if spent > Duration::from_millis(self.timeout_ms) {
             Err(took_too_long(self.timeout_ms))
         } else {
             Ok(())
         }
     }
+}
+
+fn time(clock: Option<&Arc<dyn Clock>>) -> Duration {
+    clock.map_or(Duration::ZERO, |clock| clock.monotonic())
 }
 
 /// Judges the records with these hashes, or the one of them with this key.

@@ -158,8 +158,9 @@ impl<'r> Reader<'r> {
             Node::Column(column) => return Ok(Value::Typed(of_column(*column))),
             Node::Number(text) => {
                 let number = literal::number(text);
-                let number =
-                    number.ok_or_else(|| self.error(tree, format!("\"{text}\" is too long a number")))?;
+                let number = number.ok_or_else(|| {
+                    self.error(tree, format!("\"{}\" is too long a number", &text[..text.len().min(80)]))
+                })?;
                 return Ok(Value::Typed(Scalar::Number(number)));
             }
             Node::Text(text) => return Ok(Value::Quoted(text.clone())),
