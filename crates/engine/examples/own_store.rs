@@ -81,10 +81,13 @@ impl Data {
             (_, Some(row)) if row.version >= change.version => return Some(Conflict::Version(row.version)),
             _ => {}
         }
-        let Change { version, expire_at_ms, content, .. } = change.clone();
+        let Change { version, expire_at_ms, content, tags, .. } = change.clone();
+        // Without new ones the row keeps those that it has.
+        let kept = self.rows.get(&key).map(|row| row.tags.clone()).unwrap_or_default();
+        let tags = tags.unwrap_or(kept);
         match content {
             Content::Gone => self.rows.remove(&key),
-            content => self.rows.insert(key, Row { version, stamp: 0, expire_at_ms, content }),
+            content => self.rows.insert(key, Row { version, stamp: 0, expire_at_ms, content, tags }),
         };
         None
     }
@@ -132,6 +135,10 @@ impl Store for OwnStore {
     }
     fn notices_outside(&self) -> bool {
         false
+    }
+
+    fn keeps_tags(&self) -> bool {
+        true
     }
     fn connect(&self) -> Answer<Box<dyn Connection>> {
         Ok(Box::new(self.clone()))
@@ -243,6 +250,35 @@ impl Connection for OwnStore {
         let data = self.data();
         data.knows(place)?;
         Ok(data.of(place).filter(|(_, row)| lives(row, now_ms)).count() as u64)
+    }
+
+    fn has_tags(&mut self) -> Answer<bool> {
+        Ok(self.data().rows.values().any(|row| !row.tags.is_empty()))
+    }
+
+    fn tagged(
+        &mut self,
+        place: &Place,
+        tag: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+        now_ms: u64,
+    ) -> Answer<Vec<(Vec<u8>, u64)>> {
+        let data = self.data();
+        data.knows(place)?;
+        let has = |row: &Row| row.tags.iter().any(|other| *other == tag) && lives(row, now_ms);
+        let rows = data.of(place).filter(|(key, row)| after.is_none_or(|after| *key > after) && has(row));
+        Ok(rows.take(limit).map(|(key, row)| (key.to_vec(), row.version)).collect())
+    }
+
+    fn tag_counts(&mut self, place: &Place, now_ms: u64) -> Answer<Vec<(Vec<u8>, u64)>> {
+        let data = self.data();
+        data.knows(place)?;
+        let mut counts = BTreeMap::new();
+        for (_, row) in data.of(place).filter(|(_, row)| lives(row, now_ms)) {
+            row.tags.iter().for_each(|tag| *counts.entry(tag.clone()).or_insert(0) += 1);
+        }
+        Ok(counts.into_iter().collect())
     }
 
     fn remove_expired(&mut self, place: &Place, before_ms: u64, limit: usize, epoch: u64) -> Answer<usize> {

@@ -3,7 +3,7 @@
 //!
 //! What must hold: after the commands of all records up to some LSN, run in order, another server has the data that
 //! replaying these records gives, but for keys and fields whose time has come meanwhile, and for what only this database
-//! knows: the entries of its system database. A record of several changes is
+//! knows: the entries of its system database, and the tags of keys. A record of several changes is
 //! one transaction. Left out: the reading of the log, and the form in which commands are sent.
 
 use crate::effect::{Effect, Malformed, SYSTEM_DB, Side};
@@ -82,8 +82,12 @@ fn translate(db: u32, effect: &Effect<'_>, out: &mut Vec<Words>) -> Result<(), M
             extend(key, &part, out);
         }
         Effect::Delete { key } => out.push(words(&[b"DEL", key])),
-        // These are about a store, not about what keys hold.
-        Effect::Stored { .. } | Effect::Forget { .. } => {}
+        // These are about a store, or tags, which Valkey has not: not about what keys hold.
+        Effect::Stored { .. }
+        | Effect::Forget { .. }
+        | Effect::TagAdd { .. }
+        | Effect::TagRemove { .. }
+        | Effect::TagSet { .. } => {}
         Effect::Expire { key, at_ms: 0 } => out.push(words(&[b"PERSIST", key])),
         Effect::Expire { key, at_ms } => out.push(words(&[b"PEXPIREAT", key, &number(at_ms)])),
         Effect::Append { key, tail } => out.push(words(&[b"APPEND", key, tail])),

@@ -10,6 +10,7 @@ mod query;
 mod read;
 mod saving;
 mod store;
+mod tagged;
 
 pub use saving::{Checkpoint, CheckpointRules, CheckpointStats};
 pub use store::StoreTuning;

@@ -55,6 +55,12 @@ pub(crate) enum Effect<'a> {
     Forget { key: &'a [u8], all: bool },
     /// Fields expire then (0: never).
     HashExpire { key: &'a [u8], at_ms: u64, fields: &'a [&'a [u8]] },
+    /// The key has these tags, beside those that it has.
+    TagAdd { key: &'a [u8], tags: &'a [&'a [u8]] },
+    /// It has these no longer.
+    TagRemove { key: &'a [u8], tags: &'a [&'a [u8]] },
+    /// It has these and no others.
+    TagSet { key: &'a [u8], tags: &'a [&'a [u8]] },
     /// A database is empty.
     Flush,
     /// This database and another one change places.
@@ -95,6 +101,9 @@ mod tag {
     pub(super) const HASH_SET: u8 = 32;
     pub(super) const HASH_DELETE: u8 = 33;
     pub(super) const HASH_EXPIRE: u8 = 34;
+    pub(super) const TAG_ADD: u8 = 48;
+    pub(super) const TAG_REMOVE: u8 = 49;
+    pub(super) const TAG_SET: u8 = 50;
 }
 
 impl<'a> Effect<'a> {
@@ -118,7 +127,10 @@ impl<'a> Effect<'a> {
             | Effect::ListTrim { key, .. }
             | Effect::HashSet { key, .. }
             | Effect::HashDelete { key, .. }
-            | Effect::HashExpire { key, .. } => Some(key),
+            | Effect::HashExpire { key, .. }
+            | Effect::TagAdd { key, .. }
+            | Effect::TagRemove { key, .. }
+            | Effect::TagSet { key, .. } => Some(key),
             Effect::Flush | Effect::Swap { .. } => None,
         }
     }
@@ -180,6 +192,18 @@ impl<'a> Effect<'a> {
                 out.push(tag::SWAP);
                 put_uint(out, u64::from(db));
                 put_uint(out, u64::from(with));
+            }
+            Effect::TagAdd { key, tags } => {
+                head(out, tag::TAG_ADD, db, key);
+                put_items(out, tags);
+            }
+            Effect::TagRemove { key, tags } => {
+                head(out, tag::TAG_REMOVE, db, key);
+                put_items(out, tags);
+            }
+            Effect::TagSet { key, tags } => {
+                head(out, tag::TAG_SET, db, key);
+                put_items(out, tags);
             }
             _ => self.encode_collection(db, out),
         }
@@ -306,6 +330,9 @@ where
         }
         tag::HASH_DELETE => Effect::HashDelete { key, fields: take_items(at, items)? },
         tag::HASH_EXPIRE => Effect::HashExpire { key, at_ms: take_uint(at)?, fields: take_items(at, items)? },
+        tag::TAG_ADD => Effect::TagAdd { key, tags: take_items(at, items)? },
+        tag::TAG_REMOVE => Effect::TagRemove { key, tags: take_items(at, items)? },
+        tag::TAG_SET => Effect::TagSet { key, tags: take_items(at, items)? },
         _ => return Err(Malformed),
     };
     Ok((db, effect))
@@ -428,6 +455,9 @@ mod tests {
             Effect::HashSet { key, keep_expiry: true, pairs: items },
             Effect::HashDelete { key, fields: items },
             Effect::HashExpire { key, at_ms: 9, fields: items },
+            Effect::TagAdd { key, tags: items },
+            Effect::TagRemove { key, tags: &items[..1] },
+            Effect::TagSet { key, tags: &[] },
             Effect::Flush,
             Effect::Swap { with: 15 },
         ];

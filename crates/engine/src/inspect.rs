@@ -10,6 +10,7 @@ use crate::effect::{Effect, Malformed};
 use crate::error::{Error, ErrorKind};
 use crate::keyspace::entry::{EntryRef, View};
 use crate::keyspace::item::Item as _;
+use crate::keyspace::space::Space;
 use crate::log::{self, Needed};
 use crate::manifest::Manifest;
 use crate::rdb::Encoder;
@@ -22,6 +23,7 @@ use std::borrow::Cow;
 /// A key and what it holds, seen under the lock of its shard.
 pub struct Seen<'a> {
     entry: EntryRef<'a>,
+    space: &'a Space,
 }
 
 /// The value of a key, to read.
@@ -59,6 +61,11 @@ impl Seen<'_> {
     /// Appends what it holds as an object of the RDB format, and gives its type; none for JSON, which the format does not have.
     pub fn put_object(&self, encoder: Encoder, now_ms: u64, out: &mut Vec<u8>) -> Option<u8> {
         object_of(&self.entry, encoder, now_ms, out)
+    }
+
+    /// Its tags, in no order.
+    pub fn tags(&self) -> impl Iterator<Item = &[u8]> {
+        self.space.tags_of(self.space.stable_hash(&self.entry), self.entry.key())
     }
 
     /// When it expires, in Unix milliseconds; 0: never.
@@ -125,8 +132,9 @@ impl Database {
         let keyspace = &self.shards().keyspace;
         let hash = keyspace.hash(key);
         let part = keyspace.lock(keyspace.shard_of(hash));
-        let entry = part.space(keyspace.space_of(db)).and_then(|space| space.get(hash, key))?;
-        entry.is_alive(now_ms).then(|| look(&Seen { entry }))
+        let space = part.space(keyspace.space_of(db))?;
+        let entry = space.get(hash, key)?;
+        entry.is_alive(now_ms).then(|| look(&Seen { entry, space }))
     }
 
     /// Whether there is a table of records of this name.
@@ -145,7 +153,7 @@ impl Database {
                 let part = held.get(shard).expect("all shards are held");
                 let Some(space) = part.space(keyspace.space_of(db)) else { continue };
                 let living = space.table().iter().filter(|entry| entry.is_alive(now_ms));
-                living.for_each(|entry| visit(db, &Seen { entry }));
+                living.for_each(|entry| visit(db, &Seen { entry, space }));
             }
         }
     }

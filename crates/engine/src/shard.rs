@@ -176,7 +176,7 @@ impl Shards {
             let mut ctx = self.context(caller, held, Some((key, hash)), bytes);
             if ctx.settles
                 && bytes != 0
-                && !command.spec.is(flag::BLIND)
+                && (!command.spec.is(flag::BLIND) || ctx.is_tagged)
                 && let Err(fail) = ctx.reserve_for_fetched(key)
             {
                 out.error(&fail.0);
@@ -421,7 +421,7 @@ impl Shards {
             let mut ctx = self.context(caller, held, Some((key, hash)), bytes);
             if ctx.settles
                 && bytes != 0
-                && !command.spec.is(flag::BLIND)
+                && (!command.spec.is(flag::BLIND) || ctx.is_tagged)
                 && let Err(fail) = ctx.reserve_for_fetched(key)
             {
                 self.commit(ctx);
@@ -504,6 +504,7 @@ impl Shards {
             indexed: None,
             begun: None,
             settles: self.settles(),
+            is_tagged: self.behind.is_tagged.load(Relaxed),
             cold: Vec::new(),
         }
     }
@@ -759,6 +760,14 @@ impl Reserve for Shards {
             Some(log) => log.reserve_more(reserved, more).map_err(|refusal| refused(&refusal.to_string())),
             None => Ok(()),
         }
+    }
+
+    fn note_tags(&self) {
+        self.behind.is_tagged.store(true, Relaxed);
+    }
+
+    fn keeps_tags(&self) -> bool {
+        !self.settles() || self.behind.keeps_tags.load(Relaxed)
     }
 
     fn may_flush(&self) -> bool {

@@ -381,3 +381,18 @@ fn a_change_that_is_on_its_way_to_the_store_is_not_given_up() {
     b.expect("GET bad => \"old\"");
     assert_eq!(b.db.quarantined().ok().unwrap(), []);
 }
+
+#[test]
+fn tags_are_refused_where_the_store_does_not_keep_them() {
+    let racing = Racing::new();
+    racing.b.expect(
+        "
+        SET k v => OK
+        TAG.ADD k a => ERR the store behind does not keep tags
+        TAG.OF k => ERR the store behind does not keep tags
+        TAG.KEYS ANY a => ERR the store behind does not keep tags
+        TAG.LIST => ERR the store behind does not keep tags
+        RENAME k l => OK
+        ",
+    );
+}

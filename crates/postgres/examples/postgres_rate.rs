@@ -132,5 +132,13 @@ fn change(place: &Place, number: u64, version: u64) -> Change {
         )),
         Place::Keys(_) => Content::Whole(0, format!("{version:0>100}").into_bytes()),
     };
-    Change { place: place.clone(), key: key(number), version, expire_at_ms: 0, content, expect: Expect::Any }
+    Change {
+        place: place.clone(),
+        key: key(number),
+        version,
+        expire_at_ms: 0,
+        content,
+        expect: Expect::Any,
+        tags: None,
+    }
 }

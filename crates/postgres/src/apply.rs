@@ -9,11 +9,12 @@ use crate::number::{signed, unsigned};
 use crate::records::Shape;
 use crate::session::{Answer, Param, Session, Step};
 use crate::target::{Slice, Sort, Target};
-use crate::{copy, keys, long};
+use crate::{copy, keys, long, tags};
 use crc_fast::{CrcAlgorithm, checksum};
 use ramekin::store::{Batch, Change, Conflict, Content, ErrorKind, Expect, Place, StoreError};
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::AtomicBool;
 use tokio_postgres::Row;
 
 const LANE: &str = "
@@ -25,14 +26,15 @@ const LANE: &str = "
 pub(crate) fn apply(
     session: &mut Session,
     batch: &Batch,
+    has_tags: &AtomicBool,
     mut target: impl FnMut(&mut Session, &Place) -> Result<Target, StoreError>,
 ) -> Result<Vec<(usize, Conflict)>, StoreError> {
     let slices = Slice::of(&batch.changes, |place| target(session, place))?;
     let mut copies = Copies { may: true, failed: false };
-    match attempt(session, batch, &slices, &mut copies) {
+    match attempt(session, batch, &slices, &mut copies, has_tags) {
         // Somebody else was quicker, or the table takes no copies. If it is a row, the statement for rows says so, too.
         Err(error) if copies.failed && error.kind != ErrorKind::Unavailable => {
-            attempt(session, batch, &slices, &mut Copies { may: false, failed: false })
+            attempt(session, batch, &slices, &mut Copies { may: false, failed: false }, has_tags)
         }
         outcome => outcome,
     }
@@ -49,6 +51,7 @@ fn attempt(
     batch: &Batch,
     slices: &[Slice<'_>],
     copies: &mut Copies,
+    has_tags: &AtomicBool,
 ) -> Result<Vec<(usize, Conflict)>, StoreError> {
     let large: Vec<&Change> =
         batch.changes.iter().filter(|change| matches!(change.content, Content::Parts(..))).collect();
@@ -77,7 +80,9 @@ fn attempt(
                 answer.affected = put(session, slice, shape, answer, &mut copies.failed)?;
             }
         }
-        conflicts(session, slices, &answers[1..])
+        let left_out = conflicts(session, slices, &answers[1..])?;
+        tags::write(session, batch, &left_out, has_tags)?;
+        Ok(left_out)
     })
 }
 

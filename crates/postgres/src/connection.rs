@@ -3,13 +3,14 @@
 use crate::records::Shape;
 use crate::session::Session;
 use crate::target::Target;
-use crate::{Shared, apply, claim, outside, page, read, remove, select, table};
+use crate::{Shared, apply, claim, outside, page, read, remove, select, table, tags};
 use ramekin::store::{
     Batch, Claim, Claimed, Conflict, Connection, ErrorKind, Outside, Place, Position, Row, Selected,
     Selection, StoreError, Table, TableIndex,
 };
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 pub(crate) struct PostgresConnection {
     pub(crate) session: Session,
@@ -53,9 +54,12 @@ fn target(session: &mut Session, shared: &Shared, place: &Place) -> Result<Targe
 impl Connection for PostgresConnection {
     fn claim(&mut self, claim: &Claim) -> Result<Claimed, StoreError> {
         if claim.read_only {
-            return claim::look(&mut self.session, claim);
+            let claimed = claim::look(&mut self.session, claim)?;
+            self.shared.has_tags.store(tags::look(&mut self.session, true)?, Relaxed);
+            return Ok(claimed);
         }
         let (claimed, guard) = claim::claim(&mut self.session, self.shared.session()?, claim)?;
+        self.shared.has_tags.store(tags::look(&mut self.session, false)?, Relaxed);
         *self.shared.guard.lock() = Some(guard);
         Ok(claimed)
     }
@@ -74,12 +78,13 @@ impl Connection for PostgresConnection {
 
     fn drop_table(&mut self, table: &Table, epoch: u64) -> Result<(), StoreError> {
         self.shared.tables.lock().remove(&table.name);
-        table::drop_table(&mut self.session, table, epoch)
+        table::drop_table(&mut self.session, table, epoch, self.shared.has_tags.load(Relaxed))
     }
 
     fn apply(&mut self, batch: &Batch) -> Result<Vec<(usize, Conflict)>, StoreError> {
         let shared = Arc::clone(&self.shared);
-        apply::apply(&mut self.session, batch, |session, place| target(session, &shared, place))
+        let target = |session: &mut Session, place: &Place| target(session, &shared, place);
+        apply::apply(&mut self.session, batch, &shared.has_tags, target)
     }
 
     fn position(&mut self, lane: u32, epoch: u64) -> Result<Position, StoreError> {
@@ -99,7 +104,11 @@ impl Connection for PostgresConnection {
         let mut found = HashMap::with_capacity(places.len());
         for place in places {
             let target = self.target(place)?;
-            found.insert(place, read::load(&mut self.session, place, &target, &asked[place])?);
+            let mut rows = read::load(&mut self.session, place, &target, &asked[place])?;
+            if self.shared.has_tags.load(Relaxed) {
+                tags::load(&mut self.session, place, &mut rows)?;
+            }
+            found.insert(place, rows);
         }
         // A key may be asked for more than once.
         Ok(keys.iter().map(|(place, key)| found[place].get(key).cloned()).collect())
@@ -142,6 +151,33 @@ impl Connection for PostgresConnection {
         read::count(&mut self.session, place, &target, now_ms)
     }
 
+    fn has_tags(&mut self) -> Result<bool, StoreError> {
+        if self.shared.has_tags.load(Relaxed) { tags::any(&mut self.session) } else { Ok(false) }
+    }
+
+    fn tagged(
+        &mut self,
+        place: &Place,
+        tag: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+        now_ms: u64,
+    ) -> Result<Vec<(Vec<u8>, u64)>, StoreError> {
+        let target = self.target(place)?;
+        if !self.shared.has_tags.load(Relaxed) {
+            return Ok(Vec::new());
+        }
+        tags::page(&mut self.session, (place, &target), tag, after, limit, now_ms)
+    }
+
+    fn tag_counts(&mut self, place: &Place, now_ms: u64) -> Result<Vec<(Vec<u8>, u64)>, StoreError> {
+        let target = self.target(place)?;
+        if !self.shared.has_tags.load(Relaxed) {
+            return Ok(Vec::new());
+        }
+        tags::counts(&mut self.session, (place, &target), now_ms)
+    }
+
     fn remove_expired(
         &mut self,
         place: &Place,
@@ -150,12 +186,14 @@ impl Connection for PostgresConnection {
         epoch: u64,
     ) -> Result<usize, StoreError> {
         let target = self.target(place)?;
-        remove::expired(&mut self.session, place, &target, before_ms, limit, epoch)
+        let has_tags = self.shared.has_tags.load(Relaxed);
+        remove::expired(&mut self.session, place, &target, before_ms, limit, (epoch, has_tags))
     }
 
     fn empty(&mut self, place: &Place, upto_version: u64, epoch: u64) -> Result<(), StoreError> {
         let target = self.target(place)?;
-        remove::all(&mut self.session, place, &target, upto_version, epoch)
+        let has_tags = self.shared.has_tags.load(Relaxed);
+        remove::all(&mut self.session, place, &target, upto_version, (epoch, has_tags))
     }
 
     fn outside(&mut self, limit: usize) -> Result<Vec<Outside>, StoreError> {

@@ -23,6 +23,7 @@ mod schema;
 mod select;
 mod session;
 mod table;
+mod tags;
 mod target;
 mod tls;
 
@@ -36,6 +37,7 @@ use ramekin::store::{Connection, Store, StoreError};
 use records::Shape;
 use session::Session;
 use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
 /// A PostgreSQL database, by its URL.
@@ -52,6 +54,8 @@ struct Shared {
     guard: Mutex<Option<Guard>>,
     /// Whether the database orders texts by their bytes.
     is_bytewise: OnceLock<bool>,
+    /// Any row may have tags.
+    has_tags: AtomicBool,
 }
 
 impl Shared {
@@ -84,6 +88,7 @@ impl PostgresStore {
                 tables: Mutex::default(),
                 guard: Mutex::default(),
                 is_bytewise: OnceLock::new(),
+                has_tags: AtomicBool::new(false),
             }),
         })
     }
@@ -99,6 +104,10 @@ impl Store for PostgresStore {
     }
 
     fn notices_outside(&self) -> bool {
+        true
+    }
+
+    fn keeps_tags(&self) -> bool {
         true
     }
 

@@ -55,6 +55,7 @@ fn load_records(
             stamp: unsigned(row.get(2)),
             expire_at_ms: row.get::<_, Option<Moment>>(3).map_or(0, Moment::expiry_ms),
             content: Content::Record(row.get(4)),
+            tags: Vec::new(),
         };
         (row.get::<_, String>(0).into_bytes(), found)
     };
@@ -85,7 +86,10 @@ fn load_keys(
         };
         let version = unsigned(row.get(1));
         let expire_at_ms = row.get::<_, Option<i64>>(3).map_or(0, |ms| unsigned(ms).max(1));
-        found.insert(key, Row { version, stamp: unsigned(row.get(2)), expire_at_ms, content });
+        found.insert(
+            key,
+            Row { version, stamp: unsigned(row.get(2)), expire_at_ms, content, tags: Vec::new() },
+        );
     }
     if !large.is_empty() {
         load_parts(session, place, &large, &mut found)?;

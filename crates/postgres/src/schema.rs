@@ -7,7 +7,9 @@ use crate::session::{Session, Step};
 use ramekin::store::{ErrorKind, StoreError};
 
 /// What brings the tables from each format to the next one: the first makes them.
-const STEPS: [&str; 1] = [include_str!("own.sql")];
+const STEPS: [&str; 2] = [include_str!("own.sql"), include_str!("tags.sql")];
+/// The first format in which rows have tags.
+pub(crate) const TAGS_SINCE: usize = 2;
 
 /// The statements that make our tables in a schema, for an administrator.
 ///

@@ -133,6 +133,7 @@ pub(crate) fn select(
             stamp: unsigned(row.get(2)),
             expire_at_ms: row.get::<_, Option<Moment>>(3).map_or(0, Moment::expiry_ms),
             content: Content::Record(row.get(4)),
+            tags: Vec::new(),
         };
         (row.get::<_, String>(0).into_bytes(), found)
     };

@@ -9,6 +9,7 @@ use crate::names::{Relation, quoted, quoted_literal};
 use crate::records::Shape;
 use crate::schema::{by_others, store_id};
 use crate::session::{Param, Session, Step};
+use crate::tags;
 use ramekin::store::{ErrorKind, Place, StoreError, Table};
 
 /// The columns that we add, with their types as the server calls them.
@@ -314,13 +315,21 @@ fn without_rights(plan: &Plan, error: StoreError) -> StoreError {
 }
 
 /// See [`ramekin::store::Connection::drop_table`].
-pub(crate) fn drop_table(session: &mut Session, table: &Table, epoch: u64) -> Result<(), StoreError> {
+pub(crate) fn drop_table(
+    session: &mut Session,
+    table: &Table,
+    epoch: u64,
+    has_tags: bool,
+) -> Result<(), StoreError> {
     let plan = Plan::of(session, table)?;
     let lock = Step::new("SELECT pg_advisory_xact_lock(hashtext('ramekin schema'))", Vec::new());
     let steps = vec![lock, fence(session, epoch)];
     session.transaction(steps, |session, answers| {
         if answers.last().is_none_or(|fence| fence.rows.is_empty()) {
             return Err(fenced(epoch));
+        }
+        if has_tags {
+            tags::drop_table(session, &table.name)?;
         }
         let sql = session.names.sql("DELETE FROM {s}.ramekin_tables WHERE name = $1::text RETURNING made");
         let rows = session.one(Step::new(sql, vec![Box::new(&*table.name)]))?.rows;

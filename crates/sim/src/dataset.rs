@@ -16,11 +16,12 @@ pub type Place = (u32, Vec<u8>);
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DataSet(BTreeMap<Place, Held>);
 
-/// A value, and when it expires (0: never).
+/// A value with its tags, and when it expires (0: never).
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Held {
     expire_at_ms: u64,
     value: Value,
+    tags: BTreeSet<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,7 +53,11 @@ impl DataSet {
                     Value::Json(brief(&text))
                 }
             };
-            keys.insert((number, seen.key().to_vec()), Held { expire_at_ms: seen.expire_at_ms(), value });
+            let tags = seen.tags().map(brief).collect();
+            keys.insert(
+                (number, seen.key().to_vec()),
+                Held { expire_at_ms: seen.expire_at_ms(), value, tags },
+            );
         });
         Self(keys).living(now_ms)
     }

@@ -100,6 +100,10 @@ const WRITES: &[&str] = &[
     "TABLE.PUT t {r} {j} XX KEEPTTL",
     "TABLE.PUT t {r} {j} PX {ms}",
     "TABLE.DEL t {r} {r}",
+    "TAG.ADD {k} {e} {e}",
+    "TAG.ADD {s} {e}",
+    "TAG.REM {k} {e} {e}",
+    "TAG.SET {k} {e}",
     "PEXPIRE {k} {ms}",
     "PEXPIREAT {k} {at} GT",
     "PERSIST {k}",
@@ -127,6 +131,7 @@ const READS: &[&str] = &[
     "DBSIZE",
     "KEYS *",
     "SCAN 0 COUNT 1000",
+    "TAG.OF {k}",
 ];
 
 /// Changes to everything, which are rare, or there would be no data.

@@ -131,5 +131,6 @@ fn change(place: &Place, number: u64, version: u64) -> Change {
         expire_at_ms: 0,
         content,
         expect: Expect::Any,
+        tags: None,
     }
 }

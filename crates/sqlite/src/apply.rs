@@ -3,6 +3,7 @@
 use crate::claim;
 use crate::form::{Form, Key, bound, database};
 use crate::shared::Shared;
+use crate::tags;
 use ramekin::store::{Batch, Change, Conflict, Content, ErrorKind, Expect, Place, StoreError};
 use rusqlite::types::Null;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, ToSql, Transaction};
@@ -25,6 +26,9 @@ pub(crate) fn apply(shared: &Shared, batch: &Batch) -> Result<Vec<(usize, Confli
             for change in run {
                 check(shared, change)?;
                 let conflict = rows.change(change).map_err(|error| shared.fault(&error, Some(place)))?;
+                if conflict.is_none() {
+                    tag(shared, transaction, change).map_err(|error| shared.fault(&error, Some(place)))?;
+                }
                 conflicts.extend(conflict.map(|conflict| (index, conflict)));
                 index += 1;
             }
@@ -56,6 +60,15 @@ fn advance(shared: &Shared, transaction: &Transaction<'_>, batch: &Batch) -> Res
             let text = format!("batch {} of lane {} follows batch {sequence}", batch.sequence, batch.lane);
             Err(shared.error(ErrorKind::InDoubt, &text))
         }
+    }
+}
+
+/// Writes the tags of a change that has counted.
+fn tag(shared: &Shared, db: &Connection, change: &Change) -> rusqlite::Result<()> {
+    match (&change.tags, &change.content) {
+        (_, Content::Gone) => tags::set(shared, db, &change.place, &change.key, &[]),
+        (Some(now), _) => tags::set(shared, db, &change.place, &change.key, now),
+        (None, _) => Ok(()),
     }
 }
 

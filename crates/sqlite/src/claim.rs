@@ -4,13 +4,15 @@ use crate::form::bound;
 use crate::owner::OwnerLock;
 use crate::schema;
 use crate::shared::Shared;
+use crate::tags;
 use ramekin::store::{Claim, Claimed, ErrorKind, Position, StoreError};
 use rusqlite::{Connection, OptionalExtension, Transaction};
 
 /// What the store says of its owner and of how far it has come.
 #[derive(Default)]
 struct Found {
-    has_tables: bool,
+    /// Of its tables, if it has any.
+    format: Option<i64>,
     database_id: Option<String>,
     epoch: u64,
     owner: Option<String>,
@@ -32,7 +34,11 @@ pub(crate) fn claim(shared: &Shared, claim: &Claim) -> Result<Claimed, StoreErro
         if !lock.as_ref().is_some_and(|lock| lock.is_current(shared.path())) {
             *lock = Some(take_lock(shared, claim, &found)?);
         }
-        own(transaction, claim, &found).map_err(|error| shared.fault(&error, None))
+        let owned = own(transaction, claim, &found).and_then(|claimed| {
+            tags::look(shared, transaction, false)?;
+            Ok(claimed)
+        });
+        owned.map_err(|error| shared.fault(&error, None))
     })
 }
 
@@ -42,6 +48,7 @@ fn look(shared: &Shared, claim: &Claim) -> Result<Claimed, StoreError> {
         let db = schema::open_reader(shared.path()).map_err(|error| shared.fault(&error, None))?;
         let snapshot = db.unchecked_transaction().map_err(|error| shared.fault(&error, None))?;
         found = find(shared, &snapshot)?;
+        tags::look(shared, &snapshot, true).map_err(|error| shared.fault(&error, None))?;
     }
     if !claim.takes_over {
         admit(shared, claim, &found)?;
@@ -61,12 +68,15 @@ fn find(shared: &Shared, db: &Connection) -> Result<Found, StoreError> {
             );
             Err(shared.error(ErrorKind::Newer, &text))
         }
-        Some(_) => read(db).map_err(|error| shared.fault(&error, None)),
+        Some(_) => {
+            let found = read(db).map_err(|error| shared.fault(&error, None))?;
+            Ok(Found { format, ..found })
+        }
     }
 }
 
 fn read(db: &Connection) -> rusqlite::Result<Found> {
-    let mut found = Found { has_tables: true, ..Found::default() };
+    let mut found = Found::default();
     let meta = "SELECT database_id, epoch, owner FROM ramekin_meta";
     let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
     if let Some((id, epoch, owner)) = db.query_row(meta, (), read).optional()? {
@@ -136,9 +146,7 @@ fn lanes_for(lanes: &[Position], count: u32) -> Vec<Position> {
 }
 
 fn own(transaction: &Transaction<'_>, claim: &Claim, found: &Found) -> rusqlite::Result<Claimed> {
-    if !found.has_tables {
-        schema::make(transaction)?;
-    }
+    schema::make(transaction, found.format)?;
     let epoch = found.epoch.max(claim.epoch) + 1;
     let meta = "INSERT OR REPLACE INTO ramekin_meta (id, format, database_id, epoch, owner) VALUES (1, ?1, ?2, ?3, ?4)";
     transaction.execute(meta, (schema::FORMAT, hex(claim.database_id), bound(epoch), &claim.owner))?;

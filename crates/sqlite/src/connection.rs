@@ -2,7 +2,7 @@
 
 use crate::form::{bound, database};
 use crate::shared::Shared;
-use crate::{apply, claim, read, schema, select, tables};
+use crate::{apply, claim, read, schema, select, tables, tags};
 use ramekin::store::{
     Batch, Claim, Claimed, Conflict, Connection, ErrorKind, Outside, Place, Position, Row, Selected,
     Selection, StoreError, Table,
@@ -122,6 +122,31 @@ impl Connection for SqliteConnection {
         read::count(shared, db, place, now_ms)
     }
 
+    fn has_tags(&mut self) -> Result<bool, StoreError> {
+        if !self.shared.path().exists() {
+            return Ok(false);
+        }
+        let (shared, db) = self.reader()?;
+        tags::any(shared, db).map_err(|error| shared.fault(&error, None))
+    }
+
+    fn tagged(
+        &mut self,
+        place: &Place,
+        tag: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+        now_ms: u64,
+    ) -> Result<Vec<(Vec<u8>, u64)>, StoreError> {
+        let (shared, db) = self.reader()?;
+        tags::page(shared, db, (place, tag), after, limit, now_ms)
+    }
+
+    fn tag_counts(&mut self, place: &Place, now_ms: u64) -> Result<Vec<(Vec<u8>, u64)>, StoreError> {
+        let (shared, db) = self.reader()?;
+        tags::counts(shared, db, place, now_ms)
+    }
+
     fn remove_expired(
         &mut self,
         place: &Place,
@@ -130,14 +155,17 @@ impl Connection for SqliteConnection {
         epoch: u64,
     ) -> Result<usize, StoreError> {
         self.remove(place, epoch, |db, form| {
-            let params = (database(place), bound(before_ms), bound(limit as u64));
+            let params = [database(place), bound(before_ms), bound(limit as u64)];
+            tags::remove(&self.shared, db, place, &form.expired, &params.each_ref().map(|it| it as _))?;
             db.prepare_cached(&form.remove_expired)?.execute(params)
         })
     }
 
     fn empty(&mut self, place: &Place, upto_version: u64, epoch: u64) -> Result<(), StoreError> {
         self.remove(place, epoch, |db, form| {
-            db.prepare_cached(&form.empty)?.execute((database(place), bound(upto_version)))
+            let params = [database(place), bound(upto_version)];
+            tags::remove(&self.shared, db, place, &form.empties, &params.each_ref().map(|it| it as _))?;
+            db.prepare_cached(&form.empty)?.execute(params)
         })?;
         Ok(())
     }

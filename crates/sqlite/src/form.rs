@@ -33,6 +33,13 @@ pub(crate) struct Form {
     pub(crate) remove_expired: String,
     /// Database, version.
     pub(crate) empty: String,
+    /// Which those are, and those that `remove_expired` removes: their keys, as `key`.
+    pub(crate) empties: String,
+    pub(crate) expired: String,
+    /// Database, table, tag, key, now, limit: keys with the tag and their versions; `{from}` is how keys compare to this one.
+    pub(crate) tagged: String,
+    /// Database, table, now: tags and how many rows have them.
+    pub(crate) tag_counts: String,
 }
 
 /// What one kind of table differs in from another.
@@ -145,7 +152,23 @@ impl Form {
                  AND {JUDGE}({key}, {data}, {expiry}) ORDER BY {key} LIMIT ?3"
             )
         };
+        let tagged_key = if is_keys { "g.key" } else { "CAST(g.key AS TEXT)" };
+        let tagged_rows = format!(
+            "ramekin_tags g JOIN {table} r ON r.{key} = {tagged_key}{} WHERE g.tab = ?2 AND g.db = ?1",
+            if is_keys { " AND r.db = g.db" } else { "" }
+        );
+        let expired =
+            format!("FROM {table} WHERE {mine} AND {expiry} < ?2 ORDER BY {expiry}, {primary} LIMIT ?3");
         Self {
+            empties: format!("SELECT {key} AS key FROM {table} WHERE {mine} AND {version} <= ?2"),
+            expired: format!("SELECT {key} AS key {expired}"),
+            tagged: format!(
+                "SELECT g.key, r.{version} FROM {tagged_rows} AND g.tag = ?3 AND g.key {{from}} ?4
+                 AND (r.{expiry} IS NULL OR r.{expiry} >= ?5) ORDER BY g.key LIMIT ?6"
+            ),
+            tag_counts: format!(
+                "SELECT g.tag, count(*) FROM {tagged_rows} AND (r.{expiry} IS NULL OR r.{expiry} >= ?3) GROUP BY g.tag"
+            ),
             upsert: format!(
                 "INSERT INTO {table} ({database}{key}, {version}, {expiry}, {data}{columns})
                  VALUES ({database_value}?2, ?3, ?4, ?5{values})
@@ -163,10 +186,7 @@ impl Form {
                 "SELECT (SELECT count(*) FROM {table} WHERE {mine}) -
                         (SELECT count(*) FROM {table} WHERE {mine} AND {expiry} < ?2)"
             ),
-            remove_expired: format!(
-                "DELETE FROM {table} WHERE ({primary}) IN
-                 (SELECT {primary} FROM {table} WHERE {mine} AND {expiry} < ?2 LIMIT ?3)"
-            ),
+            remove_expired: format!("DELETE FROM {table} WHERE ({primary}) IN (SELECT {primary} {expired})"),
             empty: format!("DELETE FROM {table} WHERE {mine} AND {version} <= ?2"),
         }
     }

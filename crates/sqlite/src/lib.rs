@@ -29,6 +29,7 @@ mod schema;
 mod select;
 mod shared;
 mod tables;
+mod tags;
 
 pub use address::path_of;
 
@@ -77,6 +78,10 @@ impl Store for SqliteStore {
 
     fn notices_outside(&self) -> bool {
         false
+    }
+
+    fn keeps_tags(&self) -> bool {
+        true
     }
 
     fn batch_rows(&self) -> usize {

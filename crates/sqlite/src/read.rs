@@ -2,6 +2,7 @@
 
 use crate::form::{Key, bound, database};
 use crate::shared::Shared;
+use crate::tags;
 use ramekin::store::{Content, ErrorKind, Place, Row, StoreError, Table};
 use rusqlite::{Connection, OptionalExtension};
 
@@ -22,7 +23,10 @@ pub(crate) fn load(
             let read = |row: &rusqlite::Row<'_>| head(row, place);
             let found = statement.query_row((database(place), Key(place, key)), read).optional();
             rows.push(match found.map_err(fault)? {
-                Some(head) => Some(head.row(shared, &snapshot, place, key)?),
+                Some(head) => {
+                    let tags = tags::of(shared, &snapshot, place, key).map_err(fault)?;
+                    Some(Row { tags, ..head.row(shared, &snapshot, place, key)? })
+                }
                 None => None,
             });
         }
@@ -46,7 +50,7 @@ fn head(row: &rusqlite::Row<'_>, place: &Place) -> rusqlite::Result<Head> {
         Place::Keys(_) => Content::Whole(row.get(3)?, row.get(2)?),
     };
     let expire_at_ms = row.get::<_, Option<u64>>(1)?.unwrap_or_default();
-    Ok(Head { row: Row { version: row.get(0)?, stamp: 0, expire_at_ms, content }, parts })
+    Ok(Head { row: Row { version: row.get(0)?, stamp: 0, expire_at_ms, content, tags: Vec::new() }, parts })
 }
 
 impl Head {

@@ -9,7 +9,9 @@ use std::path::Path;
 use std::time::Duration;
 
 /// The version of these tables.
-pub(crate) const FORMAT: i64 = 1;
+pub(crate) const FORMAT: i64 = 2;
+/// The first one in which rows have tags.
+pub(crate) const TAGS_SINCE: i64 = 2;
 
 /// How long a transaction waits for another process's.
 const BUSY_WAIT: Duration = Duration::from_secs(5);
@@ -66,9 +68,27 @@ CREATE TRIGGER ramekin_keys_no_parts AFTER DELETE ON ramekin_keys WHEN old.parts
 END;
 ";
 
-/// Makes the tables.
-pub(crate) fn make(db: &Connection) -> rusqlite::Result<()> {
-    db.execute_batch(TABLES)
+/// What came with the second version: the tags of keys, `tab` being the name of the table of a record and empty for all others.
+const TAGS: &str = "
+CREATE TABLE ramekin_tags (
+    tab TEXT NOT NULL,
+    db INTEGER NOT NULL,
+    key BLOB NOT NULL,
+    tag BLOB NOT NULL,
+    PRIMARY KEY (tab, db, key, tag)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX ramekin_tags_by_tag ON ramekin_tags (tab, db, tag, key);
+";
+
+/// Makes the tables that there are not in this version.
+pub(crate) fn make(db: &Connection, format: Option<i64>) -> rusqlite::Result<()> {
+    if format.is_none() {
+        db.execute_batch(TABLES)?;
+    }
+    if format.is_none_or(|format| format < TAGS_SINCE) {
+        db.execute_batch(TAGS)?;
+    }
+    Ok(())
 }
 
 /// The version of the tables that are there; none if there are none.

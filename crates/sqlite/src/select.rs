@@ -20,7 +20,8 @@ fn register(db: &Connection, clause: &Clause) -> rusqlite::Result<()> {
     db.create_scalar_function(JUDGE, 3, flags, move |of: &Context<'_>| {
         let data = of.get::<Option<String>>(1)?.unwrap_or_else(|| "null".to_owned());
         let expire_at_ms = of.get::<Option<u64>>(2)?.unwrap_or_default();
-        let row = Row { version: 0, stamp: 0, expire_at_ms, content: Content::Record(data) };
+        let row =
+            Row { version: 0, stamp: 0, expire_at_ms, content: Content::Record(data), tags: Vec::new() };
         Ok(ramekin::store::judge(&clause, of.get_raw(0).as_bytes()?, &row))
     })
 }
@@ -58,6 +59,7 @@ pub(crate) fn select(
                 stamp: 0,
                 expire_at_ms: row.get::<_, Option<u64>>(2)?.unwrap_or_default(),
                 content: Content::Record(text.unwrap_or_else(|| "null".to_owned())),
+                tags: Vec::new(),
             };
             Ok((row.get_ref(0)?.as_bytes()?.to_vec(), found))
         })?;

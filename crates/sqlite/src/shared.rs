@@ -10,6 +10,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// A file that is a store.
 pub(crate) struct Shared {
@@ -18,6 +19,8 @@ pub(crate) struct Shared {
     keys: Arc<Form>,
     /// Tables of records that have been used, by name.
     tables: Mutex<HashMap<Arc<str>, Arc<Form>>>,
+    /// Any row may have tags.
+    pub(crate) has_tags: AtomicBool,
 }
 
 /// The one connection that writes.
@@ -29,7 +32,13 @@ pub(crate) struct Writer {
 
 impl Shared {
     pub(crate) fn new(path: PathBuf) -> Self {
-        Self { path, writer: Mutex::default(), keys: Arc::new(Form::keys()), tables: Mutex::default() }
+        Self {
+            path,
+            writer: Mutex::default(),
+            keys: Arc::new(Form::keys()),
+            tables: Mutex::default(),
+            has_tags: AtomicBool::new(false),
+        }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -142,6 +151,7 @@ mod tests {
                 expire_at_ms: 0,
                 content: Content::Whole(0, vec![1; length]),
                 expect: Expect::Any,
+                tags: None,
             }],
         };
         apply::apply(&shared, &batch(1, 10)).unwrap();

@@ -6,6 +6,7 @@
 use crate::claim;
 use crate::form::{Registered, quoted, registered};
 use crate::shared::Shared;
+use crate::tags;
 use ramekin::store::{ErrorKind, Place, StoreError, Table};
 use rusqlite::{OptionalExtension, Transaction};
 
@@ -60,6 +61,7 @@ pub(crate) fn drop_table(shared: &Shared, table: &Table, epoch: u64) -> Result<(
             transaction.execute_batch(&sql).map_err(fault)?;
         }
         transaction.execute("DELETE FROM ramekin_tables WHERE name = ?1", [&*table.name]).map_err(fault)?;
+        tags::drop_table(shared, transaction, &table.name).map_err(fault)?;
         Ok(())
     });
     shared.forget_forms();

@@ -49,7 +49,7 @@ pub(crate) fn table(name: &str) -> Table {
 
 pub(crate) fn change(place: &Place, key: &str, version: u64, content: Content) -> Change {
     let key = key.as_bytes().to_vec();
-    Change { place: place.clone(), key, version, expire_at_ms: 0, content, expect: Expect::Any }
+    Change { place: place.clone(), key, version, expire_at_ms: 0, content, expect: Expect::Any, tags: None }
 }
 
 pub(crate) fn record(place: &Place, key: &str, version: u64, json: &str) -> Change {

@@ -21,6 +21,7 @@ const GROUPS: &[(&str, &str)] = &[
     ("hash", "Hashes"),
     ("generic", "Keys"),
     ("table", "Tables of records"),
+    ("tag", "Tags of keys"),
     ("transactions", "Transactions"),
     ("connection", "Connection"),
     ("server", "Server"),

@@ -5,6 +5,11 @@
 //! change anything without logging it. What must hold: a key is reached only in a shard that is held; an expired key is
 //! absent for a reader, and removed, in the same record, for a writer; all times come from `now_ms`.
 
+mod fetched;
+mod tags;
+
+pub(crate) use tags::Carried;
+
 use super::settings::Use;
 use super::{Fail, Settings};
 use crate::effect::{Effect, SYSTEM_DB};
@@ -112,6 +117,8 @@ pub struct Ctx<'a> {
     pub(crate) begun: Option<Box<str>>,
     /// There is a store behind: a key without an entry may be there.
     pub(crate) settles: bool,
+    /// There is a store behind that has tags of keys, or will have: what replaces a value has to know the tags of its key.
+    pub(crate) is_tagged: bool,
     /// Keys that the command has asked for and that only the store knows of, by database. From the first one on it changes
     /// nothing, its answer means nothing, and it is run again once they are here.
     pub(crate) cold: Vec<(u32, Box<[u8]>)>,
@@ -129,6 +136,12 @@ struct Reached<'a> {
 pub(crate) trait Reserve {
     /// Reserves so much more for the record of a command that has reserved so much, or refuses.
     fn reserve_more(&self, reserved: u64, more: u64) -> Result<(), Fail>;
+
+    /// Notes that there are tags, of which the store has to know.
+    fn note_tags(&self);
+
+    /// Whether keys may have tags: a store may not keep them.
+    fn keeps_tags(&self) -> bool;
 
     /// Whether databases may be emptied, and their rows in the store with them.
     fn may_flush(&self) -> bool;
@@ -322,14 +335,24 @@ impl<'a> Ctx<'a> {
     /// went, see [`Space::apply`].
     #[inline]
     pub(crate) fn apply(&mut self, effect: Effect<'_>) -> usize {
+        self.apply_seen::<false>(effect)
+    }
+
+    /// The same; `SEEN`: that a string may be set has been seen, see [`Ctx::may_replace`].
+    #[inline]
+    fn apply_seen<const SEEN: bool>(&mut self, effect: Effect<'_>) -> usize {
         let Some(key) = effect.key() else { return 0 };
         if !self.cold.is_empty() {
             return 0;
         }
         let clock = self.settings.access_clock(self.now_ms);
         let (keyspace, settings, db) = (self.keyspace, self.settings, self.db);
+        let is_tagged = self.is_tagged;
         let Reached { hash, shard, part, .. } = self.reach(key);
         let space = keyspace.space_in(shard, part, db);
+        if !SEEN && matches!(effect, Effect::SetString { .. }) && (space.tags().is_some() || is_tagged) {
+            return if self.may_replace(key) { self.apply_seen::<true>(effect) } else { 0 };
+        }
         let changed = if let Effect::SetString { value, expire_at_ms, .. } = effect {
             if value.len() >= LONG_BYTES_MIN && key.len() <= LargePut::KEY_BYTES_MAX {
                 self.put_large(key, Value::string(value), expire_at_ms);
@@ -426,21 +449,13 @@ impl<'a> Ctx<'a> {
     #[inline]
     fn log(&mut self, effect: &Effect<'_>, key: &[u8], hash: u64, shard: usize) {
         if !self.settles || effect.is_whole() || !self.log_fetched(key, hash, shard) {
-            if self.settles && !effect.is_whole() && self.appears_anew(key, hash, shard) {
-                Effect::Delete { key }.encode(self.db, &mut self.scratch.record);
+            if self.settles && (!effect.is_whole() || self.is_tagged) {
+                self.log_absent(key, hash, shard);
             }
             effect.encode(self.db, &mut self.scratch.record);
         }
         let may_make_ready = matches!(effect, Effect::ListPush { .. } | Effect::Put { .. });
         self.note(key, hash, shard, may_make_ready);
-    }
-
-    /// Whether a key has come to be where the store had nothing. The log may know a value of it that was evicted and has been gone
-    /// from the store since, because it had expired or others have removed it: what follows must not be added to that.
-    fn appears_anew(&mut self, key: &[u8], hash: u64, shard: usize) -> bool {
-        let part = self.held.get(shard).expect("the shard of a key that was changed is held");
-        let space = part.space(self.keyspace.space_of(self.db));
-        space.is_some_and(|space| space.is_known_absent(key) && space.get(hash, key).is_some())
     }
 
     /// Notes that the command needs a key, if only the store knows of it.
@@ -454,52 +469,6 @@ impl<'a> Ctx<'a> {
             self.cold.push((db, key.into()));
         }
         is_cold
-    }
-
-    /// Writes a whole value into the record, if the key came from the store and has changed for the first time: the log knows
-    /// nothing of it. The room for it has been reserved.
-    #[cold]
-    fn log_whole(&mut self, key: &[u8], hash: u64, shard: usize) {
-        let (db, index) = (self.db, self.keyspace.space_of(self.db));
-        let part = self.held.get(shard).expect("the shard of a key that was changed is held");
-        let Some(space) = part.space_mut(index) else { return };
-        let stamp = space.stamp(key);
-        let Some(entry) = space.touch(hash, key) else { return };
-        let expire_at_ms = entry.expire_at();
-        match entry.view() {
-            View::Value(value)
-                if value.heap_bytes() > LONG_BYTES_MIN && key.len() <= LargePut::KEY_BYTES_MAX =>
-            {
-                let (at, value) = (self.scratch.record.len(), value.share());
-                self.scratch.large.push(LargePut { at, db, key: key.into(), value, expire_at_ms });
-            }
-            View::Value(value) if value.kind() != Kind::Str => {
-                let mut encoded = Vec::new();
-                let kind = codec::encode(value, &mut encoded);
-                Effect::Put { key, kind, value: &encoded, expire_at_ms }.encode(db, &mut self.scratch.record);
-            }
-            _ => {
-                let text = entry.str().map(|text| text.whole().into_owned()).unwrap_or_default();
-                let effect = Effect::SetString { key, value: &text, expire_at_ms };
-                effect.encode(db, &mut self.scratch.record);
-            }
-        }
-        if let Some(stamp) = stamp {
-            Effect::Stored { key, stamp }.encode(db, &mut self.scratch.record);
-        }
-    }
-
-    /// As [`Ctx::log_whole`]; false if the log knows the key.
-    #[inline]
-    fn log_fetched(&mut self, key: &[u8], hash: u64, shard: usize) -> bool {
-        let index = self.keyspace.space_of(self.db);
-        let part = self.held.get(shard).expect("the shard of a key that was changed is held");
-        let entry = part.space(index).and_then(|space| space.get(hash, key));
-        let fetched = entry.is_some_and(|entry| entry.has(mark::FETCHED));
-        if fetched {
-            self.log_whole(key, hash, shard);
-        }
-        fetched
     }
 
     /// What was taken of this key is in the store.
@@ -569,6 +538,7 @@ impl<'a> Ctx<'a> {
         }
         entry.filter(|entry| entry.has(mark::FETCHED)).map_or(0, |entry| {
             64 + key.len() as u64
+                + space.tags_of(hash, key).map(|tag| tag.len() as u64 + 10).sum::<u64>()
                 + match entry.view() {
                     View::Str(text) => text.len() as u64,
                     View::Value(value) => LargePut::record_bytes_max(codec::encoded_bytes_max(value), key),
@@ -589,6 +559,10 @@ impl<'a> Ctx<'a> {
             }
         }
         part.raise_watches(self.db, key);
+        if self.settles && self.is_tagged {
+            self.log_tags(key, hash, shard);
+        }
+        let part = self.held.get(shard).expect("it was held a moment ago");
         if may_make_ready
             && !part.waiters.is_empty()
             && part.waiters.contains_key(&crate::keyspace::place(index, key))
@@ -610,7 +584,7 @@ impl<'a> Ctx<'a> {
         encoded: &[u8],
         expire_at_ms: u64,
     ) {
-        if !self.cold.is_empty() {
+        if !self.cold.is_empty() || !self.may_put(key) {
             return;
         }
         let (hash, shard) = self.put(key, value, expire_at_ms);
@@ -676,17 +650,16 @@ impl<'a> Ctx<'a> {
 
     /// Puts a large value at a key, whatever was there. It is encoded for the log when the record is written.
     pub(crate) fn put_large(&mut self, key: &[u8], value: Value, expire_at_ms: u64) {
-        if !self.cold.is_empty() {
+        if !self.cold.is_empty() || !self.may_put(key) {
             return;
         }
-        self.scratch.large.push(LargePut {
-            at: self.scratch.record.len(),
-            db: self.db,
-            key: key.into(),
-            value: value.share(),
-            expire_at_ms,
-        });
+        let shared = value.share();
         let (hash, shard) = self.put(key, value, expire_at_ms);
+        if self.is_tagged {
+            self.log_absent(key, hash, shard);
+        }
+        let (at, db) = (self.scratch.record.len(), self.db);
+        self.scratch.large.push(LargePut { at, db, key: key.into(), value: shared, expire_at_ms });
         self.note(key, hash, shard, true);
     }
 

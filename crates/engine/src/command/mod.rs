@@ -28,6 +28,7 @@ mod sort;
 mod spec;
 mod table;
 mod table_options;
+pub(crate) mod tag;
 mod whole;
 
 mod lcs;
@@ -77,6 +78,7 @@ const FAMILIES: &[&[Command]] = &[
     table::COMMANDS,
     query::COMMANDS,
     indexes::COMMANDS,
+    tag::COMMANDS,
     whole::COMMANDS,
 ];
 

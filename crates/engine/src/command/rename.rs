@@ -1,8 +1,10 @@
 //! Values that go from one key to another: RENAME, MOVE, COPY.
 //!
 //! What must hold: the log gets the value itself, so that replaying reads no other key; the room for it is reserved before
-//! anything changes. A large value is shared, and encoded for the log after the locks are gone. A value brings its own expiry and takes the place of whatever the other key held.
+//! anything changes. A large value is shared, and encoded for the log after the locks are gone. A value brings its own expiry and takes the place of whatever the other
+//! key held; so do its tags.
 
+use super::context::Carried;
 use super::parse::{database, is};
 use super::{Command, Ctx, Fail, Keys, LargePut, Outcome, Spec, flag};
 use crate::effect::Effect;
@@ -94,12 +96,17 @@ struct Parcel {
     large: bool,
     /// A string that was changed in place, and stays `raw`.
     raw: bool,
+    tags: Carried,
 }
 
 /// What a living entry holds, with room for it in the log reserved. Without `copy` the value itself is left out: the caller
 /// takes it from the entry.
 fn pack(ctx: &mut Ctx<'_>, from: &[u8], to: &[u8], copy: bool) -> Result<Option<Parcel>, Fail> {
-    let Some(entry) = ctx.claim(from) else { return Ok(None) };
+    if ctx.claim(from).is_none() {
+        return Ok(None);
+    }
+    let (tags, tag_bytes) = ctx.copy_tags(from, to);
+    let Some(entry) = ctx.peek(from) else { return Ok(None) };
     let (expire_at_ms, raw) = (entry.expire_at(), entry.is_raw());
     if let View::Value(value) = entry.view()
         && value.heap_bytes() > LARGE_BYTES_MIN
@@ -107,9 +114,9 @@ fn pack(ctx: &mut Ctx<'_>, from: &[u8], to: &[u8], copy: bool) -> Result<Option<
     {
         let bytes_max = LargePut::record_bytes_max(codec::encoded_bytes_max(value), to);
         let value = if copy { value.share() } else { Value::Str(Vec::new()) };
-        ctx.reserve_large(bytes_max + (from.len() + to.len() + 96) as u64)?;
+        ctx.reserve_large(bytes_max + (from.len() + to.len() + tag_bytes + 96) as u64)?;
         let (kind, encoded) = (codec::tag::STRING, Vec::new());
-        return Ok(Some(Parcel { value, kind, encoded, expire_at_ms, large: true, raw }));
+        return Ok(Some(Parcel { value, kind, encoded, expire_at_ms, large: true, raw, tags }));
     }
     let mut encoded = Vec::new();
     let (kind, bytes) = match entry.view() {
@@ -118,8 +125,8 @@ fn pack(ctx: &mut Ctx<'_>, from: &[u8], to: &[u8], copy: bool) -> Result<Option<
         View::Value(value) => (codec::encode(value, &mut encoded), encoded.len()),
     };
     let value = if copy { clone_of(&entry) } else { Value::Str(Vec::new()) };
-    ctx.reserve(bytes + from.len() + 3 * to.len() + 96)?;
-    Ok(Some(Parcel { value, kind, encoded, expire_at_ms, large: false, raw }))
+    ctx.reserve(bytes + from.len() + 3 * to.len() + tag_bytes + 96)?;
+    Ok(Some(Parcel { value, kind, encoded, expire_at_ms, large: false, raw, tags }))
 }
 
 fn clone_of(entry: &Entry) -> Value {
@@ -130,9 +137,9 @@ fn clone_of(entry: &Entry) -> Value {
 }
 
 impl Parcel {
-    /// Puts the value at a key.
+    /// Puts the value at a key, with its tags.
     fn unpack(self, ctx: &mut Ctx<'_>, key: &[u8]) {
-        let Self { value, kind, encoded, expire_at_ms, large, raw } = self;
+        let Self { value, kind, encoded, expire_at_ms, large, raw, tags } = self;
         match &value {
             _ if large => ctx.put_large(key, value, expire_at_ms),
             Value::Str(text) if raw => {
@@ -144,6 +151,7 @@ impl Parcel {
             }
             _ => ctx.put_encoded(key, value, kind, &encoded, expire_at_ms),
         }
+        ctx.give_tags(key, &tags);
     }
 }
 

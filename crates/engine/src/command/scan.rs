@@ -81,18 +81,22 @@ const STEP_KEYS: usize = 512;
 
 /// Keys that were found, in one buffer.
 #[derive(Default)]
-struct Names {
+pub(super) struct Names {
     bytes: Vec<u8>,
     ends: Vec<usize>,
 }
 
 impl Names {
-    fn push(&mut self, name: &[u8]) {
+    pub(super) fn push(&mut self, name: &[u8]) {
         self.bytes.extend_from_slice(name);
         self.ends.push(self.bytes.len());
     }
 
-    fn iter(&self) -> impl Iterator<Item = &[u8]> {
+    pub(super) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &[u8]> {
         let starts = std::iter::once(0).chain(self.ends.iter().copied());
         starts.zip(&self.ends).map(|(start, &end)| &self.bytes[start..end])
     }

@@ -29,7 +29,7 @@ pub struct Spec {
     pub flags: u32,
     /// Where its keys are.
     pub keys: Keys,
-    /// Group in the docs: `string`, `list`, `hash`, `generic`, `table`, `connection`, `server`,
+    /// Group in the docs: `string`, `list`, `hash`, `generic`, `table`, `tag`, `connection`, `server`,
     /// `transactions`.
     pub group: &'static str,
     /// The version of Redis or Valkey in which it appeared.

@@ -1,4 +1,5 @@
-//! Commands that tell of all keys, over memory and the store behind: SCAN, KEYS, DBSIZE, TABLE.INFO.
+//! Commands that tell of all keys, over memory and the store behind: SCAN, KEYS, DBSIZE, TABLE.INFO; those
+//! about tags are in [`super::tagged`].
 //!
 //! What must hold: whoever calls this may wait for the store. A key that is there the whole time is told, wherever it moves
 //! meanwhile, by SCAN perhaps twice (see [`crate::settle`]). Left out: a snapshot.
@@ -47,6 +48,7 @@ impl Database {
             "dbsize" => settle.count_keys(caller.db, caller.now_ms).map(|keys| {
                 out.int(i64::try_from(keys).unwrap_or(i64::MAX));
             }),
+            "tag.keys" | "tag.count" | "tag.list" => self.run_tagged(settle, caller, (command, args), out),
             _ => self.table_info(settle, caller, (command, args), out),
         };
         if let Err(fail) = answered {
@@ -57,7 +59,7 @@ impl Database {
     }
 
     /// What the command tells of memory.
-    fn of_memory(&self, caller: &mut Caller, (command, args): (&Command, &[&[u8]])) -> Response {
+    pub(super) fn of_memory(&self, caller: &mut Caller, (command, args): (&Command, &[&[u8]])) -> Response {
         let leaves = std::mem::replace(&mut caller.leaves_large, false);
         let mut answer = Collector::new();
         self.run(caller, command, args, &mut answer);

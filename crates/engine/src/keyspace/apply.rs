@@ -57,6 +57,9 @@ impl Space {
             Effect::HashSet { .. } | Effect::HashDelete { .. } | Effect::HashExpire { .. } => {
                 Ok(self.apply_hash(hash, effect, packing))
             }
+            Effect::TagAdd { key, tags } => Ok(self.add_tags(hash, key, tags)),
+            Effect::TagRemove { key, tags } => Ok(self.remove_tags(hash, key, tags)),
+            Effect::TagSet { key, tags } => Ok(self.set_tags(hash, key, tags)),
             _ => self.apply_list(hash, effect, packing),
         }
     }

@@ -10,13 +10,16 @@
 //!
 //! With 0x80 there are also two kinds beyond those of values, which say how a key stands towards a store: 8, the key before is
 //! unsettled, and its row has the stamp that the value says, if it says one; 9, the key is not there, which has to settle.
+//! Kind 10, again with 0x80, has the tags of the key before: how many, then each with its length (LEB128).
 //!
 //! What must hold: adding an entry takes time that its own bytes bound; a large value is only shared under the lock, and
 //! encoded after it in parts. No bytes make reading panic.
 
 use super::entry::{Entry, View, mark};
+use super::hash::StableHash;
 use super::item::Item as _;
 use super::space::Space;
+use super::tags::{self, Tags};
 use crate::effect::Malformed;
 use crate::value::codec::{self, tag};
 use crate::value::{Packing, Value, varint};
@@ -30,6 +33,8 @@ pub(crate) const PART_BYTES: usize = 256 << 10;
 const UNSETTLED: u8 = 8;
 /// It was deleted, and that has not settled.
 const TOMBSTONE: u8 = 9;
+/// The tags of a key.
+const TAGS: u8 = 10;
 
 const KIND: u8 = 0x0F;
 const MORE: u8 = 0x10;
@@ -69,6 +74,8 @@ pub(crate) struct Large {
     head: Head,
     value: Value,
     unsettled: bool,
+    /// Encoded; empty: it has none.
+    tags: Vec<u8>,
 }
 
 impl Image {
@@ -99,9 +106,37 @@ impl Image {
         self.large.clear();
     }
 
-    /// Adds an entry.
+    /// Adds an entry, with its tags if it has any among those of its space.
     #[inline]
-    pub(crate) fn add(&mut self, entry: &Entry) {
+    pub(crate) fn add(&mut self, entry: &Entry, stable: StableHash, tags: Option<&Tags>) {
+        let large = self.large.len();
+        self.add_entry(entry);
+        if let Some(tags) = tags {
+            self.add_tags(entry, tags.of(stable.of(entry.key()), entry.key()), large);
+        }
+    }
+
+    /// Adds the tags of the entry before; there were so many large ones before that.
+    #[cold]
+    fn add_tags<'t>(
+        &mut self,
+        entry: &Entry,
+        tags: impl Iterator<Item = &'t [u8]> + Clone,
+        large_before: usize,
+    ) {
+        if tags.clone().next().is_none() {
+            return;
+        }
+        let mut encoded = Vec::new();
+        tags::encode(tags, &mut encoded);
+        match self.large.get_mut(large_before) {
+            Some(large) => large.tags = encoded,
+            None => put(&mut self.bytes, entry.key(), FURTHER, TAGS, &encoded),
+        }
+    }
+
+    #[inline]
+    fn add_entry(&mut self, entry: &Entry) {
         self.entries += 1;
         match entry.view() {
             View::Str(text) => put(&mut self.bytes, entry.key(), Head::of(entry), tag::STRING, text),
@@ -121,7 +156,8 @@ impl Image {
         let (key, head) = (entry.key(), Head::of(entry));
         if value.heap_bytes() > SHARED_BYTES_MIN {
             let unsettled = entry.has(mark::UNSETTLED | mark::SETTLING);
-            self.large.push(Large { key: key.into(), head, value: value.share(), unsettled });
+            let (key, value, tags) = (key.into(), value.share(), Vec::new());
+            self.large.push(Large { key, head, value, unsettled, tags });
         } else if let Value::Str(text) = value {
             put(&mut self.bytes, key, head, tag::STRING, text);
         } else {
@@ -144,14 +180,25 @@ impl Large {
             if self.unsettled && !more {
                 put_mark(&mut bytes, &self.key, UNSETTLED);
             }
+            if !self.tags.is_empty() && !more {
+                put(&mut bytes, &self.key, FURTHER, TAGS, &self.tags);
+            }
             each(&bytes, std::mem::take(&mut first))
         })
     }
 }
 
+/// The head of what says more of a key.
+const FURTHER: Head = Head { flags: CONTINUES, access: 0, expire_at_ms: 0 };
+
 /// Says how a key stands towards a store.
 fn put_mark(out: &mut Vec<u8>, key: &[u8], kind: u8) {
-    put(out, key, Head { flags: CONTINUES, access: 0, expire_at_ms: 0 }, kind, b"");
+    put(out, key, FURTHER, kind, b"");
+}
+
+/// Whether these flags are those of the tags of a key.
+fn is_tags(flags: u8) -> bool {
+    flags & CONTINUES != 0 && flags & KIND == TAGS
 }
 
 /// Whether these flags say how a key stands towards a store.
@@ -207,7 +254,9 @@ pub(crate) fn check(mut bytes: &[u8]) -> Result<u32, Malformed> {
     while !bytes.is_empty() {
         let read = take(&mut bytes).ok_or(Malformed)?;
         keys += u32::from(read.flags & CONTINUES == 0);
-        if read.flags & KIND != tag::STRING && !is_mark(read.flags) {
+        if is_tags(read.flags) {
+            tags::decode(read.value).ok_or(Malformed)?;
+        } else if read.flags & KIND != tag::STRING && !is_mark(read.flags) {
             codec::decode(read.flags & KIND, read.value, &packing).map_err(|_| Malformed)?;
         }
     }
@@ -260,6 +309,8 @@ impl<'a> Loader<'a> {
                 keys += 1;
             } else if is_mark(read.flags) {
                 self.unsettle(read.key)?;
+            } else if is_tags(read.flags) {
+                self.tag(&read)?;
             } else {
                 self.go_on(&read)?;
             }
@@ -298,6 +349,17 @@ impl<'a> Loader<'a> {
             return Err(Malformed);
         }
         self.space.recover_change(hash, key, self.cut, 0);
+        Ok(())
+    }
+
+    /// The key before has these tags.
+    fn tag(&mut self, read: &Read<'_>) -> Result<(), Malformed> {
+        let hash = self.space.table().hasher().stable.of(read.key);
+        if hash & self.shard_mask != self.shard || self.open.is_some() {
+            return Err(Malformed);
+        }
+        let tags = tags::decode(read.value).ok_or(Malformed)?;
+        self.space.add_tags(hash, read.key, &tags);
         Ok(())
     }
 

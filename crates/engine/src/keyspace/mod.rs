@@ -30,6 +30,7 @@ pub(crate) mod space;
 mod spill;
 #[expect(unsafe_code, reason = "buckets are reached, and hold their items, by raw pointers")]
 pub(crate) mod table;
+pub(crate) mod tags;
 pub(crate) mod wait;
 pub(crate) mod walk;
 
@@ -262,6 +263,16 @@ impl Keyspace {
                 }
             }
         }
+    }
+
+    /// Whether any key has tags.
+    pub(crate) fn has_tags(&self) -> bool {
+        let has_tags = |db| {
+            (0..self.shards()).any(|shard| {
+                self.lock(shard).space(self.space_of(db)).is_some_and(|space| space.tags().is_some())
+            })
+        };
+        (0..self.databases()).any(has_tags)
     }
 
     /// Counts of all shards, summed up.

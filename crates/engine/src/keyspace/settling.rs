@@ -148,6 +148,7 @@ pub(crate) struct Capture {
     pub(crate) is_plain: bool,
     /// The row is in the store, with this stamp.
     pub(crate) stored: Option<u64>,
+    pub(crate) tags: Vec<Vec<u8>>,
 }
 
 impl Capture {
@@ -160,6 +161,14 @@ impl Capture {
                 Taken::Gone => 0,
             }
     }
+}
+
+/// A row that has come from the store.
+pub(crate) struct Arrived<'a> {
+    pub(crate) entry: Entry,
+    /// That of the row.
+    pub(crate) stamp: u64,
+    pub(crate) tags: &'a [Vec<u8>],
 }
 
 /// What became of a key that was asked for.
@@ -477,6 +486,7 @@ impl Space {
             value,
             is_plain: false,
             stored,
+            tags: Vec::new(),
         };
         let Some(key) = due.key else {
             let is_due = |entry: &Entry| entry.has(mark::UNSETTLED) && hasher.of(entry.key()) == hash;
@@ -490,7 +500,10 @@ impl Space {
             let stored = entry.has(mark::STORED).then(|| settling.stamps.get(&key).copied().unwrap_or(0));
             let (bytes, expire_at_ms) = (signed(entry.heap_bytes()), entry.expire_at());
             settling.count(-bytes, -1);
-            return Some(capture(key, expire_at_ms, value, stored));
+            drop(entry);
+            let captured = capture(key, expire_at_ms, value, stored);
+            let tags = self.tags_of(hash, &captured.key).map(<[u8]>::to_vec).collect();
+            return Some(Capture { tags, ..captured });
         };
         let marks = settling.absent.get_mut(&key).filter(|marks| **marks & mark::UNSETTLED != 0)?;
         let is_plain = *marks & PLAIN != 0;
@@ -780,7 +793,7 @@ impl Space {
         hash: u64,
         key: &[u8],
         question: u64,
-        row: Option<(Entry, u64)>,
+        row: Option<Arrived<'_>>,
     ) -> Option<Vec<Arc<Waiting>>> {
         let cold = self.is_cold(hash, key);
         let settling = self.settling_mut()?;
@@ -792,12 +805,14 @@ impl Space {
         if cold {
             match row {
                 None => settling.know_absent(key),
-                Some((mut entry, stamp)) => {
+                Some(Arrived { mut entry, stamp, tags }) => {
                     if stamp != 0 {
                         settling.stamps.insert(key.into(), stamp);
                     }
                     entry.set_marks(mark::FETCHED | mark::STORED, mark::UNSETTLED | mark::SETTLING);
                     self.insert(hash, entry);
+                    let tags: Vec<&[u8]> = tags.iter().map(Vec::as_slice).collect();
+                    self.fetch_tags(hash, key, &tags);
                 }
             }
         }

@@ -165,7 +165,7 @@ fn an_answer_to_a_question_from_before_a_change_is_void_also_beside_a_later_ques
     let before = space.begin_fetch(hash, key);
     space.forget(hash, key);
     let after = space.begin_fetch(hash, key);
-    let row = |text: &[u8]| Some((Entry::string(key, text, 0), 0));
+    let row = |text: &[u8]| Some(Arrived { entry: Entry::string(key, text, 0), stamp: 0, tags: &[] });
     assert!(space.arrive(hash, key, before, row(b"old")).is_none(), "it is asked again");
     assert_eq!(space.arrive(hash, key, after, row(b"new")).map(|waiting| waiting.len()), Some(1));
     assert!(space.get(hash, key).unwrap().str().is_some_and(|text| text.is(b"new")));

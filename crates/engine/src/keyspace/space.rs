@@ -15,6 +15,7 @@ use super::item::{Changing, Item};
 use super::records::{Records, record_of};
 use super::settling::{Settling, signed};
 use super::table::{Table, TableHash};
+use super::tags::Tags;
 use super::walk::Walk;
 use crate::effect::Effect;
 use crate::value::Value;
@@ -37,6 +38,8 @@ pub(crate) struct Space {
     settling: Option<Box<Settling>>,
     /// The records of each table; none while there are none.
     records: Option<Box<Records>>,
+    /// The tags of keys; none if no key has any.
+    pub(super) tags: Option<Box<Tags>>,
 }
 
 /// Collections up to this size are dropped where they are removed; strings too, which are one piece of memory, up to another.
@@ -114,6 +117,7 @@ impl Space {
             walk: None,
             settling: None,
             records: None,
+            tags: None,
         }
     }
 
@@ -150,15 +154,15 @@ impl Space {
 
     /// To be called before anything changes in the chain of this hash: a checkpoint may still need it as it is.
     #[inline]
-    fn before_change(&mut self, hash: u64) {
+    pub(super) fn before_change(&mut self, hash: u64) {
         if let Some(walk) = &mut self.walk {
-            walk.save(&self.table, hash);
+            walk.save(&self.table, self.tags.as_deref(), hash);
         }
     }
 
-    /// The table and who walks it.
-    pub(super) fn walked(&mut self) -> (&mut Table<Entry>, &mut Option<Box<Walk>>) {
-        (&mut self.table, &mut self.walk)
+    /// The table and the tags, and who walks them.
+    pub(super) fn walked(&mut self) -> (&mut Table<Entry>, Option<&Tags>, &mut Option<Box<Walk>>) {
+        (&mut self.table, self.tags.as_deref(), &mut self.walk)
     }
 
     pub(crate) fn directory(&self) -> Arc<Directory> {
@@ -271,6 +275,7 @@ impl Space {
 
     /// Puts a value, whatever was there.
     pub(crate) fn put(&mut self, hash: u64, key: &[u8], value: Value, expire_at_ms: u64) {
+        // The tags are the key's, and stay.
         let Some(old) = self.take_out(hash, key) else {
             self.insert(hash, Entry::of(key, value, expire_at_ms));
             return;
@@ -296,10 +301,13 @@ impl Space {
         self.change(hash, key, Entry::take_value)
     }
 
-    /// Takes an entry out.
+    /// Takes an entry out, and its tags with it.
     pub(crate) fn remove(&mut self, hash: u64, key: &[u8]) -> Option<Entry> {
         let entry = self.take_out(hash, key)?;
         self.record_goes(hash, &entry);
+        if self.tags.is_some() {
+            self.clear_tags(hash, key);
+        }
         Some(entry)
     }
 
@@ -408,13 +416,14 @@ impl Space {
     /// Moves everything out, in constant time. A walk that still needs it gets it instead.
     pub(crate) fn take(&mut self) -> Self {
         self.forget_settling();
-        let mut table = self.table.take_all();
+        let (mut table, mut tags) = (self.table.take_all(), self.tags.take());
         if let Some(walk) = &mut self.walk {
             let hash = table.hasher();
-            table = walk.keep(table).unwrap_or_else(|| Table::new(hash));
+            (table, tags) = walk.keep(table, tags).unwrap_or_else(|| (Table::new(hash), None));
         }
         Self {
             table,
+            tags,
             expiry: std::mem::take(&mut self.expiry),
             expires: std::mem::take(&mut self.expires),
             expire_sum_ms: std::mem::take(&mut self.expire_sum_ms),

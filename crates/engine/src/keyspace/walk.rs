@@ -13,6 +13,7 @@ use super::entry::Entry;
 use super::image::Image;
 use super::space::Space;
 use super::table::Table;
+use super::tags::Tags;
 use parking_lot::MutexGuard;
 
 /// Bytes of entries after which a slice ends: some 50 to 100 microseconds.
@@ -32,8 +33,11 @@ pub(crate) struct Walk {
     saved: Vec<u64>,
     image: Image,
     /// What the space held, once it has been flushed.
-    flushed: Option<Table<Entry>>,
+    flushed: Option<Held>,
 }
+
+/// All entries of a space, and their tags.
+type Held = (Table<Entry>, Option<Box<Tags>>);
 
 /// A space at the cut of its shard.
 #[derive(Clone, Copy)]
@@ -75,7 +79,7 @@ impl Walk {
 
     /// Saves the chain of this hash, which is about to be changed, unless the walk has it already.
     #[cold]
-    pub(crate) fn save(&mut self, table: &Table<Entry>, hash: u64) {
+    pub(crate) fn save(&mut self, table: &Table<Entry>, tags: Option<&Tags>, hash: u64) {
         if self.flushed.is_some() {
             return;
         }
@@ -84,27 +88,33 @@ impl Walk {
             return;
         }
         self.saved[bucket / 64] |= 1 << (bucket % 64);
-        table.items(bucket).for_each(|entry| self.image.add(&entry));
+        table.items(bucket).for_each(|entry| self.image.add(&entry, table.hasher().stable, tags));
     }
 
     /// The space is flushed: keeps what it held. Gives it back if the walk has that already.
-    pub(crate) fn keep(&mut self, table: Table<Entry>) -> Option<Table<Entry>> {
+    pub(crate) fn keep(&mut self, table: Table<Entry>, tags: Option<Box<Tags>>) -> Option<Held> {
         if self.flushed.is_some() {
-            return Some(table);
+            return Some((table, tags));
         }
-        self.flushed = Some(table);
+        self.flushed = Some((table, tags));
         None
     }
 
     /// Adds the entries of the next buckets, up to the end of a slice.
-    fn slice(&mut self, table: &Table<Entry>, buckets_max: usize, image: &mut Image) -> Walked {
+    fn slice(
+        &mut self,
+        table: &Table<Entry>,
+        tags: Option<&Tags>,
+        buckets_max: usize,
+        image: &mut Image,
+    ) -> Walked {
         let (end_bytes, end) = (image.len() + SLICE_BYTES, self.next + buckets_max);
         let end = end.min(self.buckets);
         (self.next..self.next + FETCHED_AHEAD).for_each(|bucket| table.prefetch_bucket_items(bucket));
         while self.next < end && image.len() < end_bytes && image.large.is_empty() {
             table.prefetch_bucket_items(self.next + FETCHED_AHEAD);
             if !self.is_saved(self.next) {
-                table.items(self.next).for_each(|entry| image.add(&entry));
+                table.items(self.next).for_each(|entry| image.add(&entry, table.hasher().stable, tags));
             }
             self.next += 1;
         }
@@ -113,9 +123,9 @@ impl Walk {
 
     /// Walks what was flushed, which needs no lock.
     pub(crate) fn slice_of_flushed(&mut self, buckets_max: usize, image: &mut Image) -> Walked {
-        let table = self.flushed.take().expect("only the walk of a flushed space is taken out of it");
-        let walked = self.slice(&table, buckets_max, image);
-        self.flushed = Some(table);
+        let (table, tags) = self.flushed.take().expect("only the walk of a flushed space is taken out of it");
+        let walked = self.slice(&table, tags.as_deref(), buckets_max, image);
+        self.flushed = Some((table, tags));
         walked
     }
 
@@ -188,20 +198,20 @@ impl Space {
             // There are tombstones, and a table has no buckets before there was an entry.
             self.reserve(1);
         }
-        let (table, _) = self.walked();
+        let (table, ..) = self.walked();
         let mut begun = Box::new(Walk::begin(table, gap));
         self.tombstones().for_each(|key| begun.image.add_tombstone(key));
-        *self.walked().1 = Some(begun);
+        *self.walked().2 = Some(begun);
     }
 
     fn walk_on(&mut self, buckets_max: usize, gap: usize, image: &mut Image) -> Slice {
-        let (table, walk) = self.walked();
+        let (table, tags, walk) = self.walked();
         let current = walk.as_mut().expect("it was begun and has not ended");
         if current.flushed.is_some() {
             let saved = current.take_saved(gap);
             return Slice { walked: Walked::Partly, saved, flushed: walk.take() };
         }
-        let walked = current.slice(table, buckets_max, image);
+        let walked = current.slice(table, tags, buckets_max, image);
         let saved = current.take_saved(gap);
         if let Walked::Wholly = walked {
             table.freeze(false);
@@ -211,7 +221,7 @@ impl Space {
     }
 
     fn end_walk(&mut self) -> Option<Box<Walk>> {
-        let (table, walk) = self.walked();
+        let (table, _, walk) = self.walked();
         table.freeze(false);
         walk.take()
     }

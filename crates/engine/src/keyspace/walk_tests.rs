@@ -12,8 +12,8 @@ use crate::value::{Packing, Value, codec};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
-/// Key to bytes of its value, access clock and expiry.
-type Content = BTreeMap<Vec<u8>, (Vec<u8>, u32, u64)>;
+/// Key to bytes of its value, access clock, expiry and tags.
+type Content = BTreeMap<Vec<u8>, (Vec<u8>, u32, u64, Vec<Vec<u8>>)>;
 
 const HASH: TableHash = TableHash { stable: StableHash::new(7), seed: 11 };
 
@@ -27,7 +27,13 @@ fn content(space: &Space) -> Content {
         }
     };
     let entries = space.table().iter();
-    entries.map(|entry| (entry.key().to_vec(), (value(&entry), entry.access(), entry.expire_at()))).collect()
+    let with_tags = |entry: crate::keyspace::entry::EntryRef<'_>| {
+        let key = entry.key();
+        let mut tags: Vec<Vec<u8>> = space.tags_of(HASH.stable.of(key), key).map(<[u8]>::to_vec).collect();
+        tags.sort_unstable();
+        (key.to_vec(), (value(&entry), entry.access(), entry.expire_at(), tags))
+    };
+    entries.map(with_tags).collect()
 }
 
 #[derive(Clone, Debug)]
@@ -39,6 +45,8 @@ enum Step {
     Append(u16, usize),
     Push(u16, usize),
     Amend(u16),
+    Tag(u16, u8),
+    Untag(u16, u8),
     Flush,
     Walk(usize),
 }
@@ -55,6 +63,8 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (key(), 0_usize..40).prop_map(|(key, len)| Step::Push(key, len)),
         1 => (key(), 70_000_usize..100_000).prop_map(|(key, len)| Step::Push(key, len)),
         2 => key().prop_map(Step::Amend),
+        4 => (key(), 0_u8..3).prop_map(|(key, tag)| Step::Tag(key, tag)),
+        2 => (key(), 0_u8..3).prop_map(|(key, tag)| Step::Untag(key, tag)),
         6 => (1_usize..20).prop_map(Step::Walk),
         1 => Just(Step::Flush),
     ]
@@ -96,6 +106,14 @@ fn change(space: &mut Space, step: &Step) {
             let key = key(number);
             let effect = Effect::Expire { key: &key, at_ms: 9 };
             space.amend(HASH.stable.of(&key), &key, |_| Ok::<_, ()>(((), Some(effect))));
+        }
+        Step::Tag(number, tag) => {
+            let key = key(number);
+            apply(&key, &Effect::TagAdd { key: &key, tags: &[&[tag]] });
+        }
+        Step::Untag(number, tag) => {
+            let key = key(number);
+            apply(&key, &Effect::TagRemove { key: &key, tags: &[&[tag]] });
         }
         Step::Flush => drop(space.take()),
         Step::Walk(_) => {}
@@ -162,7 +180,7 @@ proptest! {
         prop_assert_eq!(content(&loaded), cut);
         // Nothing is left behind: the table grows and shrinks again, and another walk sees what is there now.
         during.iter().filter(|step| !matches!(step, Step::Flush)).for_each(|step| change(&mut space, step));
-        prop_assert_eq!(space.walked().1.is_none(), true);
+        prop_assert_eq!(space.walked().2.is_none(), true);
         let due = |space: &Space| (space.expires(), space.expire_sum_ms(), space.volatile_items());
         let again: Content = content(&space);
         if space.len() > 0 {

@@ -8,7 +8,9 @@ use crate::record::Snapshot;
 use crate::store::{Change, Content, Expect, Place, Row};
 use crate::value::json::Json;
 use crate::value::{Kind, Packing, Value, codec};
+use std::cell::Cell;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 /// Values larger than this are kept in parts.
 const PARTS_BYTES_MIN: usize = 512 << 10;
@@ -36,11 +38,17 @@ pub(super) fn change_of(
     capture: &mut Capture,
 ) -> (Change, Option<Change>) {
     let version = settle.base + capture.version;
+    // As long as nobody has used tags, no row has any.
+    let tags = settle.shards.behind.is_tagged.load(Relaxed).then(|| std::mem::take(&mut capture.tags));
+    let tagged = tags.is_some();
+    let tags = Cell::new(tags);
     let change = |place, key: &[u8], content, expect| Change {
         place,
         key: key.to_vec(),
         version,
         expire_at_ms: capture.expire_at_ms,
+        // There is one change of a value, and only that has tags.
+        tags: if content == Content::Gone { tagged.then(Vec::new) } else { tags.take() },
         content,
         expect,
     };

@@ -17,10 +17,10 @@ use crate::value::{Kind, codec};
 use std::time::Duration;
 
 /// Keys that are looked up in the store at once.
-const LOOKED_UP_MAX: usize = 1000;
+pub(super) const LOOKED_UP_MAX: usize = 1000;
 /// So often it is counted while lanes go on, and so long it is waited for each of them then.
-const COUNT_TRIES: u32 = 3;
-const COUNT_WAIT: Duration = Duration::from_secs(1);
+pub(super) const COUNT_TRIES: u32 = 3;
+pub(super) const COUNT_WAIT: Duration = Duration::from_secs(1);
 /// Rows that are read at once for nothing but their types.
 const TYPES_READ_MAX: usize = 64;
 
@@ -142,7 +142,7 @@ impl Settle {
         Ok((keys.filter(|key| self.is_listed(db, key, beyond, now_ms)).collect(), last))
     }
 
-    fn places_of_database(&self, db: u32) -> Vec<Place> {
+    pub(super) fn places_of_database(&self, db: u32) -> Vec<Place> {
         let mut places = self.places();
         places.retain(|place| super::keeper::database_of(place) == db);
         places.sort_unstable();
@@ -305,7 +305,7 @@ impl Settle {
     }
 }
 
-fn is_past(expire_at_ms: u64, now_ms: u64) -> bool {
+pub(super) fn is_past(expire_at_ms: u64, now_ms: u64) -> bool {
     expire_at_ms != 0 && now_ms > expire_at_ms
 }
 
@@ -325,7 +325,7 @@ fn kind_of(content: &Content) -> Option<Kind> {
 }
 
 /// The key of a row of this place.
-fn key_of(place: &Place, key: &[u8]) -> Vec<u8> {
+pub(super) fn key_of(place: &Place, key: &[u8]) -> Vec<u8> {
     match place {
         Place::Keys(_) => key.to_vec(),
         Place::Table(name) => [name.as_bytes(), b":", key].concat(),

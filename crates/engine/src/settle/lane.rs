@@ -809,5 +809,6 @@ fn nothing() -> Change {
         expire_at_ms: 0,
         content: Content::Gone,
         expect: Expect::Any,
+        tags: None,
     }
 }

@@ -6,7 +6,7 @@
 use super::Settle;
 use super::change::{entry_of, places_of};
 use super::tables::{snapshot, table_of};
-use crate::keyspace::settling::Waiting;
+use crate::keyspace::settling::{Arrived, Waiting};
 use crate::record::Snapshot;
 use crate::shard::Shards;
 use crate::store::{Connection, Content, ErrorKind, Row, StoreError};
@@ -319,7 +319,10 @@ impl Settle {
                 Some(mut entry) => {
                     self.stats.fetched.fetch_add(1, Relaxed);
                     self.shards.settings.access_clock(now_ms).mark_new(&mut entry);
-                    Some((entry, row.stamp))
+                    if !row.tags.is_empty() {
+                        self.shards.behind.is_tagged.store(true, Relaxed);
+                    }
+                    Some(Arrived { entry, stamp: row.stamp, tags: &row.tags })
                 }
                 None => {
                     let text = "STOREDOWN the row of this key is not a value of this version";

@@ -22,6 +22,7 @@ mod recover;
 mod select;
 mod stats;
 mod tables;
+mod tagged;
 
 pub(crate) use recover::{address_of, detach};
 

@@ -104,8 +104,11 @@ impl Settle {
             takes_over: options.attach.is_some(),
             read_only: options.read_only,
         };
-        let claimed = options.store.connect().and_then(|mut connection| connection.claim(&claim));
-        let claimed = claimed.map_err(|error| refused(&*options.store, &error))?;
+        let claimed = options.store.connect().and_then(|mut connection| {
+            let claimed = connection.claim(&claim)?;
+            Ok((claimed, connection.has_tags()?))
+        });
+        let (claimed, has_tags) = claimed.map_err(|error| refused(&*options.store, &error))?;
         let appended = log.appended();
         let base = match (&known, options.attach) {
             (Some(known), None) => known.base,
@@ -133,6 +136,16 @@ impl Settle {
         if options.attach == Some(Attach::Store) || known.is_none() {
             adopt_tables(&shards, &*options.store)?;
         }
+        let is_tagged = shards.keyspace.has_tags();
+        if is_tagged && !options.store.keeps_tags() {
+            let text = format!(
+                "the store {} does not keep tags, and keys of this folder have some: remove these first, or take another store",
+                options.store.describe()
+            );
+            return Err(Error::new(ErrorKind::Invalid, text));
+        }
+        shards.behind.is_tagged.store(is_tagged || has_tags, Relaxed);
+        shards.behind.keeps_tags.store(options.store.keeps_tags(), Relaxed);
         let quarantine = Quarantine::recover(&shards);
         recover(&shards, is_filled, &claimed, base);
         if !options.read_only {

@@ -35,6 +35,10 @@ pub(crate) struct Behind {
     pub(crate) is_fenced: AtomicBool,
     /// Nothing may change: the store is only looked at.
     pub(crate) is_read_only: AtomicBool,
+    /// The store has tags of keys, or will have once what is in memory has settled. Never goes back.
+    pub(crate) is_tagged: AtomicBool,
+    /// Tags of keys settle with them.
+    pub(crate) keeps_tags: AtomicBool,
     /// Databases may be flushed, and their rows with them.
     pub(crate) may_flush: AtomicBool,
     /// Keys evicted, to come back from the store.
@@ -96,7 +100,7 @@ impl Shards {
         args: &[&[u8]],
         cold: &mut Vec<(u32, Box<[u8]>)>,
     ) -> Result<(), Fail> {
-        if is_blind(command, args) {
+        if !ctx.is_tagged && is_blind(command, args) {
             return Ok(());
         }
         let (mut more, db) = (0, ctx.db);

@@ -75,7 +75,7 @@ impl Shards {
         let mut ctx = self.context(caller, held, Some((&key, hash)), bytes);
         if ctx.settles
             && bytes != 0
-            && !command.spec.is(flag::BLIND)
+            && (!command.spec.is(flag::BLIND) || ctx.is_tagged)
             && let Err(fail) = ctx.in_db(DATABASE, |ctx| ctx.reserve_for_fetched(&key))
         {
             out.error(&fail.0);

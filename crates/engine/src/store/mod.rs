@@ -62,6 +62,11 @@ pub trait Store: Send + Sync {
         4096
     }
 
+    /// Whether rows have tags: [`Change::tags`], [`Row::tags`], [`Connection::tagged`] and its kin.
+    fn keeps_tags(&self) -> bool {
+        false
+    }
+
     /// Opens a connection. Blocks for no longer than a connection may take.
     ///
     /// # Errors
@@ -137,6 +142,9 @@ pub struct Change {
     pub content: Content,
     /// What is known of the row that it replaces.
     pub expect: Expect,
+    /// The key has these tags and no others, each once; none: those that its row has. A row that is removed has none. They are
+    /// only changed if the change counts.
+    pub tags: Option<Vec<Vec<u8>>>,
 }
 
 /// What a row holds.
@@ -185,6 +193,8 @@ pub struct Row {
     pub expire_at_ms: u64,
     /// What it holds; never `Gone`.
     pub content: Content,
+    /// The tags of its key, in no order. What others write to the row keeps them.
+    pub tags: Vec<Vec<u8>>,
 }
 
 /// A change that somebody else has made.
@@ -244,7 +254,7 @@ pub struct Selection<'a> {
 /// A page of rows that were asked for.
 #[derive(Clone, Debug, Default)]
 pub struct Selected {
-    /// Keys and rows.
+    /// Keys and rows; their tags may be left out.
     pub rows: Vec<(Vec<u8>, Row)>,
     /// These are the first of all, in the order that was asked for: there are more if there are as many as were asked for.
     pub is_top: bool,
@@ -379,6 +389,40 @@ pub trait Connection: Send {
     /// # Errors
     /// `Unavailable`, `Table`.
     fn count(&mut self, place: &Place, now_ms: u64) -> Result<u64, StoreError>;
+
+    /// Whether any row may have tags.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    fn has_tags(&mut self) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
+    /// Keys of a place that have this tag, from the one after `after` on, at most so many, with the version of each. They come in
+    /// an order of the store's own, which lasts. What has expired at `now_ms` is left out.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Table`.
+    fn tagged(
+        &mut self,
+        place: &Place,
+        tag: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+        now_ms: u64,
+    ) -> Result<Vec<(Vec<u8>, u64)>, StoreError> {
+        let _ = (place, tag, after, limit, now_ms);
+        Err(StoreError::new(ErrorKind::Invalid, "this store does not keep tags"))
+    }
+
+    /// The tags of a place, in no order, each with how many rows have it that have not expired at `now_ms`.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Table`.
+    fn tag_counts(&mut self, place: &Place, now_ms: u64) -> Result<Vec<(Vec<u8>, u64)>, StoreError> {
+        let _ = (place, now_ms);
+        Err(StoreError::new(ErrorKind::Invalid, "this store does not keep tags"))
+    }
 
     /// Removes rows that have expired before `before_ms`, at most so many; returns how many. `epoch` as in a batch.
     ///

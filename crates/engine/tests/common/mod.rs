@@ -77,6 +77,7 @@ impl Session {
                 dump.push(show(&sorted(self.respond(&format!("{read} {key} {range}")))));
             }
             dump.push(self.run(&format!("PEXPIRETIME {key}")));
+            dump.push(self.run(&format!("TAG.OF {key}")));
             if let Response::Array(fields) = sorted(self.respond(&format!("HKEYS {key}"))) {
                 for field in
                     fields.iter().map(|field| show(field).replace('"', "")).filter(|field| !field.is_empty())

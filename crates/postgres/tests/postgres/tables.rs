@@ -31,6 +31,7 @@ fn a_table_of_others_is_taken_with_its_rows_and_given_back_with_them() {
         stamp: 0,
         expire_at_ms: 0,
         content: Content::Record("{\"state\": \"open\"}".to_owned()),
+        tags: Vec::new(),
     };
     assert_eq!(owner.load(&orders, "o-1"), Some(there));
     let known = Change { expect: Expect::Stored(0), ..record(&orders, "o-1", 5, "{\"state\":\"paid\"}") };

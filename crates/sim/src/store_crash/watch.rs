@@ -161,6 +161,8 @@ impl Watch {
                 content => {
                     let row = after.unwrap_or_else(|| panic!("{change:?} was applied and is not there"));
                     assert!(row.content == *content && row.version == change.version, "{change:?}: {row:?}");
+                    let is_tagged = change.tags.as_ref().is_none_or(|tags| *tags == row.tags);
+                    assert!(is_tagged, "{change:?}: {row:?}");
                 }
             }
         }
@@ -178,6 +180,10 @@ impl Store for Watch {
 
     fn notices_outside(&self) -> bool {
         self.store.notices_outside()
+    }
+
+    fn keeps_tags(&self) -> bool {
+        self.store.keeps_tags()
     }
 
     fn connect(&self) -> Result<Box<dyn Connection>, StoreError> {
@@ -253,6 +259,25 @@ impl Connection for Watched {
 
     fn count(&mut self, place: &Place, now_ms: u64) -> Result<u64, StoreError> {
         self.watch.around(|| self.inner.count(place, now_ms))
+    }
+
+    fn has_tags(&mut self) -> Result<bool, StoreError> {
+        self.watch.around(|| self.inner.has_tags())
+    }
+
+    fn tagged(
+        &mut self,
+        place: &Place,
+        tag: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+        now_ms: u64,
+    ) -> Result<Vec<(Vec<u8>, u64)>, StoreError> {
+        self.watch.around(|| self.inner.tagged(place, tag, after, limit, now_ms))
+    }
+
+    fn tag_counts(&mut self, place: &Place, now_ms: u64) -> Result<Vec<(Vec<u8>, u64)>, StoreError> {
+        self.watch.around(|| self.inner.tag_counts(place, now_ms))
     }
 
     fn remove_expired(

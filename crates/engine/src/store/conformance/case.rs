@@ -217,6 +217,7 @@ pub(super) fn change(key: impl AsRef<[u8]>, version: u64, content: Content) -> C
         expire_at_ms: 0,
         content,
         expect: Expect::Any,
+        tags: None,
     }
 }
 

@@ -24,6 +24,7 @@ mod outside;
 mod records;
 mod rows;
 mod selects;
+mod tags;
 mod walks;
 
 use super::{Change, Content, Expect, Place, Store, Table};
@@ -53,6 +54,7 @@ pub trait Subject {
             expire_at_ms: 0,
             content: Content::Record("{}".to_owned()),
             expect: Expect::Any,
+            tags: None,
         }
     }
 }
@@ -91,7 +93,16 @@ pub fn run_case(subject: &dyn Subject, name: &str) {
 type Named = (&'static str, fn(&Case<'_>));
 
 fn all() -> impl Iterator<Item = &'static Named> {
-    [claims::CASES, batches::CASES, rows::CASES, walks::CASES, selects::CASES, records::CASES, outside::CASES]
-        .into_iter()
-        .flatten()
+    [
+        claims::CASES,
+        batches::CASES,
+        rows::CASES,
+        walks::CASES,
+        selects::CASES,
+        records::CASES,
+        outside::CASES,
+        tags::CASES,
+    ]
+    .into_iter()
+    .flatten()
 }

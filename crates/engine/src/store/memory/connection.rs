@@ -10,6 +10,7 @@ use super::state::State;
 use crate::query::{self, Order};
 use crate::value::json::Json;
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A connection. Once it has been lost, every call says so.
@@ -163,6 +164,37 @@ impl Connection for MemoryConnection {
         self.call(&Call::Walk, [place], |state, _| {
             state.knows(place)?;
             Ok(state.walk(place, None).filter(|(_, row)| is_alive(row, now_ms)).count() as u64)
+        })
+    }
+
+    fn has_tags(&mut self) -> Result<bool, StoreError> {
+        self.call(&Call::Walk, [], |state, _| Ok(state.rows().iter().any(|(.., row)| !row.tags.is_empty())))
+    }
+
+    fn tagged(
+        &mut self,
+        place: &Place,
+        tag: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+        now_ms: u64,
+    ) -> Result<Vec<(Vec<u8>, u64)>, StoreError> {
+        self.call(&Call::Walk, [place], |state, _| {
+            state.knows(place)?;
+            let has = |row: &Row| row.tags.iter().any(|other| *other == tag);
+            let rows = state.walk(place, after).filter(|(_, row)| is_alive(row, now_ms) && has(row));
+            Ok(rows.take(limit).map(|(key, row)| (key.clone(), row.version)).collect())
+        })
+    }
+
+    fn tag_counts(&mut self, place: &Place, now_ms: u64) -> Result<Vec<(Vec<u8>, u64)>, StoreError> {
+        self.call(&Call::Walk, [place], |state, _| {
+            state.knows(place)?;
+            let mut counts = BTreeMap::new();
+            for (_, row) in state.walk(place, None).filter(|(_, row)| is_alive(row, now_ms)) {
+                row.tags.iter().for_each(|tag| *counts.entry(tag.clone()).or_insert(0) += 1);
+            }
+            Ok(counts.into_iter().collect())
         })
     }
 

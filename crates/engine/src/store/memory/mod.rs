@@ -106,6 +106,10 @@ impl Store for MemoryStore {
         self.notices_outside
     }
 
+    fn keeps_tags(&self) -> bool {
+        true
+    }
+
     fn connect(&self) -> Result<Box<dyn Connection>, StoreError> {
         self.shared.faults.lock().passes(&Call::Connect)?;
         Ok(Box::new(MemoryConnection::new(Arc::clone(&self.shared), Arc::clone(&self.process))))

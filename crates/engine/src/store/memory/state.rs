@@ -160,11 +160,13 @@ impl State {
             rows.remove(&change.key);
             return None;
         }
+        let kept = || row.map(|row| row.tags.clone()).unwrap_or_default();
         let row = Row {
             version: change.version,
             stamp: 0,
             expire_at_ms: change.expire_at_ms,
             content: change.content.clone(),
+            tags: change.tags.clone().unwrap_or_else(kept),
         };
         rows.insert(change.key.clone(), row);
         None
@@ -223,7 +225,8 @@ impl State {
                 let before = rows.get(key);
                 let version = before.map_or(0, |row| row.version);
                 let expire_at_ms = before.map_or(0, |row| row.expire_at_ms);
-                rows.insert(key.to_vec(), Row { version, stamp, expire_at_ms, content });
+                let tags = before.map(|row| row.tags.clone()).unwrap_or_default();
+                rows.insert(key.to_vec(), Row { version, stamp, expire_at_ms, content, tags });
             }
             None => drop(rows.remove(key)),
         }

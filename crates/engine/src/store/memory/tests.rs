@@ -53,6 +53,7 @@ fn batch(epoch: u64, sequence: u64) -> Batch {
         expire_at_ms: 0,
         content: Content::Whole(0, vec![1]),
         expect: Expect::Any,
+        tags: None,
     };
     Batch { lane: 0, epoch, sequence, watermark: sequence, changes: vec![change] }
 }
