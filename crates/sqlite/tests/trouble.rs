@@ -32,7 +32,7 @@ fn a_store_of_a_later_version_is_refused_and_not_touched() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store.db");
     let epoch = Owner::of(&path, 0).claimed.epoch;
-    Connection::open(&path).unwrap().execute("UPDATE ramekin_meta SET format = 2", ()).unwrap();
+    Connection::open(&path).unwrap().execute("UPDATE ramekin_meta SET format = 99", ()).unwrap();
     for claim in
         [claim(epoch), Claim { takes_over: true, ..claim(epoch) }, Claim { read_only: true, ..claim(epoch) }]
     {
