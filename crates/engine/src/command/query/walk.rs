@@ -22,7 +22,7 @@ use std::time::Duration;
 /// Records looked at under one lock.
 pub(super) const STEP_RECORDS: usize = 256;
 /// Entries of an index that are counted to compare it with others.
-const COUNTED_MAX: usize = 256;
+const COUNTED_MAX: usize = 128;
 /// Entries that are taken from an index at once.
 const INDEX_STEP: usize = 1024;
 /// Threads that look at all records of a table, at most.
@@ -98,13 +98,15 @@ impl Access {
             return Self::Keys(keys);
         }
         let indexes = keyspace.indexes(table);
+        // So few are better put in order than looked for in it.
+        let few = question.needed().unwrap_or(0).saturating_mul(2);
+        let counted_max = COUNTED_MAX.max(few.min(4096));
         let built = || indexes.iter().filter(|index| index.is_built());
         let looked = built().filter_map(|index| {
             let ranges = question.clause.ranges(index.path())?;
-            Some((index.count_upto(&ranges, COUNTED_MAX), index, ranges))
+            Some((index.count_upto(&ranges, counted_max), index, ranges))
         });
         let best = looked.min_by_key(|(count, ..)| *count);
-        let few = question.needed().unwrap_or(0).saturating_mul(4);
         if let (Some(order), Some(_)) = (&question.order, question.limit)
             && best.as_ref().is_none_or(|(count, ..)| *count > few)
             && !question.projection.is_count()
@@ -304,7 +306,9 @@ impl<'m, 'q, M: Memory> Looker<'m, 'q, M> {
         let mut hashes = Vec::new();
         // A record has several entries where elements are told apart, and may move ahead of the walk.
         let mut seen: Option<HashSet<u64>> = None;
-        let mut step = if ordered.is_some() { needed.clamp(16, INDEX_STEP) } else { INDEX_STEP };
+        // Some at the ends of ranges are not meant; if most are not, more are taken at once.
+        let mut step = if ordered.is_some() { needed.saturating_add(8).min(INDEX_STEP) } else { INDEX_STEP };
+        let mut next_step = 16;
         loop {
             hashes.clear();
             let more = walk.next(step, &mut hashes);
@@ -332,7 +336,8 @@ impl<'m, 'q, M: Memory> Looker<'m, 'q, M> {
                 return Ok(Ended::Budget);
             }
             self.check_time()?;
-            step = INDEX_STEP;
+            step = if ordered.is_some() { next_step } else { INDEX_STEP };
+            next_step = (next_step * 2).min(INDEX_STEP);
         }
     }
 
