@@ -141,6 +141,12 @@ impl<'a> Effect<'a> {
         matches!(self, Effect::SetString { .. } | Effect::Put { .. } | Effect::Delete { .. })
     }
 
+    /// Whether it is about nothing but the tags of the key.
+    #[inline]
+    pub(crate) fn is_of_tags(&self) -> bool {
+        matches!(self, Effect::TagAdd { .. } | Effect::TagRemove { .. } | Effect::TagSet { .. })
+    }
+
     /// Appends the bytes of this effect on database `db`.
     #[inline]
     pub(crate) fn encode(&self, db: u32, out: &mut Vec<u8>) {

@@ -220,3 +220,14 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_tag_of_a_key_that_came_from_the_store_is_there_after_a_crash() {
+    let b = Behind::new();
+    b.run("SET a v");
+    b.flush();
+    b.evict();
+    b.expect("TAG.ADD a x => 1\nTAG.KEYS ANY x => [\"a\"]");
+    let b = b.crash();
+    b.expect("TAG.OF a => [\"x\"]\nGET a => \"v\"\nTAG.KEYS ANY x => [\"a\"]");
+}

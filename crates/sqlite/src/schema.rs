@@ -113,9 +113,6 @@ pub(crate) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
             "PRAGMA cache_size = -65536; PRAGMA temp_store = memory; PRAGMA wal_autocheckpoint = 16384;
              PRAGMA journal_size_limit = 67108864;",
         )?;
-        if let Ok(x) = std::env::var("XP") {
-            db.execute_batch(&x)?;
-        }
         let mode: String = db.query_row("PRAGMA journal_mode = WAL", (), |row| row.get(0))?;
         // Each commit is synced before it is answered.
         db.execute_batch("PRAGMA synchronous = FULL")?;

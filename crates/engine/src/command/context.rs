@@ -448,8 +448,10 @@ impl<'a> Ctx<'a> {
     /// Writes an effect that has been applied into this command's record, and tells those who watch or wait for the key.
     #[inline]
     fn log(&mut self, effect: &Effect<'_>, key: &[u8], hash: u64, shard: usize) {
-        if !self.settles || effect.is_whole() || !self.log_fetched(key, hash, shard) {
-            if self.settles && (!effect.is_whole() || self.is_tagged) {
+        let is_logged = self.settles && !effect.is_whole() && self.log_fetched(key, hash, shard);
+        // A value that is logged as a whole is so without its tags.
+        if !is_logged || effect.is_of_tags() {
+            if self.settles && !is_logged && (!effect.is_whole() || self.is_tagged) {
                 self.log_absent(key, hash, shard);
             }
             effect.encode(self.db, &mut self.scratch.record);
