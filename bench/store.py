@@ -1,10 +1,11 @@
 """A store behind Ramekin, beside what people do without it, on the same machine in the same run.
 
-Five parts, in turns of ours and theirs, reduced to medians:
+Six parts, in turns of ours and theirs, reduced to medians:
 
 - settle: records that wait for PostgreSQL, until FLUSH says that they are there; beside `executemany` of upserts by asyncpg, 1,000
   rows a transaction, into a table with the same key, column and index. New rows, and the same rows again.
 - sqlite: the same into SQLite, in rows a second.
+- redis: strings that wait for Valkey, until FLUSH says that they are there; beside pipelines of 1,000 SETs by redis-py.
 - cost: CPU time of the serving threads for a pipelined SET load that fits in memory, with a store behind and without.
 - read: GET of keys that were evicted, 50 connections; beside SELECT by primary key by pgbench, 50 connections, same server.
 - calm: p99 of GET of keys in memory at a fixed rate while much is flushed to PostgreSQL; beside the same in quiet.
@@ -32,7 +33,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 from harness import postgres  # noqa: E402
 from harness.server import Server  # noqa: E402
 
-PARTS = ("settle", "sqlite", "cost", "read", "calm")
+PARTS = ("settle", "sqlite", "redis", "cost", "read", "calm")
 BATCH = 1000
 CONNECTIONS = 50
 VALUE_BYTES = 64
@@ -121,6 +122,52 @@ def theirs_settle(url, count):
         return rates
 
     return asyncio.run(run())
+
+
+def strings(count, version):
+    value = f"{version} " + "v" * (VALUE_BYTES - 2)
+    return [(f"call-{scattered(number):016x}", value) for number in range(count)]
+
+
+def ours_redis(address, count):
+    """Rows a second, new and again."""
+    rates = []
+    with ramekin({"store": address, **BY_HAND}) as server:
+        client = server.client(timeout=600)
+        for version in (1, 2):
+            client.pipeline([("SET", key, value) for key, value in strings(count, version)])
+            rates.append(count / flush_seconds(client))
+    return rates
+
+
+def theirs_redis(port, count):
+    import redis
+
+    client = redis.Redis(port=port)
+    rates = []
+    for version in (1, 2):
+        pairs = strings(count, version)
+        begun = time.perf_counter()
+        for start in range(0, count, BATCH):
+            pipeline = client.pipeline(transaction=False)
+            for key, value in pairs[start : start + BATCH]:
+                pipeline.set(key, value)
+            pipeline.execute()
+        rates.append(count / (time.perf_counter() - begun))
+    client.close()
+    return rates
+
+
+def redis_pair(count):
+    """Ours and theirs, each into a Valkey of its own with an append-only file."""
+    found = []
+    for run in (lambda port: theirs_redis(port, count), lambda port: ours_redis(f"redis://127.0.0.1:{port}/0", count)):
+        behind = Server("valkey", {"appendonly": "yes", "appendfsync": "everysec"})
+        try:
+            found.append(run(behind.port))
+        finally:
+            behind.remove()
+    return found[1], found[0]
 
 
 def loop_cpu_ns(pid):
@@ -245,6 +292,12 @@ def main():
             for at, name in enumerate(("new", "again")):
                 rate = statistics.median(r[at] for r in ours)
                 print(f"{'settle in SQLite, ' + name:34} {rate:12,.1f} {'':12} rows/s; to reach 150,000, beyond 300,000", flush=True)
+        if "redis" in parts:
+            pairs = [redis_pair(count) for _ in range(rounds)]
+            for at, name in enumerate(("new", "again")):
+                told(
+                    f"settle in Valkey / SET, {name}", [a[at] for a, _ in pairs], [b[at] for _, b in pairs], "rows/s", ("1x", "2x")
+                )
         if "cost" in parts:
             pairs = [(cost({"store": "sqlite:"}, count), cost({}, count)) for _ in range(rounds)]
             with_store, without = (statistics.median(side) for side in zip(*pairs, strict=True))

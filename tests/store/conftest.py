@@ -1,10 +1,11 @@
-"""Fixtures: a real PostgreSQL for all tests of stores, and a place of its own in it for each."""
+"""Fixtures: a real PostgreSQL for all tests of stores, and a place of its own in it for each; Valkeys."""
 
 import hashlib
 
 import pytest
 
 from harness.postgres import Postgres
+from harness.server import Server
 from store.behind import sql
 
 
@@ -12,6 +13,14 @@ from store.behind import sql
 def shared_postgres():
     with Postgres() as server:
         yield server
+
+
+@pytest.fixture
+def redis_url():
+    """The address of a Valkey of the test's own."""
+    server = Server("valkey", {"appendonly": "yes", "appendfsync": "always"})
+    yield f"redis://127.0.0.1:{server.port}/0"
+    server.remove()
 
 
 @pytest.fixture

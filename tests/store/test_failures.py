@@ -50,9 +50,10 @@ def limited(start_ramekin, address, **named):
     return server
 
 
-@pytest.mark.parametrize("kind_of_store", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("kind_of_store", ["sqlite", "postgresql", "redis"])
 def test_a_load_beyond_memory_settles_and_reads_right(start_ramekin, kind_of_store, request):
-    address = "sqlite:" if kind_of_store == "sqlite" else request.getfixturevalue("url")
+    places = {"postgresql": "url", "redis": "redis_url"}
+    address = "sqlite:" if kind_of_store == "sqlite" else request.getfixturevalue(places[kind_of_store])
     server = limited(start_ramekin, address)
     if kind_of_store == "sqlite":
         address = f"sqlite:{server.folder}/store.db"

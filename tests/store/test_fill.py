@@ -11,10 +11,11 @@ from store.behind import FAST, record, settle, sql, until
 pytestmark = pytest.mark.ours
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", "postgresql", "redis"])
 def filled(request, start_ramekin):
     """A server that has put all it has into its store, and was ended."""
-    address = "sqlite:" if request.param == "sqlite" else request.getfixturevalue("url")
+    places = {"postgresql": "url", "redis": "redis_url"}
+    address = "sqlite:" if request.param == "sqlite" else request.getfixturevalue(places[request.param])
     server = start_ramekin(store=address, **FAST)
     with server.client() as client:
         client.pipeline([("SET", f"key{n}", f"value{n} " + "x" * 500) for n in range(5000)])

@@ -2,6 +2,7 @@
 
 use ramekin::store::Store;
 use ramekin_postgres::PostgresStore;
+use ramekin_redis::RedisStore;
 use ramekin_server::config::{Config, Loaded};
 use ramekin_sqlite::SqliteStore;
 use std::ffi::OsString;
@@ -40,9 +41,12 @@ pub(crate) fn store_of(address: &str, data_folder: &Path) -> Result<Arc<dyn Stor
         "postgres" | "postgresql" => {
             Arc::new(PostgresStore::new(address).map_err(|error| format!("`store`: {error}"))?)
         }
+        "redis" | "rediss" | "valkey" | "valkeys" | "unix" | "redis+unix" => {
+            Arc::new(RedisStore::new(address).map_err(|error| format!("`store`: {error}"))?)
+        }
         _ => {
             return Err(format!(
-                "`store`: there is no store of the kind `{scheme}`: name one by `postgresql://user@host/name` or `sqlite:PATH`"
+                "`store`: there is no store of the kind `{scheme}`: name one by `postgresql://user@host/name`, `redis://host/0` or `sqlite:PATH`"
             ));
         }
     };

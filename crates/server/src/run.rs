@@ -233,6 +233,7 @@ fn report_recovery(db: &Database) {
             "changes settle in the store {} (epoch {}), {} of them are still to",
             stats.address, stats.epoch, stats.unsettled_records
         ));
+        stats.warnings.iter().for_each(|warning| say(&format!("warning: the store {warning}")));
     }
 }
 

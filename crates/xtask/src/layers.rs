@@ -34,6 +34,7 @@ const UNKNOWN: &[(&str, &[&str])] = &[
     ),
     ("crates/server/src/config/", &["mio", "ramekin_resp", "crate::session", "crate::net", "crate::server"]),
     ("crates/postgres/src/", &["ramekin_server", "ramekin_resp", "mio"]),
+    ("crates/redis/src/", &["ramekin_server", "tokio", "mio"]),
     ("crates/sqlite/src/", &["ramekin_server", "ramekin_resp", "tokio", "mio"]),
     ("crates/sim/src/", &["ramekin_server", "ramekin_resp", "mio"]),
 ];

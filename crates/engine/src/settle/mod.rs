@@ -422,6 +422,7 @@ impl Settle {
         StoreStats {
             kind: self.store.kind().to_owned(),
             address: self.store.describe(),
+            warnings: self.store.warnings(),
             is_up: !self.shards.behind.is_down.load(Relaxed),
             is_fenced: self.is_fenced.load(Relaxed),
             read_only: self.read_only,

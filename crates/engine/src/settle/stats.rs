@@ -103,10 +103,12 @@ impl Stats {
 /// How a store and the way to it are doing. Times are Unix milliseconds, durations microseconds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StoreStats {
-    /// What it is: `postgresql`, `sqlite`.
+    /// What it is: `postgresql`, `redis`, `sqlite`.
     pub kind: String,
     /// Where it is, without a password.
     pub address: String,
+    /// What is wrong with how it is set up.
+    pub warnings: Vec<String>,
     /// Whether it could be reached when it was last asked.
     pub is_up: bool,
     /// Whether somebody else owns it now: nothing settles any more.

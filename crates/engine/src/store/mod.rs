@@ -2,7 +2,7 @@
 //!
 //! Owns what a store is to the engine: [`Store`] makes connections, a [`Connection`] does one thing at a time and may block,
 //! for it is only ever used by a thread of the engine's own. A store knows places, keys, versions and bytes; it knows nothing
-//! of shards, locks and the log. SQLite and PostgreSQL are crates of their own; a store of a user's own is these two traits.
+//! of shards, locks and the log. SQLite, PostgreSQL and Redis are crates of their own; a store of a user's own is these two traits.
 //!
 //! What must hold for every store, and is what its conformance suite asks:
 //!
@@ -48,7 +48,7 @@ pub enum Place {
 
 /// A database behind this one.
 pub trait Store: Send + Sync {
-    /// What it is, in one word: `postgresql`, `sqlite`.
+    /// What it is, in one word: `postgresql`, `redis`, `sqlite`.
     fn kind(&self) -> &'static str;
 
     /// Where it is, to be shown: without a password.
@@ -56,6 +56,11 @@ pub trait Store: Send + Sync {
 
     /// Whether changes made by others are told by [`Connection::outside`]. Without that, nobody else may write to it.
     fn notices_outside(&self) -> bool;
+
+    /// What is wrong with how the store is set up, as was found by the last claim: it works, and may lose what has settled.
+    fn warnings(&self) -> Vec<String> {
+        Vec::new()
+    }
 
     /// How many rows there should be in a batch, at most about: where a transaction costs much beside its rows, more are better.
     fn batch_rows(&self) -> usize {
@@ -318,7 +323,7 @@ pub trait Connection: Send {
     /// `Unavailable`; `Fenced` if the epoch is over.
     fn position(&mut self, lane: u32, epoch: u64) -> Result<Position, StoreError>;
 
-    /// Reads rows, in the order asked for; none where there is none.
+    /// Reads rows, in the order asked for; none where there is none. A row that has expired may be left out.
     ///
     /// # Errors
     /// `Unavailable`, `Busy`, `Table`.

@@ -265,7 +265,7 @@ fn take_version(bytes: &mut &[u8]) -> Result<(), DecodeError> {
 }
 
 /// Takes version and count.
-fn take_head(bytes: &mut &[u8]) -> Result<u64, DecodeError> {
+pub(super) fn take_head(bytes: &mut &[u8]) -> Result<u64, DecodeError> {
     take_version(bytes)?;
     match varint::take(bytes) {
         None => Err(DecodeError::Truncated),
@@ -280,12 +280,12 @@ fn put_field(out: &mut Vec<u8>, field: Field<'_>) {
     varint::put(out, field.expire_at_ms);
 }
 
-fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+pub(super) fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     varint::put(out, bytes.len() as u64);
     out.extend_from_slice(bytes);
 }
 
-fn take_element<'a>(bytes: &mut &'a [u8]) -> Result<&'a [u8], DecodeError> {
+pub(super) fn take_element<'a>(bytes: &mut &'a [u8]) -> Result<&'a [u8], DecodeError> {
     let element = varint::take_bytes(bytes).ok_or(DecodeError::Truncated)?;
     if element.len() > ELEMENT_BYTES_MAX { Err(DecodeError::Invalid) } else { Ok(element) }
 }

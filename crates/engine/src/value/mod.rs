@@ -7,6 +7,7 @@
 pub mod codec;
 pub mod glob;
 pub mod hash;
+pub mod items;
 pub mod json;
 pub mod list;
 pub mod long;

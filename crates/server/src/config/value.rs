@@ -176,6 +176,7 @@ mod tests {
             ("postgresql://u@host/db", "postgresql://u@host/db"),
             ("postgresql://u:p@ss:w@host:5432/db?x=1", "postgresql://u:***@host:5432/db?x=1"),
             ("postgresql:///db?password=secret&user=u", "postgresql:///db?password=***&user=u"),
+            ("redis://:secret@host:6379/1", "redis://:***@host:6379/1"),
             ("sqlite:/var/lib/a@b:c.db", "sqlite:/var/lib/a@b:c.db"),
             ("", ""),
         ] {

@@ -75,6 +75,9 @@ fn keys(case: &Case<'_>) {
     case.same("the rows left", &case.ok("a count", owner.connection.count(&Place::Keys(0), 0)), &0);
 }
 
+/// Times that have passed wherever this is run.
+const EXPIRED: [u64; 3] = [1, 5, 1_700_000_000_123];
+
 fn expiry(case: &Case<'_>) {
     let mut owner = case.start();
     let (_, people) = owner.define("people");
@@ -86,7 +89,10 @@ fn expiry(case: &Case<'_>) {
         owner.put(changes);
         for place in [Place::Keys(0), people.clone()] {
             let found = owner.load(&place, b"k").map(|row| row.expire_at_ms);
-            case.same(&format!("the expiry in {place:?}"), &found, &Some(at));
+            // What has expired may be gone already.
+            if found.is_some() || !EXPIRED.contains(&at) {
+                case.same(&format!("the expiry in {place:?}"), &found, &Some(at));
+            }
         }
     }
 }

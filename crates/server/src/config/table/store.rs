@@ -8,7 +8,7 @@ pub(super) const ROWS: &[Directive] = &[
         "store",
         Kind::Address,
         "",
-        "The database in which all data settles and from which evicted keys come back: `postgresql://user@host/name`, `sqlite:PATH`, or nothing.",
+        "The database in which all data settles and from which evicted keys come back: `postgresql://user@host/name`, `redis://host/0`, `sqlite:PATH`, or nothing.",
     )
     .needs_restart()
     .sensitive(),
