@@ -47,8 +47,7 @@ fn a_commit_that_arrives_after_the_position_was_asked_for_does_nothing() {
     owner.fails(vec![set("a", 2, "late")], &ErrorKind::InDoubt);
     proxy.set(Cut::Nothing);
     owner.reconnect();
-    let said = proxy.release();
-    assert!(said.contains("*-1\r\n"), "{said}");
+    proxy.release();
     assert_eq!(owner.text("a").as_deref(), Some("1"));
     owner.put(vec![set("a", 3, "3")]);
     assert_eq!(owner.text("a").as_deref(), Some("3"));
