@@ -27,7 +27,7 @@ pub(crate) fn environment() -> impl Iterator<Item = (String, String)> {
 
 /// Runs the server until it has stopped.
 fn start(loaded: Loaded) -> Result<(), String> {
-    ramekin_server::serve(loaded, &store_of).map_err(|error| error.to_string())
+    ramekin_server::serve(loaded, Arc::new(store_of)).map_err(|error| error.to_string())
 }
 
 /// The store of an address.

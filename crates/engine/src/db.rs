@@ -9,6 +9,7 @@ mod limits;
 mod query;
 mod read;
 mod saving;
+mod served;
 mod store;
 mod tagged;
 
@@ -26,6 +27,7 @@ use crate::log::{AppendFsync, Log, LogStats, Lsn, Recovery};
 use crate::manifest::Manifest;
 use crate::progress::Progress;
 use crate::reply::{Collector, Parts, Reply, Response};
+use crate::service::Service;
 use crate::settle::Settle;
 use crate::shard::{Caller, Planned, Ran, Refusal, Shards};
 use parking_lot::{Condvar, Mutex};
@@ -57,12 +59,20 @@ pub struct Options {
     pub segment_bytes: u64,
     /// Whether the database runs threads of its own (syncing, expiring, taking checkpoints). Simulation does without.
     pub threads: bool,
+    /// Threads that are shared with other databases and do what those would: for whoever has many. Only a store has threads of
+    /// its own then.
+    pub service: Option<Arc<Service>>,
     /// When checkpoints are taken by themselves.
     pub checkpoints: CheckpointRules,
     /// Where it is told, while the folder is opened, how far that has come.
     pub progress: Arc<Progress>,
     /// The store behind, if there is one.
     pub store: Option<crate::settle::StoreOptions>,
+    /// So many keys may be in memory, in all databases; 0: no limit.
+    pub keys_max: u64,
+    /// So many bytes keys and values may take in memory; 0: no limit. That of the process is another one
+    /// ([`Database::limit_memory`]).
+    pub bytes_max: u64,
     /// Without one: a folder that has a store is opened all the same, and has none from then on.
     pub detaches_store: bool,
 }
@@ -75,9 +85,12 @@ impl Default for Options {
             appendfsync: AppendFsync::Everysec,
             segment_bytes: 64 << 20,
             threads: true,
+            service: None,
             checkpoints: CheckpointRules::default(),
             progress: Arc::default(),
             store: None,
+            keys_max: 0,
+            bytes_max: 0,
             detaches_store: false,
         }
     }
@@ -139,8 +152,9 @@ impl Database {
     /// `Failed` if the system gives no randomness or no thread.
     pub fn memory(options: &Options) -> Result<Self, Error> {
         let rng = Arc::new(OsRng::open()?);
-        let keyspace =
+        let mut keyspace =
             Keyspace::new(options.shards as usize, options.databases, rng.next_u64(), rng.next_u64());
+        keyspace.limit(options.keys_max, options.bytes_max);
         if options.store.is_some() {
             let text = "a store needs a folder for the log, and a database in memory has none";
             return Err(Error::new(ErrorKind::Invalid, text.to_owned()));
@@ -165,6 +179,7 @@ impl Database {
         if options.store.is_some() {
             keyspace.settle();
         }
+        keyspace.limit(options.keys_max, options.bytes_max);
         let mut shards = Shards::new(keyspace, None);
         let packing = shards.settings.packing();
         let read = read::read(&*disk, &manifest, &shards.keyspace, &packing, options)?;
@@ -230,8 +245,13 @@ impl Database {
         database.settings().opened_ms.store(database.now_ms(), Ordering::Relaxed);
         database.set_appendfsync(options.appendfsync);
         if options.threads {
-            database.start_sweeper()?;
-            database.start_saving()?;
+            match &options.service {
+                Some(service) => database.be_served(service)?,
+                None => {
+                    database.start_sweeper()?;
+                    database.start_saving()?;
+                }
+            }
             if let Some(settle) = &database.inner.settle {
                 settle.start()?;
             }
@@ -247,6 +267,11 @@ impl Database {
             .map_err(|error| Error::from_os("cannot start a thread", error))?;
         *self.inner.sweeper.lock() = Some(thread);
         Ok(())
+    }
+
+    /// The clock and the randomness that it was opened with.
+    pub(crate) fn sources(&self) -> (&Arc<dyn Clock>, &Arc<dyn Rng>) {
+        (&self.inner.clock, &self.inner.rng)
     }
 
     /// Keyspace and log, for what looks into them beside commands.
@@ -601,6 +626,25 @@ impl Database {
         swept
     }
 
+    /// What is due each [`SWEEP_PERIOD`].
+    fn look_after(&self, round: u64) {
+        if self.settings().active_expire.load(Ordering::Relaxed) {
+            self.sweep();
+        } else {
+            self.reclaim();
+            self.inner.shards.keep_to_limit(&mut Caller::at(self.now_ms()));
+        }
+        if round.is_multiple_of(TIDY_ROUNDS) {
+            self.check_disk();
+        }
+    }
+
+    /// How many hold this database open, threads that look after it now and then included.
+    #[must_use]
+    pub fn handles(&self) -> usize {
+        Arc::strong_count(&self.inner)
+    }
+
     /// Frees the memory of what was flushed and of large values that were deleted. Sweeping does it too.
     pub fn reclaim(&self) {
         let keyspace = &self.inner.shards.keyspace;
@@ -679,18 +723,11 @@ fn sweep_until_stopped(inner: &Weak<Inner>, stop: &(Mutex<bool>, Condvar)) {
         }
         drop(stopped);
         let Some(inner) = inner.upgrade() else { return };
-        let database = Database { inner };
-        if database.settings().active_expire.load(Ordering::Relaxed) {
-            database.sweep();
-        } else {
-            database.reclaim();
-            database.inner.shards.keep_to_limit(&mut Caller::at(database.now_ms()));
-        }
-        if round.is_multiple_of(TIDY_ROUNDS) {
-            database.check_disk();
-            if let Some(allocator) = crate::memory::allocator() {
-                (allocator.tidy)();
-            }
+        Database { inner }.look_after(round);
+        if round.is_multiple_of(TIDY_ROUNDS)
+            && let Some(allocator) = crate::memory::allocator()
+        {
+            (allocator.tidy)();
         }
     }
 }

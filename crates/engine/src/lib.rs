@@ -29,11 +29,13 @@ pub mod log;
 pub mod manifest;
 #[expect(unsafe_code, reason = "an allocator is unsafe by its trait")]
 pub mod memory;
+mod namespace;
 mod progress;
 pub mod query;
 pub mod rdb;
 pub mod record;
 mod reply;
+mod service;
 mod settle;
 mod shard;
 pub mod store;
@@ -48,8 +50,12 @@ pub use inspect::{Awaited, Content, Seen, Tables};
 pub use keyspace::eviction::Policy;
 pub use keyspace::wait::{Served, Waiter, Watch};
 pub use keyspace::{Counts, DatabaseCounts, Prefetch};
+pub use namespace::{
+    Namespace, NamespaceInfo, NamespaceOptions, NamespaceSettings, Namespaces, StoreOf, WhenOpened,
+};
 pub use progress::Progress;
 pub use reply::{Collector, Later, PIECE_BYTES_MAX, Parts, Piece, Reply, Response};
+pub use service::Service;
 pub use settle::{
     Attach, ColdKeys, Durations, Obtained, PageStart, PlaceKeys, Quarantined, StoreOptions, StoreStats,
     WhenObtained,

@@ -11,6 +11,7 @@
 mod behind;
 mod disk_space;
 mod large;
+mod limits;
 mod outside;
 mod record;
 mod room;
@@ -158,6 +159,12 @@ impl Shards {
             {
                 return refuse(&fail, out);
             }
+            if command.spec.is(flag::DENYOOM)
+                && self.is_limited()
+                && let Err(fail) = self.admit_one(caller, command, args)
+            {
+                return refuse(&fail, out);
+            }
             if let Err(refusal) = self.admit_unsettled(command) {
                 return Self::refuse_or_wait(refusal, out);
             }
@@ -237,6 +244,10 @@ impl Shards {
         watched: &[(u32, &[u8])],
     ) -> Result<Ctx<'a>, Refusal> {
         self.room_for(caller, commands.iter().any(|planned| planned.command.spec.is(flag::DENYOOM)))?;
+        if self.is_limited() {
+            let all = commands.iter().map(|planned| (planned.db, planned.command, planned.args));
+            self.admit_within_limits(caller, all)?;
+        }
         let (mut bytes, mut shards, mut whole) = (0, Vec::new(), false);
         for &Planned { command, args, .. } in commands {
             self.admit_unsettled(command)?;
@@ -406,6 +417,9 @@ impl Shards {
         }
         self.admit_unsettled(command)?;
         self.room_for(caller, command.spec.is(flag::DENYOOM))?;
+        if self.is_limited() {
+            self.admit_one(caller, command, args)?;
+        }
         let mut bytes = 0;
         if command.spec.is(flag::WRITE) {
             bytes = space_for(args) + ahead;

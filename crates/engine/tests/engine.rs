@@ -14,6 +14,7 @@
 //! - `tag`: tags of keys.
 //! - `whole`: commands on whole databases.
 //! - `checkpoint`: what comes back from one, what is refused, what a failure leaves.
+//! - `namespaces`: databases with names; `namespaces_crash`: wherever their making and dropping is cut short.
 //! - `opening`: reading a folder on several cores.
 //! - `store`: what settles in a store and comes back from it; `store_walk`: commands that tell of all keys, over
 //!   both; `store_races`: what happens while a row is on its way;
@@ -34,6 +35,8 @@ mod key;
 mod large;
 mod limits;
 mod list;
+mod namespaces;
+mod namespaces_crash;
 mod opening;
 mod own_store;
 mod query;

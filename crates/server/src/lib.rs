@@ -10,6 +10,7 @@ pub mod config;
 mod container;
 mod error;
 mod monitor;
+mod namespaces;
 mod net;
 mod open_files;
 mod pause;

@@ -17,7 +17,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// Finds the store of an address, for the data in this folder; or says what is wrong with the address.
-pub type Stores = dyn Fn(&str, &Path) -> Result<Arc<dyn Store>, String>;
+pub type Stores = dyn Fn(&str, &Path) -> Result<Arc<dyn Store>, String> + Send + Sync;
 
 /// Connections to a store that are not for fetching: of two lanes, of who looks after it, and of its owner.
 const OTHER_CONNECTIONS: u32 = 4;
@@ -27,7 +27,7 @@ const OTHER_CONNECTIONS: u32 = 4;
 /// # Errors
 /// One line that says what to do: the data folder cannot be used, an address cannot be listened on, or what was not on
 /// disk yet could not be brought there at the end.
-pub fn serve(loaded: Loaded, stores: &Stores) -> Result<(), Error> {
+pub fn serve(loaded: Loaded, stores: Arc<Stores>) -> Result<(), Error> {
     let config = &loaded.config;
     for warning in &loaded.warnings {
         say(&format!("warning: {warning}"));
@@ -37,7 +37,7 @@ pub fn serve(loaded: Loaded, stores: &Stores) -> Result<(), Error> {
     let (now_s, progress) = (|| OsClock::default().now_ms() / 1000, Arc::default());
     let begun_s = now_s();
     let info = || crate::command::info_log::loading(&progress, begun_s, now_s());
-    let (opened, early) = serve_while(&listeners, config, &info, || open(config, &progress, stores));
+    let (opened, early) = serve_while(&listeners, config, &info, || open(config, &progress, &*stores));
     let db = opened?;
     report_recovery(&db);
     let addresses: Vec<String> = listeners.iter().map(Listener::describe).collect();
@@ -47,6 +47,7 @@ pub fn serve(loaded: Loaded, stores: &Stores) -> Result<(), Error> {
     let pidfile = config.pidfile();
     let server = Arc::new(Server::new(db, SharedConfig::from(loaded)));
     apply_settings(&server, &server.config.snapshot());
+    crate::namespaces::start(&server, stores)?;
     warn_of_limits(&server);
     lower_maxclients(&server);
     crate::command::register_hooks(&server);
@@ -74,7 +75,16 @@ fn store_options(config: &Config, stores: &Stores) -> Result<Option<StoreOptions
     if !config.appendonly() {
         return Err(Error("a store needs the log: set `appendonly yes`, or leave `store` out".to_owned()));
     }
-    let mut options = StoreOptions::new(stores(&address, &config.dir()).map_err(Error)?);
+    let mut options = store_behind(config, stores(&address, &config.dir()).map_err(Error)?);
+    options.read_only = config.store_read_only();
+    options.attach = config.store_attach();
+    options.loaders = config.max_connections().saturating_sub(OTHER_CONNECTIONS).max(1);
+    Ok(Some(options))
+}
+
+/// How a store is used, by the directives that are for all stores.
+pub(crate) fn store_behind(config: &Config, store: Arc<dyn Store>) -> StoreOptions {
+    let mut options = StoreOptions::new(store);
     let tuning = config.store_tuning();
     let set = |to: &mut u64, value: Option<u64>| *to = value.unwrap_or(*to);
     set(&mut options.flush_interval_ms, tuning.flush_interval_ms);
@@ -85,11 +95,8 @@ fn store_options(config: &Config, stores: &Stores) -> Result<Option<StoreOptions
     set(&mut options.outside_interval_ms, tuning.outside_interval_ms);
     options.refuses_at_max = tuning.refuses_at_max.unwrap_or(false);
     options.may_flush = tuning.may_flush.unwrap_or(false);
-    options.read_only = config.store_read_only();
-    options.attach = config.store_attach();
-    options.loaders = config.max_connections().saturating_sub(OTHER_CONNECTIONS).max(1);
     options.close_ms = u64::from(config.shutdown_timeout_s()).saturating_mul(1000).max(2000) / 2;
-    Ok(Some(options))
+    options
 }
 
 /// Opens the database that the configuration names. `stores` makes what the directive `store` names.
@@ -155,7 +162,12 @@ pub(crate) const ENGINE_DIRECTIVES: &[&str] = &[
 
 /// Hands the engine's settings over from the configuration.
 pub(crate) fn apply_settings(server: &Server, config: &Config) {
-    let settings = server.db.settings();
+    server.each_database(|db| apply_to(db, config));
+}
+
+/// The same to one database.
+pub(crate) fn apply_to(db: &Database, config: &Config) {
+    let settings = db.settings();
     settings.list_max_listpack_size.store(config.list_max_listpack_size(), Relaxed);
     settings.hash_max_listpack_entries.store(config.hash_max_listpack_entries(), Relaxed);
     let value = usize::try_from(config.hash_max_listpack_value()).unwrap_or(usize::MAX);
@@ -163,7 +175,7 @@ pub(crate) fn apply_settings(server: &Server, config: &Config) {
     settings.string_bytes_max.store(config.proto_max_bulk_len(), Relaxed);
     settings.set_policy(Policy::named(&config.maxmemory_policy()).unwrap_or_default());
     settings.maxmemory_samples.store(config.maxmemory_samples(), Relaxed);
-    if let Err(error) = server.db.limit_memory(config.maxmemory()) {
+    if let Err(error) = db.limit_memory(config.maxmemory()) {
         say(&format!("warning: `maxmemory` is not kept: {error}"));
     }
     settings.dump_for_redis.store(config.dump_for_redis(), Relaxed);
@@ -250,14 +262,7 @@ fn start_loops(
         .collect();
     let mut made = made?;
     *server.loops.lock() = made.iter().map(EventLoop::mailbox).collect();
-    let mailboxes: Vec<_> = made.iter().map(EventLoop::mailbox).collect();
-    server.db.on_log_progress(Box::new(move || {
-        mailboxes.iter().for_each(|mailbox| mailbox.note_progress());
-    }));
-    let mailboxes: Vec<_> = made.iter().map(EventLoop::mailbox).collect();
-    server.db.on_store_progress(Box::new(move || {
-        mailboxes.iter().for_each(|mailbox| mailbox.note_progress());
-    }));
+    crate::namespaces::follow(&server.db, &server.loops.lock());
     if let Some(first) = made.first_mut() {
         first.deal_all(early);
     }
@@ -331,6 +336,7 @@ fn end(server: &Arc<Server>, threads: Vec<JoinHandle<()>>, stop: Stop) -> Result
     for thread in threads {
         broken |= thread.join().is_err();
     }
+    let namespaces = server.namespaces().close();
     if stop.checkpoint
         && let Err(error) = server.db.checkpoint()
         && server.db.disk().is_some()
@@ -346,7 +352,7 @@ fn end(server: &Arc<Server>, threads: Vec<JoinHandle<()>>, stop: Stop) -> Result
             stats.unsettled_records
         ));
     }
-    if let (true, Err(error)) = (stop.save, closed) {
+    if let (true, Err(error)) = (stop.save, closed.and(namespaces)) {
         return Err(Error(format!("stopped, but the last changes may not be on disk: {error}")));
     }
     if broken {

@@ -11,14 +11,17 @@ use crate::pause::Pause;
 use crate::slowlog::CommandLog;
 use crate::stats::Stats;
 use parking_lot::{Condvar, Mutex};
-use ramekin::Database;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use ramekin::{Database, Namespaces};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// A running server.
 pub struct Server {
     /// The data.
     pub db: Database,
+    /// Connections that are in a namespace.
+    pub(crate) in_namespaces: AtomicU32,
+    namespaces: OnceLock<Namespaces>,
     /// The configuration.
     pub config: SharedConfig,
     /// Everybody who is connected.
@@ -64,6 +67,8 @@ impl Server {
         let started_ms = db.now_ms();
         Self {
             db,
+            in_namespaces: AtomicU32::new(0),
+            namespaces: OnceLock::new(),
             config,
             clients: Clients::default(),
             stats: Stats::new(),
@@ -78,6 +83,24 @@ impl Server {
             ticks: quanta::Clock::new(),
             stopping: AtomicBool::new(false),
             stop: (Mutex::new(None), Condvar::new()),
+        }
+    }
+
+    /// The databases with names.
+    #[must_use]
+    pub fn namespaces(&self) -> &Namespaces {
+        self.namespaces.get().expect("they are opened before anybody is served")
+    }
+
+    pub(crate) fn set_namespaces(&self, namespaces: Namespaces) {
+        self.namespaces.get_or_init(|| namespaces);
+    }
+
+    /// Does something with each database that is open.
+    pub(crate) fn each_database(&self, act: impl Fn(&Database)) {
+        act(&self.db);
+        if let Some(namespaces) = self.namespaces.get() {
+            namespaces.change_open(&act);
         }
     }
 

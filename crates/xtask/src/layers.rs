@@ -8,7 +8,7 @@ const ENGINE: &str = "crates/engine/src/";
 
 /// The engine's modules by rank, lowest first. Modules of one rank do not import each other.
 const RANKS: &[&[&str]] = &[
-    &["error", "memory", "progress"],
+    &["error", "memory", "progress", "service"],
     &["io"],
     &["effect", "reply", "value"],
     &["canonical", "keyspace", "log", "record"],
@@ -20,7 +20,7 @@ const RANKS: &[&[&str]] = &[
     &["shard"],
     &["transaction", "settle"],
     &["db"],
-    &["typed", "inspect"],
+    &["inspect", "namespace", "typed"],
     &["lib"],
 ];
 

@@ -22,6 +22,12 @@ impl Database {
         Ok(())
     }
 
+    /// Keys in memory, and bytes of keys and values; none where there is no limit of either.
+    #[must_use]
+    pub fn counted(&self) -> Option<(u64, u64)> {
+        self.shards().keyspace.account().map(crate::keyspace::account::Account::sums)
+    }
+
     /// Evicts so many keys by the policy now, however much memory is in use. Returns how many there were.
     ///
     /// # Errors

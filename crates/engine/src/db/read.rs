@@ -45,6 +45,7 @@ pub(super) fn read(
         fsync: options.appendfsync,
         database_id: manifest.database_id,
         threads: options.threads,
+        service: options.service.clone(),
         needed,
     };
     let mut held = keyspace.lock_all();

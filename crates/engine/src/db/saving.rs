@@ -10,10 +10,11 @@ use crate::io::os::OsDisk;
 use crate::io::{Clock, Disk};
 use crate::log::{Log, Lsn};
 use crate::manifest::Manifest;
+use crate::service::Service;
 use parking_lot::{Condvar, Mutex};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -103,6 +104,8 @@ pub(super) struct Saving {
     /// nobody uses it.
     signal: Arc<Signal>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    /// Who takes checkpoints where there is no such thread.
+    service: OnceLock<Arc<Service>>,
 }
 
 #[derive(Default)]
@@ -130,6 +133,8 @@ struct State {
 struct Wanted {
     now: bool,
     stop: bool,
+    /// A worker that is shared with others is at it.
+    is_served: bool,
 }
 
 impl Saving {
@@ -159,6 +164,7 @@ impl Saving {
             state: Mutex::new(state),
             signal: Arc::default(),
             thread: Mutex::new(None),
+            service: OnceLock::new(),
         }
     }
 
@@ -335,11 +341,13 @@ impl Database {
     /// Has the database's own thread take a checkpoint soon. False: one is being taken, or there is no such thread.
     pub fn request_checkpoint(&self) -> bool {
         let saving = &self.inner.saving;
-        if saving.thread.lock().is_none() || *saving.turn.0.lock() {
+        let has_nobody = saving.thread.lock().is_none() && saving.service.get().is_none();
+        if has_nobody || *saving.turn.0.lock() {
             return false;
         }
         let is_new = !std::mem::replace(&mut saving.signal.wanted.lock().now, true);
         saving.signal.wake.notify_all();
+        self.have_saved();
         is_new
     }
 
@@ -475,6 +483,56 @@ impl Database {
             // A panic of that thread has been reported where it happened.
             let _ = thread.join();
         }
+        let signal = &self.inner.saving.signal;
+        let mut wanted = signal.wanted.lock();
+        while wanted.is_served {
+            signal.wake.wait(&mut wanted);
+        }
+    }
+
+    /// Has workers that are shared with other databases take checkpoints.
+    pub(super) fn lend_saving(&self, service: &Arc<Service>) {
+        if self.inner.shards.log.is_some() {
+            self.inner.saving.service.get_or_init(|| Arc::clone(service));
+        }
+    }
+
+    /// Has a worker take a checkpoint if one is due and a worker does that.
+    pub(super) fn save_if_due(&self) {
+        if self.inner.saving.service.get().is_some()
+            && (self.inner.saving.signal.wanted.lock().now || self.is_checkpoint_due())
+        {
+            self.have_saved();
+        }
+    }
+
+    /// Has a worker take a checkpoint, if a worker does that and none is at it.
+    fn have_saved(&self) {
+        let saving = &self.inner.saving;
+        let Some(service) = saving.service.get() else { return };
+        let mut wanted = saving.signal.wanted.lock();
+        if wanted.stop || std::mem::replace(&mut wanted.is_served, true) {
+            return;
+        }
+        drop(wanted);
+        let (weak, signal) = (Arc::downgrade(&self.inner), Arc::clone(&saving.signal));
+        service.run(Box::new(move || {
+            if let Some(inner) = weak.upgrade() {
+                Database { inner }.save_now(&signal);
+            }
+            signal.wanted.lock().is_served = false;
+            signal.wake.notify_all();
+        }));
+    }
+
+    /// Takes the checkpoint that is due.
+    fn save_now(&self, signal: &Signal) {
+        // A failure is told by `checkpoint_stats`; there is nobody here to tell.
+        let checkpoint = self.begin_checkpoint();
+        signal.wanted.lock().now = false;
+        if let Ok(Some(checkpoint)) = checkpoint {
+            let _ = self.finish_unless_abandoned(checkpoint);
+        }
     }
 }
 
@@ -493,12 +551,7 @@ fn save_until_stopped(inner: &Weak<Inner>, signal: &Signal) {
         let Some(inner) = inner.upgrade() else { return };
         let database = Database { inner };
         if is_asked || database.is_checkpoint_due() {
-            // A failure is told by `checkpoint_stats`; there is nobody here to tell.
-            let checkpoint = database.begin_checkpoint();
-            signal.wanted.lock().now = false;
-            if let Ok(Some(checkpoint)) = checkpoint {
-                let _ = database.finish_unless_abandoned(checkpoint);
-            }
+            database.save_now(signal);
         }
     }
 }

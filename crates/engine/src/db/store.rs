@@ -267,7 +267,7 @@ impl Database {
     }
 
     /// Without threads: settles what can be settled now.
-    pub(super) fn settle_all(&self) {
+    pub(crate) fn settle_all(&self) {
         let Some(settle) = self.settle() else { return };
         settle.flush(Box::new(drop));
         for _ in 0..STEPS_MAX {

@@ -2,11 +2,14 @@
 //!
 //! [`os`] holds the real ones, [`mem`] a disk in memory that crashes, tears, fills up and fails on demand. What must hold:
 //! nothing else in the engine touches a file, a clock or a source of randomness. Left out on purpose: paths (a disk is
-//! one flat folder), buffering and caching (their owners know better), and retries.
+//! one flat folder; [`Folders`] has several), buffering and caching (their owners know better), and retries.
 
+mod folders;
 mod map;
 pub mod mem;
 pub mod os;
+
+pub use folders::{Folders, OsFolders};
 
 use crate::error::Error;
 use std::sync::Arc;

@@ -2,7 +2,7 @@
 //!
 //! What must hold: while an [`OsDisk`] lives, no other process (and no other `OsDisk` in this one) holds its folder; an
 //! `flock` on the file `LOCK` sees to that, and ends with the process however it ends. Left out: folders within the
-//! folder, and file systems whose `flock` does not reach other machines (do not share a folder over NFS).
+//! folder (see [`super::Folders`]), and file systems whose `flock` does not reach other machines (do not share a folder over NFS).
 
 use super::map::Map;
 use super::{Clock, Disk, DiskSpace, File, Mapping, Rng};

@@ -4,6 +4,7 @@
 //! entries. What must hold: locks of several shards are taken in the order of their indices; a database number is mapped
 //! to a space only under a shard's lock (SWAPDB changes the map with all locks held). Knows no commands and no log.
 
+pub(crate) mod account;
 pub(crate) mod apply;
 mod aside;
 #[expect(unsafe_code, reason = "a bucket owns what has spilled from it by its address")]
@@ -71,6 +72,8 @@ pub(crate) struct Keyspace {
     catalog: catalog::Catalog,
     /// What indexes had and is still to be freed.
     cleared: Mutex<Vec<Box<dyn Send>>>,
+    /// What the entries take, if there is a limit.
+    account: Option<Arc<account::Account>>,
 }
 
 /// One shard, on cache lines of its own.
@@ -100,12 +103,26 @@ impl Keyspace {
             unsettled: None,
             catalog: catalog::Catalog::default(),
             cleared: Mutex::default(),
+            account: None,
         }
     }
 
     /// A store is behind from now on; there must be no keys yet.
     pub(crate) fn settle(&mut self) {
         self.unsettled = Some(Arc::default());
+    }
+
+    /// There are limits from now on, of keys and of bytes (0: none); there must be no keys yet.
+    pub(crate) fn limit(&mut self, keys_max: u64, bytes_max: u64) {
+        if keys_max != 0 || bytes_max != 0 {
+            self.account = Some(Arc::new(account::Account::new(keys_max, bytes_max)));
+        }
+    }
+
+    /// What the entries take; none without a limit.
+    #[inline]
+    pub(crate) fn account(&self) -> Option<&account::Account> {
+        self.account.as_deref()
     }
 
     /// What is unsettled in all spaces; none without a store.
@@ -350,6 +367,11 @@ impl Keyspace {
                 && let Some(totals) = &self.unsettled
             {
                 space.settle_with(settling::Settling::new(Arc::clone(totals)));
+            }
+            if db != SYSTEM_DB
+                && let Some(account) = &self.account
+            {
+                space.count_with(account::Share::new(Arc::clone(account)));
             }
             // Set once: a space keeps its directory for ever.
             let _ = self.shards[shard].directories[index as usize].set(space.directory());

@@ -6,6 +6,7 @@
 //!
 //! Leaves out: the clock. Whether an entry is still alive is the caller's question; an expired one is an entry like others.
 
+use super::account::Share;
 use super::apply::{change, is_hollow};
 use super::aside::Aside;
 use super::directory::Directory;
@@ -40,6 +41,8 @@ pub(crate) struct Space {
     records: Option<Box<Records>>,
     /// The tags of keys; none if no key has any.
     pub(super) tags: Option<Box<Tags>>,
+    /// What the entries take; none without a limit.
+    share: Option<Box<Share>>,
 }
 
 /// Collections up to this size are dropped where they are removed; strings too, which are one piece of memory, up to another.
@@ -49,25 +52,29 @@ const STRING_DROPPED_AT_ONCE_BYTES_MAX: usize = 8 << 20;
 const CUT_SHARE: usize = 8;
 const CUT_AT_ONCE_BYTES_MAX: usize = 4 << 20;
 
-/// What is known of an entry before and after a change: its expiry, and its bytes if it is unsettled.
+/// What is known of an entry before and after a change: its expiry, its bytes if it is unsettled, and if they are counted.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 struct Times {
     key_ms: u64,
     fields_ms: u64,
     unsettled_bytes: usize,
+    counted_bytes: usize,
 }
 
 impl Times {
+    /// `counts`: the bytes of entries are counted.
     #[inline]
-    fn of(entry: &Entry) -> Self {
+    fn of(entry: &Entry, counts: bool) -> Self {
+        let counted_bytes = if counts { entry.heap_bytes() } else { 0 };
         if entry.is_plain() {
-            return Self::default();
+            return Self { counted_bytes, ..Self::default() };
         }
         let fields_ms = match entry.view() {
             View::Value(Value::Hash(hash)) => hash.next_expiry().unwrap_or(0),
             _ => 0,
         };
-        Self { key_ms: entry.expire_at(), fields_ms, unsettled_bytes: unsettled_bytes(entry) }
+        let unsettled_bytes = unsettled_bytes(entry);
+        Self { key_ms: entry.expire_at(), fields_ms, unsettled_bytes, counted_bytes }
     }
 
     fn due(self) -> u64 {
@@ -118,7 +125,13 @@ impl Space {
             settling: None,
             records: None,
             tags: None,
+            share: None,
         }
+    }
+
+    /// What the entries take is counted from now on.
+    pub(crate) fn count_with(&mut self, share: Share) {
+        self.share = Some(Box::new(share));
     }
 
     /// A store is behind from now on.
@@ -231,7 +244,7 @@ impl Space {
     pub(crate) fn first_due(&self, now_ms: u64) -> Option<EntryRef<'_>> {
         let hash = self.expiry.first_due(now_ms)?;
         self.table.find_by(hash, |entry| {
-            let due = Times::of(entry).due();
+            let due = Times::of(entry, false).due();
             due != 0 && due < now_ms && self.table.hasher().stable.of(entry.key()) == hash
         })
     }
@@ -247,13 +260,14 @@ impl Space {
         mark: impl FnOnce(&mut Entry, bool),
     ) {
         self.before_change(hash);
+        let counts = self.share.is_some();
         let Some(mut entry) = self.table.get_mut(hash, key) else {
             let mut entry = Entry::string(key, value, expire_at_ms);
             mark(&mut entry, true);
             self.insert(hash, entry);
             return;
         };
-        let before = Times::of(&entry);
+        let before = Times::of(&entry, counts);
         if takes_long_to_drop(&entry) {
             let bytes = entry.heap_bytes();
             self.discarded.put(Entry::boxed(b"", entry.take_value(), 0), bytes);
@@ -269,8 +283,13 @@ impl Space {
         entry.set_string(value, expire_at_ms);
         mark(&mut entry, false);
         let unsettled_bytes = unsettled_bytes(&entry);
+        let counted_bytes = if counts { entry.heap_bytes() } else { 0 };
         drop(entry);
-        self.moved(hash, before, Times { key_ms: expire_at_ms, fields_ms: 0, unsettled_bytes });
+        self.moved(
+            hash,
+            before,
+            Times { key_ms: expire_at_ms, fields_ms: 0, unsettled_bytes, counted_bytes },
+        );
     }
 
     /// Puts a value, whatever was there.
@@ -314,7 +333,7 @@ impl Space {
     fn take_out(&mut self, hash: u64, key: &[u8]) -> Option<Entry> {
         self.before_change(hash);
         let entry = self.table.remove(hash, key)?;
-        self.moved(hash, Times::of(&entry), Times::default());
+        self.moved(hash, Times::of(&entry, self.share.is_some()), Times::default());
         Some(entry)
     }
 
@@ -327,10 +346,11 @@ impl Space {
         change: impl FnOnce(&mut Entry) -> R,
     ) -> Option<R> {
         self.before_change(hash);
+        let counts = self.share.is_some();
         let mut entry = self.table.get_mut(hash, key)?;
-        let before = Times::of(&entry);
+        let before = Times::of(&entry, counts);
         let result = change(&mut entry);
-        let after = Times::of(&entry);
+        let after = Times::of(&entry, counts);
         drop(entry);
         self.moved(hash, before, after);
         Some(result)
@@ -348,6 +368,7 @@ impl Space {
         decide: impl FnOnce(&mut Entry) -> Result<(R, Option<Effect<'e>>), F>,
     ) -> Option<Result<(R, Option<Effect<'e>>, usize), F>> {
         self.before_change(hash);
+        let counts = self.share.is_some();
         let mut entry = self.table.get_mut(hash, key)?;
         let (result, effect) = match decide(&mut entry) {
             Ok(decision) => decision,
@@ -355,12 +376,12 @@ impl Space {
         };
         let mut changed = 0;
         if let Some(effect) = &effect {
-            let before = Times::of(&entry);
+            let before = Times::of(&entry, counts);
             if let Some(whole) = held_while_cut(&entry, effect) {
                 self.discarded.put(whole, 0);
             }
             changed = change(&mut entry, effect).expect("whoever decides has seen the entry's type");
-            let (after, hollow) = (Times::of(&entry), is_hollow(&entry));
+            let (after, hollow) = (Times::of(&entry, counts), is_hollow(&entry));
             drop(entry);
             self.moved(hash, before, after);
             if hollow {
@@ -378,7 +399,7 @@ impl Space {
 
     fn put_in(&mut self, hash: u64, entry: Entry) {
         self.before_change(hash);
-        let times = Times::of(&entry);
+        let times = Times::of(&entry, self.share.is_some());
         self.table.insert(hash, entry);
         self.moved(hash, Times::default(), times);
     }
@@ -391,9 +412,12 @@ impl Space {
     /// Adds one of many entries whose keys are not there. What is due for it comes to `due`, for `finish_load`.
     #[inline]
     pub(super) fn load(&mut self, hash: u64, entry: Entry, due: &mut Vec<(u64, u64)>) {
-        let times = Times::of(&entry);
         self.record_appears(hash, &entry);
+        let mut times = Times::of(&entry, self.share.is_some());
         self.table.insert(hash, entry);
+        if let Some(share) = &mut self.share {
+            share.moved(0, std::mem::take(&mut times.counted_bytes));
+        }
         if times != Times::default() {
             due.push((times.due(), hash));
             self.count_times(Times::default(), times);
@@ -416,6 +440,9 @@ impl Space {
     /// Moves everything out, in constant time. A walk that still needs it gets it instead.
     pub(crate) fn take(&mut self) -> Self {
         self.forget_settling();
+        if let Some(share) = &mut self.share {
+            share.clear();
+        }
         let (mut table, mut tags) = (self.table.take_all(), self.tags.take());
         if let Some(walk) = &mut self.walk {
             let hash = table.hasher();
@@ -432,6 +459,7 @@ impl Space {
             walk: None,
             settling: None,
             records: self.clear_records(),
+            share: None,
         }
     }
 
@@ -485,6 +513,9 @@ impl Space {
         {
             let records = i64::from(after.unsettled_bytes != 0) - i64::from(before.unsettled_bytes != 0);
             settling.count(signed(after.unsettled_bytes) - signed(before.unsettled_bytes), records);
+        }
+        if let Some(share) = &mut self.share {
+            share.moved(before.counted_bytes, after.counted_bytes);
         }
         self.expiry.moved(hash, before.due(), after.due());
         self.count_times(before, after);

@@ -19,6 +19,7 @@ mod reader;
 mod record;
 mod recovery;
 mod segment;
+mod served;
 mod shared;
 mod threads;
 mod trim;
@@ -330,6 +331,8 @@ impl Log {
             // A panic of that thread has been reported where it happened.
             let _ = thread.join();
         }
+        self.shared.signals.wait_for_tasks();
+        self.shared.signals.wait_for_tasks();
     }
 }
 

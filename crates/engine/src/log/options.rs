@@ -1,7 +1,9 @@
 //! What a log is opened with, what it refuses, and what it says of itself.
 
 use super::Lsn;
+use crate::service::Service;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// When records are made durable, in the words of `appendfsync`.
@@ -46,6 +48,8 @@ pub struct LogOptions {
     /// Whether the log runs threads of its own. Without them it syncs only when told and prepares segments when one is
     /// needed, which makes it deterministic for simulation.
     pub threads: bool,
+    /// Threads that are shared with others, which do what its own would; nothing is mapped then.
+    pub service: Option<Arc<Service>>,
 }
 
 impl Default for LogOptions {
@@ -56,6 +60,7 @@ impl Default for LogOptions {
             database_id: 0,
             needed: Needed::default(),
             threads: true,
+            service: None,
         }
     }
 }

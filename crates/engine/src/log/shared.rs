@@ -99,7 +99,8 @@ impl Shared {
             preparing: Mutex::new(Preparing { next_index: found.next_index, full: None }),
             prepared: Mutex::new(VecDeque::new()),
             pending: Mutex::new(Pending::new(next_lsn, frame_bytes_max)),
-            windows: Mutex::default(),
+            // A log that shares its threads is one of many: pages of each would be in memory for nothing.
+            windows: Mutex::new(if options.service.is_some() { Windows::off() } else { Windows::default() }),
             unsynced: Mutex::new(Vec::new()),
             appended: AtomicU64::new(last_lsn),
             written: AtomicU64::new(last_lsn),

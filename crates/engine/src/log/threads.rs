@@ -1,14 +1,15 @@
 //! The log's own threads: one syncs, one prepares segments and windows ahead, one writes records that take long.
 //!
 //! They are several because preparing and long writes must not hold up a group of waiting commits. What must hold: all end
-//! when told, and none works on after the log has failed.
+//! when told, and none works on after the log has failed. A log that shares threads with others has none of its own (`served`).
 
 use super::AppendFsync;
+use super::served::{self, Lent, Task};
 use super::shared::Shared;
 use crate::error::Error;
 use parking_lot::{Condvar, Mutex};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
@@ -21,25 +22,33 @@ const PREPARE_RETRY_MAX: Duration = Duration::from_secs(1);
 /// How the threads are woken.
 #[derive(Default)]
 pub(crate) struct Signals {
-    wanted: Mutex<Wanted>,
+    pub(super) wanted: Mutex<Wanted>,
     sync: Condvar,
     prepare: Condvar,
     write: Condvar,
+    /// Who does it, if the log has no threads of its own.
+    pub(super) lent: OnceLock<Lent>,
+    /// A task has ended.
+    pub(super) ended: Condvar,
 }
 
 #[derive(Default)]
-struct Wanted {
-    sync: bool,
-    segment: bool,
+pub(super) struct Wanted {
+    pub(super) sync: bool,
+    pub(super) segment: bool,
     windows: bool,
-    write: bool,
-    stop: bool,
+    pub(super) write: bool,
+    pub(super) stop: bool,
+    /// Which tasks a worker is at.
+    pub(super) running: [bool; 3],
 }
 
 impl Signals {
     pub(crate) fn want_sync(&self) {
-        self.wanted.lock().sync = true;
+        let mut wanted = self.wanted.lock();
+        wanted.sync = true;
         self.sync.notify_one();
+        self.begin(wanted, Task::Sync);
     }
 
     pub(crate) fn want_segment(&self) {
@@ -47,6 +56,7 @@ impl Signals {
         if !wanted.segment {
             wanted.segment = true;
             self.prepare.notify_one();
+            self.begin(wanted, Task::Prepare);
         }
     }
 
@@ -56,8 +66,10 @@ impl Signals {
     }
 
     pub(crate) fn want_write(&self) {
-        self.wanted.lock().write = true;
+        let mut wanted = self.wanted.lock();
+        wanted.write = true;
         self.write.notify_one();
+        self.begin(wanted, Task::Write);
     }
 
     pub(crate) fn stop(&self) {
@@ -70,6 +82,9 @@ impl Signals {
 
 /// Starts them.
 pub(crate) fn start(shared: &Arc<Shared>) -> Result<Vec<JoinHandle<()>>, Error> {
+    if let Some(service) = &shared.options.service {
+        return served::start(shared, service).map(|()| Vec::new());
+    }
     let spawn = |name: &str, run: fn(&Shared)| {
         let shared = shared.clone();
         Builder::new()

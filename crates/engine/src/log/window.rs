@@ -60,6 +60,11 @@ pub(crate) struct Windows {
 }
 
 impl Windows {
+    /// There never are any.
+    pub(super) fn off() -> Self {
+        Self { is_off: true, ..Self::default() }
+    }
+
     /// A segment has been prepared.
     pub(crate) fn add_segment(&mut self, segment: u32, file: Arc<dyn File>, capacity_bytes: u64) {
         if !self.is_off {
@@ -136,13 +141,13 @@ impl Shared {
                 Some(mapping) => {
                     self.windows.lock().ready.push_back(Window { segment, start, end, mapping });
                 }
-                None => *self.windows.lock() = Windows { is_off: true, ..Windows::default() },
+                None => *self.windows.lock() = Windows::off(),
             }
         }
     }
 
     /// Gives up all windows.
     pub(super) fn drop_windows(&self) {
-        *self.windows.lock() = Windows { is_off: true, ..Windows::default() };
+        *self.windows.lock() = Windows::off();
     }
 }

@@ -57,6 +57,11 @@ impl Shards {
         if let Err(fail) = self.room_for(caller, command.spec.is(flag::DENYOOM)) {
             return refuse(&fail, out);
         }
+        if self.is_limited()
+            && let Err(fail) = self.admit_one(caller, command, args)
+        {
+            return refuse(&fail, out);
+        }
         if let Err(refusal) = self.admit_unsettled(command) {
             return Self::refuse_or_wait(refusal, out);
         }

@@ -114,6 +114,7 @@ impl Shards {
             // Without space in the log nothing can be evicted now, and nothing can be written either.
             let _ = self.evict_to_limit(caller, ROUND_KEYS_MAX);
         }
+        self.keep_within_limits(caller);
         self.exceeded.note(used() > self.settings.maxmemory.load(Relaxed), caller.now_ms);
     }
 

@@ -2,7 +2,7 @@
 
 use super::ServerCommand;
 use crate::server::Server;
-use crate::session::{Peer, Replier};
+use crate::session::{Move, Peer, Replier};
 use ramekin::Reply;
 use ramekin::command::{Fail, Keys, Outcome, Spec, flag};
 use ramekin_resp::Protocol;
@@ -119,7 +119,11 @@ pub(super) const COMMANDS: &[ServerCommand] = &[
         run: |peer, server, _, out| {
             peer.reset(server);
             out.set_protocol(Protocol::Resp2);
-            out.simple("RESET");
+            if peer.namespace.is_some() {
+                peer.moves = Some(Move { name: "default".into(), reply: "RESET" });
+            } else {
+                out.simple("RESET");
+            }
             Ok(())
         },
     },

@@ -103,6 +103,13 @@ const SECTIONS: &[Section] = &[
     ("keyspace", "Keyspace", Shown::Default, info_stats::keyspace),
     ("ramekin", "Ramekin", Shown::Default, info_log::ramekin),
     ("store", "Store", Shown::Default, info_store::store),
+    ("namespaces", "Namespaces", Shown::Default, |server, _, fields| {
+        let namespaces = server.namespaces();
+        let open = namespaces.open_databases();
+        fields.add("namespaces", namespaces.len());
+        fields.add("namespaces_open", open.len());
+        fields.add("namespaces_clients", server.in_namespaces.load(std::sync::atomic::Ordering::Relaxed));
+    }),
 ];
 
 fn info(peer: &mut Peer, server: &Arc<Server>, args: &[&[u8]], out: &mut Replier<'_>) -> Outcome {

@@ -28,6 +28,7 @@ mod latency;
 mod lolwut;
 mod memory;
 mod monitor;
+mod namespace;
 mod save;
 mod shutdown;
 mod slowlog;
@@ -101,6 +102,7 @@ const FAMILIES: &[&[ServerCommand]] = &[
     shutdown::COMMANDS,
     wait::COMMANDS,
     store::COMMANDS,
+    namespace::COMMANDS,
     status::COMMANDS,
     lolwut::COMMANDS,
     info::COMMANDS,
@@ -123,7 +125,7 @@ pub(crate) fn register_hooks(server: &Arc<Server>) {
         server.config.on_change(name, run);
     };
     hook("appendfsync", |server, config| {
-        server.db.set_appendfsync(crate::run::log_sync(config.appendfsync()));
+        server.each_database(|db| db.set_appendfsync(crate::run::log_sync(config.appendfsync())));
     });
     server.config.on_change("maxclients", |config| {
         crate::open_files::make_room(config.maxclients()).map_err(|possible| {
@@ -131,7 +133,10 @@ pub(crate) fn register_hooks(server: &Arc<Server>) {
         })
     });
     for name in ["save", "auto-aof-rewrite-min-size", "auto-aof-rewrite-percentage"] {
-        hook(name, |server, config| server.db.set_checkpoint_rules(crate::run::checkpoint_rules(config)));
+        hook(name, |server, config| {
+            server.db.set_checkpoint_rules(crate::run::checkpoint_rules(config));
+            server.namespaces().change_open(&|db| crate::namespaces::follow_config(db, config));
+        });
     }
     for name in [
         "flush-interval",
@@ -143,8 +148,11 @@ pub(crate) fn register_hooks(server: &Arc<Server>) {
         "store-poll-interval",
         "store-flush",
     ] {
-        hook(name, |server, config| server.db.tune_store(&config.store_tuning()));
+        hook(name, |server, config| server.each_database(|db| db.tune_store(&config.store_tuning())));
     }
+    hook("namespace-idle-timeout", |server, config| {
+        server.namespaces().set_idle_timeout_ms(config.namespace_idle_timeout_ms());
+    });
     for name in crate::run::ENGINE_DIRECTIVES {
         hook(name, crate::run::apply_settings);
     }
@@ -161,6 +169,11 @@ pub(crate) fn without_secrets<'a>(row: &Row, args: &[&'a [u8]]) -> Option<Vec<&'
         "hello" => {
             let auth = args.iter().skip(2).position(|arg| arg.eq_ignore_ascii_case(b"auth"))? + 2;
             Some(hide(&|at| at == auth + 1 || at == auth + 2))
+        }
+        "namespace|create" => {
+            let follows =
+                |at: usize| at > 3 && at.is_multiple_of(2) && args[at - 1].eq_ignore_ascii_case(b"store");
+            Some(hide(&follows))
         }
         "config|set" => Some(hide(&|at| at > 2 && at % 2 == 1 && config::is_secret(args[at - 1]))),
         _ => None,

@@ -65,6 +65,7 @@ fn shutdown(peer: &mut Peer, server: &Arc<Server>, args: &[&[u8]], _: &mut Repli
 /// Brings to the disk what should be there before the end. What comes after it is brought there at the end.
 fn save(server: &Server, asked: &Asked, stop: Stop) -> Result<(), Error> {
     server.db.sync_log()?;
+    server.namespaces().open_databases().iter().try_for_each(ramekin::Database::sync_log)?;
     // Without a folder only who asks for it expects anything to be saved.
     if stop.checkpoint && (asked.save || server.db.disk().is_some()) {
         server.db.checkpoint()?;

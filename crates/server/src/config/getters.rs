@@ -454,6 +454,12 @@ impl Config {
         }
     }
 
+    /// `namespace-idle-timeout`, in milliseconds.
+    #[must_use]
+    pub fn namespace_idle_timeout_ms(&self) -> u64 {
+        self.millis("namespace-idle-timeout")
+    }
+
     /// What can be changed about the store while it is in use.
     #[must_use]
     pub fn store_tuning(&self) -> StoreTuning {
@@ -548,6 +554,7 @@ mod tests {
             (config.lfu_log_factor(), config.lfu_decay_minutes(), config.shutdown_timeout_s()),
             (10, 1, 10)
         );
+        assert_eq!(config.namespace_idle_timeout_ms(), 60_000);
         assert!(!config.dump_for_redis());
         assert!(config.lazyfree_lazy_user_flush() && config.lazyfree_lazy_user_del());
         assert_eq!(

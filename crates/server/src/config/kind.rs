@@ -72,7 +72,7 @@ impl Kind {
     /// TCP ports.
     pub(super) const PORT: Self = Self::Int { min: 0, max: 65535 };
     /// Numbers of bytes.
-    pub(super) const MEMORY: Self = Self::Memory { min: 0, max: 0x7fff_ffff_ffff_ffff };
+    pub(crate) const MEMORY: Self = Self::Memory { min: 0, max: 0x7fff_ffff_ffff_ffff };
 
     /// Whether a value is made of several words of a line.
     #[must_use]

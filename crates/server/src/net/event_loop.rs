@@ -224,17 +224,21 @@ impl EventLoop {
 
     /// One write to the log for all that was run in this turn.
     fn settle(&mut self) {
+        if self.server.in_namespaces.load(Relaxed) != 0 {
+            self.settle_namespaces();
+        }
         let db = &self.server.db;
         let gated = |at: &usize| {
-            self.connections[*at]
-                .as_ref()
-                .is_some_and(|connection| connection.session.output.is_gated_by_disk())
+            self.connections[*at].as_ref().is_some_and(|connection| {
+                connection.session.output.is_gated_by_disk() && !connection.session.is_in_namespace()
+            })
         };
         if self.sending.iter().any(gated) {
             db.request_sync();
         }
         if db.has_store() {
             let sessions = self.sending.iter().filter_map(|at| self.connections[*at].as_ref());
+            let sessions = sessions.filter(|connection| !connection.session.is_in_namespace());
             let wanted = sessions.map(|connection| connection.session.output.store_lsn()).max();
             db.request_settle(wanted.unwrap_or(0));
         }
@@ -242,8 +246,21 @@ impl EventLoop {
             && let Err(error) = db.write_log_or_leave()
         {
             let reason = db.log_failed().unwrap_or_else(|| error.to_string());
-            for connection in self.connections.iter_mut().flatten() {
+            let connections = self.connections.iter_mut().flatten();
+            for connection in connections.filter(|connection| !connection.session.is_in_namespace()) {
                 connection.session.output.fail(db, &reason);
+            }
+        }
+    }
+
+    /// The same for the namespaces in which something was run.
+    #[cold]
+    fn settle_namespaces(&mut self) {
+        for &at in &self.sending {
+            if let Some(Some(connection)) = self.connections.get_mut(at)
+                && connection.session.is_in_namespace()
+            {
+                connection.session.settle_namespace();
             }
         }
     }
@@ -253,6 +270,14 @@ impl EventLoop {
         connection.listed = false;
         if !connection.send(&self.server, now_ms) {
             return self.drop_connection(at);
+        }
+        if connection.session.wants_to_leave() {
+            connection.session.leave(&self.server, now_ms);
+            if !connection.session.wants_to_leave() {
+                // There may be an answer, and more to be run.
+                self.list(at);
+                return;
+            }
         }
         if connection.session.output.is_gated() {
             self.waiting.push(at);
@@ -283,6 +308,11 @@ impl EventLoop {
                 let server = Arc::clone(&self.server);
                 self.with(token, id, |session| session.obtained(&server, wait, outcome, now_ms));
             }
+            Message::Arrived { token, id, wait, outcome } => {
+                let server = Arc::clone(&self.server);
+                self.with(token, id, |session| session.opened(&server, wait, outcome, now_ms));
+            }
+            Message::Dropped => self.note_drop(now_ms),
             Message::Append { token, id, bytes } => self.with(token, id, |session| session.append(&bytes)),
             Message::Kill { token, id } => self.with(token, id, |_| {}),
             Message::Unblock { token, id, with_error } => {
@@ -291,6 +321,19 @@ impl EventLoop {
             }
             Message::Look => self.next_tick_ms = 0,
             Message::LogProgress => self.log_progress(now_ms),
+        }
+    }
+
+    /// A namespace has been dropped.
+    fn note_drop(&mut self, now_ms: u64) {
+        let server = Arc::clone(&self.server);
+        for at in 0..self.connections.len() {
+            if let Some(Some(connection)) = self.connections.get_mut(at)
+                && connection.session.is_in_namespace()
+            {
+                connection.session.note_drop(&server, now_ms);
+                self.list(at);
+            }
         }
     }
 
@@ -471,6 +514,7 @@ impl EventLoop {
     /// The server stops: what was answered is sent, as far as sockets take it.
     fn finish(&mut self) {
         let now_ms = self.server.db.now_ms();
+        self.connections.iter().flatten().for_each(|connection| connection.session.sync_namespace());
         if self.server.db.sync_log().is_ok() {
             for connection in self.connections.iter_mut().flatten() {
                 while connection.send(&self.server, now_ms) && connection.yields {}

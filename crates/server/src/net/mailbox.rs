@@ -1,5 +1,6 @@
 //! Messages to an event loop from other threads.
 
+use crate::session::Place;
 use mio::Waker;
 use parking_lot::Mutex;
 use ramekin::{Obtained, Served};
@@ -7,7 +8,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What a loop can be told. A connection is named by its token and its client's id: tokens are used again.
-#[derive(Debug)]
 pub enum Message {
     /// A connection was accepted for this loop.
     Accepted(super::connection::Accepted),
@@ -15,6 +15,10 @@ pub enum Message {
     Served { token: usize, id: u64, wait: u64, served: Served },
     /// What a command needed from the store is here, or cannot be had.
     Obtained { token: usize, id: u64, wait: u64, outcome: Result<Obtained, String> },
+    /// The database to which a session goes is open, or cannot be opened.
+    Arrived { token: usize, id: u64, wait: u64, outcome: Result<Place, String> },
+    /// A namespace has been dropped.
+    Dropped,
     /// Bytes to be sent to a client (MONITOR).
     Append { token: usize, id: u64, bytes: Arc<[u8]> },
     /// The connection shall be closed.
@@ -28,7 +32,6 @@ pub enum Message {
 }
 
 /// Where a loop takes messages.
-#[derive(Debug)]
 pub struct Mailbox {
     messages: Mutex<Vec<Message>>,
     waker: Waker,

@@ -21,13 +21,15 @@ pub(super) enum Blocked {
     Work { wait: u64 },
     /// For what only the store knows; then the command is run again.
     Store { wait: u64, row: &'static Row, args: Vec<Box<[u8]>> },
+    /// To go to another database: for what was answered here to leave, while there is a name; then for it to be opened.
+    Moving { wait: u64, reply: &'static str, name: Option<Box<str>> },
 }
 
 impl Blocked {
     pub(super) fn deadline_ms(&self) -> Option<u64> {
         match self {
             Blocked::Key { deadline_ms, .. } | Blocked::Safe { deadline_ms, .. } => *deadline_ms,
-            Blocked::Work { .. } | Blocked::Store { .. } => None,
+            Blocked::Work { .. } | Blocked::Store { .. } | Blocked::Moving { .. } => None,
         }
     }
 }
@@ -252,7 +254,7 @@ impl Session {
                 let (wait, lsn) = (*wait, *lsn);
                 self.answer_safe(server, wait, lsn);
             }
-            Blocked::Work { .. } | Blocked::Store { .. } => return,
+            Blocked::Work { .. } | Blocked::Store { .. } | Blocked::Moving { .. } => return,
             Blocked::Key { waiter, .. } => {
                 // If it is just being served, the answer is on its way.
                 if !self.peer.db.give_up(waiter) {
@@ -270,7 +272,7 @@ impl Session {
     pub(crate) fn unblock_by_request(&mut self, server: &Arc<Server>, with_error: bool, now_ms: u64) {
         match &self.blocked {
             // Work is done to its end.
-            None | Some(Blocked::Work { .. } | Blocked::Store { .. }) => return,
+            None | Some(Blocked::Work { .. } | Blocked::Store { .. } | Blocked::Moving { .. }) => return,
             Some(Blocked::Key { waiter, .. }) if !self.peer.db.give_up(waiter) => return,
             Some(Blocked::Key { .. }) if !with_error => {
                 let from = self.unblock(server);
@@ -328,14 +330,14 @@ impl Session {
     }
 
     /// Ends the wait; returns where the reply begins.
-    fn unblock(&mut self, server: &Server) -> usize {
+    pub(super) fn unblock(&mut self, server: &Server) -> usize {
         self.blocked = None;
         self.reach = self.peer.reach();
         self.note_blocked(server, false);
         self.output.bytes.len()
     }
 
-    fn note_blocked(&self, server: &Server, blocked: bool) {
+    pub(super) fn note_blocked(&self, server: &Server, blocked: bool) {
         self.peer.client.blocked.store(blocked, Relaxed);
         if blocked {
             server.clients.blocked.fetch_add(1, Relaxed);

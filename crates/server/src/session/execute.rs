@@ -5,7 +5,7 @@
 
 use super::output::SET_ASIDE;
 use super::peer::{Durability, Peer, Queued, ReplyMode};
-use super::{Reach, Session};
+use super::{DROPPED, Reach, Session};
 use crate::clients::Client;
 use crate::command::{self, Row, Runner};
 use crate::server::Server;
@@ -41,7 +41,8 @@ impl Session {
             self.prefetch_entries();
         }
         let (input, batch) = (std::mem::take(&mut self.input), std::mem::take(&mut self.batch));
-        let hashes = std::mem::take(&mut self.hashes);
+        let mut hashes = std::mem::take(&mut self.hashes);
+        self.has_moved = false;
         let mut last: Option<(&[u8], &'static Row)> = None;
         let mut many = Vec::new();
         let begun = self.ran;
@@ -70,6 +71,9 @@ impl Session {
             }
             if self.peer.stalled {
                 break;
+            }
+            if self.has_moved {
+                hashes.clear();
             }
             self.ran += 1;
         }
@@ -240,6 +244,9 @@ impl Session {
                 if let Some(begun) = self.peer.begun.take() {
                     self.block_on_begun(server, begun);
                 }
+                if let Some(wanted) = self.peer.moves.take() {
+                    self.move_to(server, wanted);
+                }
                 self.follow_settings(server);
                 self.peer.reply_lsn
             }
@@ -268,6 +275,14 @@ impl Session {
         }
         if self.peer.transaction.is_some() && row.spec.is(flag::DENYOOM) && !row.spec.is(flag::IN_MULTI) {
             self.peer.db.make_room(&mut self.peer.caller)?;
+        }
+        if let Some(namespace) = &self.peer.namespace
+            && namespace.is_dropped()
+            && row.spec.group != "connection"
+            && !row.spec.name.starts_with("namespace|")
+        {
+            self.peer.end_transaction();
+            return Err(Fail::new(DROPPED));
         }
         if self.peer.monitor && row.spec.is(flag::READONLY | flag::WRITE) {
             return Err(Fail::new("ERR Replica can't interact with the keyspace"));

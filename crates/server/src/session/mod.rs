@@ -5,14 +5,16 @@
 
 mod block;
 mod execute;
+mod moving;
 mod output;
 mod peer;
 mod replier;
 mod streams;
 
 pub(crate) use execute::{is_notable, note, show};
+pub(crate) use moving::{DROPPED, Place};
 pub(crate) use output::{Output, Reach, SET_ASIDE};
-pub(crate) use peer::{Durability, Peer, Queued, ReplyMode, Transaction, Wait, Watching};
+pub(crate) use peer::{Durability, Move, Peer, Queued, ReplyMode, Transaction, Wait, Watching};
 pub(crate) use replier::Replier;
 
 use crate::clients::Client;
@@ -54,6 +56,8 @@ pub(crate) struct Session {
     hashes: Vec<u64>,
     /// Those of them whose entries are fetched in two steps.
     far_hashes: Vec<u64>,
+    /// It has gone to another database since a batch was begun: `hashes` are of the one before.
+    has_moved: bool,
     /// Received bytes; only the first `filled` mean something.
     input: Vec<u8>,
     filled: usize,
@@ -110,6 +114,7 @@ impl Session {
             ran: 0,
             hashes: Vec::new(),
             far_hashes: Vec::new(),
+            has_moved: false,
             input: Vec::new(),
             filled: 0,
             has_received: false,
@@ -216,7 +221,11 @@ impl Session {
         self.unread_bytes_max = self.unread_bytes_max(server);
         let limits = self.limits(server);
         // The turn may have lasted for a while.
-        self.peer.caller.now_ms = server.db.latest_ms().max(now_ms);
+        self.peer.caller.now_ms = match self.peer.namespace {
+            None => server.db.latest_ms().max(now_ms),
+            // Its log has to know the time, too.
+            Some(_) => self.peer.db.now_ms(),
+        };
         self.behind_nanos = 0;
         while self.may_run() {
             let mut failure = None;

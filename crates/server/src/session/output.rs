@@ -196,11 +196,16 @@ impl Output {
         }
     }
 
-    /// What may be sent now.
-    pub(crate) fn sendable(&mut self, db: &Database) -> &[u8] {
+    /// Opens the gates to which the log has come.
+    pub(super) fn open_gates(&mut self, db: &Database) {
         while self.gates.front().is_some_and(|gate| gate.is_checked && gate.reach.has_come(db, gate.lsn)) {
             self.gates.pop_front();
         }
+    }
+
+    /// What may be sent now.
+    pub(crate) fn sendable(&mut self, db: &Database) -> &[u8] {
+        self.open_gates(db);
         let mut end = self.gates.front().map_or(self.bytes.len(), |gate| gate.from);
         if !self.streams.is_empty() {
             // A gated reply begins with bytes of its own: what is behind a gate is not reached.

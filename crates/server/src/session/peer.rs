@@ -3,7 +3,7 @@
 use crate::clients::Client;
 use crate::command::Row;
 use crate::server::Server;
-use ramekin::{Caller, Database, Needs, Response, Watch};
+use ramekin::{Caller, Database, Namespace, Needs, Response, Watch};
 use ramekin_resp::Protocol;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -66,6 +66,14 @@ pub(crate) type Begun = Box<dyn FnOnce(Box<dyn FnOnce(Response) + Send>) + Send>
 /// What takes long, and the answer that comes of it.
 pub(crate) type Work = Box<dyn FnOnce(&Server) -> Response + Send>;
 
+/// Where a session is to go.
+pub(crate) struct Move {
+    /// The name of the namespace.
+    pub(crate) name: Box<str>,
+    /// What is answered there.
+    pub(crate) reply: &'static str,
+}
+
 /// A command between MULTI and EXEC.
 pub struct Queued {
     /// Its row.
@@ -99,6 +107,10 @@ pub struct Peer {
     pub client: Arc<Client>,
     /// The data that its commands are about: the server's, or that of a namespace.
     pub db: Database,
+    /// The namespace; none: the server's own database.
+    pub(crate) namespace: Option<Arc<Namespace>>,
+    /// A handler asks for another database instead of an answer.
+    pub(crate) moves: Option<Move>,
     /// Runs commands in the engine; holds the selected database and the time.
     pub caller: Caller,
     /// The version of the protocol.
@@ -147,6 +159,8 @@ impl Peer {
         Self {
             client,
             db,
+            namespace: None,
+            moves: None,
             caller,
             protocol: Protocol::Resp2,
             authenticated,
@@ -226,6 +240,9 @@ impl Peer {
         self.end_transaction();
         if self.monitor {
             server.monitors.remove(self.client.id);
+        }
+        if self.namespace.take().is_some() {
+            server.in_namespaces.fetch_sub(1, Relaxed);
         }
         server.clients.remove(self.client.id);
     }

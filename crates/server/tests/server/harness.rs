@@ -54,7 +54,7 @@ impl Server {
                 Some(store) => Ok(Arc::new(store) as Arc<dyn Store>),
                 None => Err("no store here".to_owned()),
             };
-            ramekin_server::serve(loaded, &stores).map_err(|error| error.to_string())
+            ramekin_server::serve(loaded, Arc::new(stores)).map_err(|error| error.to_string())
         };
         let thread = Some(std::thread::Builder::new().spawn(run).unwrap());
         let server = Self { port, _folder: folder, thread };

@@ -74,6 +74,12 @@ impl Policy {
         Self::ALL.iter().find(|(_, known)| *known == name).map(|(policy, _)| *policy)
     }
 
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(policy, _)| *policy == self).map_or("", |(_, name)| name)
+    }
+
     /// Whether uses are counted instead of timed.
     #[must_use]
     pub fn counts_uses(self) -> bool {

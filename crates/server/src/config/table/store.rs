@@ -1,4 +1,4 @@
-//! Directives of the store behind.
+//! Directives of the store behind, and of namespaces.
 
 use crate::config::directive::Directive;
 use crate::config::kind::Kind;
@@ -81,6 +81,12 @@ pub(super) const ROWS: &[Directive] = &[
         "For one start: take a store that is another folder's or is not as this folder knows it. `memory` writes all that is in memory to it, `store` drops what is in memory.",
     )
     .needs_restart(),
+    Directive::used(
+        "namespace-idle-timeout",
+        Kind::Seconds,
+        "60",
+        "Seconds after which a namespace that no connection is in is closed; it is opened again when it is used.",
+    ),
     Directive::used(
         "store-detach",
         Kind::Bool,
