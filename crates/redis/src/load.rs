@@ -129,7 +129,7 @@ fn load_texts<'a, 'k>(
 }
 
 fn row(entry: Entry, content: Content) -> Row {
-    Row { version: entry.version, stamp: 0, expire_at_ms: entry.expire_at_ms, content }
+    Row { version: entry.version, stamp: 0, expire_at_ms: entry.expire_at_ms, content, tags: Vec::new() }
 }
 
 /// Reads one that was no string a moment ago.
