@@ -273,6 +273,9 @@ impl Shards {
                     cold.push((db, key.into()));
                 }
             }
+            // What is tagged from here on keeps its tags when its value is replaced, so it has to be here.
+            let is_tagged = ctx.is_tagged;
+            ctx.is_tagged |= commands.iter().any(|planned| planned.command.spec.name.starts_with("tag."));
             for planned in commands {
                 ctx.db = planned.db;
                 if let Err(fail) = self.admit_keys(&mut ctx, planned.command, planned.args, &mut cold) {
@@ -280,7 +283,7 @@ impl Shards {
                     return Err(Refusal::Fail(fail));
                 }
             }
-            ctx.db = db;
+            (ctx.db, ctx.is_tagged) = (db, is_tagged);
             if !cold.is_empty() {
                 self.commit(ctx);
                 return Err(Refusal::Needs(Box::new(Needs::Keys(cold))));

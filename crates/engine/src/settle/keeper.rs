@@ -16,6 +16,10 @@ const EXPIRED_PERIOD_MS: u64 = 1000;
 /// Keys looked at under one lock in search of idle ones.
 const IDLE_BUCKETS: usize = 128;
 
+/// The time is noted again once it is later than this; where nothing is logged, it makes the log grow by a record each time.
+const NOTE_PERIOD_MS: u64 = 10_000;
+/// The system entry with the time up to which rows that have expired may have been removed.
+const NOTE_KEY: &[u8] = b"store:expired-upto";
 /// So often it is tried to have the store have the indexes that it lacks.
 const INDEXES_PERIOD_MS: u64 = 10_000;
 
@@ -156,6 +160,16 @@ impl Settle {
     fn remove_expired(&self, connection: &mut dyn Connection, now_ms: u64) -> Result<(), StoreError> {
         let oldest = self.oldest_change_ms().unwrap_or(now_ms);
         let before = now_ms.min(if oldest == 0 { self.opened_ms } else { oldest }).saturating_sub(1000);
+        // A power cut may take the last of the log, and the clock may be wrong after it: what had expired would be back, without its
+        // row. So the log has to know first how late it was.
+        let noted = self.noted_ms.load(Relaxed);
+        if before > noted && before - noted >= NOTE_PERIOD_MS {
+            let note = self.shards.system_set(NOTE_KEY, now_ms.to_string().as_bytes());
+            note.map_err(|fail| StoreError::new(ErrorKind::Busy, fail.0.into_owned()))?;
+            self.make_durable()?;
+            self.noted_ms.store(now_ms, Relaxed);
+        }
+        let before = before.min(self.noted_ms.load(Relaxed));
         for place in self.places() {
             let removed = self
                 .define_place(connection, &place)

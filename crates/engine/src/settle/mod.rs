@@ -163,6 +163,8 @@ pub(crate) struct Settle {
     pub(crate) cursors: Mutex<cursors::Cursors>,
     /// Tables that queries had to ask the store for.
     wanted: Mutex<BTreeSet<Arc<str>>>,
+    /// The log knows for sure that it was this late.
+    noted_ms: AtomicU64,
     /// Tables whose indexes the store may not have.
     pub(crate) indexes_due: Mutex<BTreeSet<Box<str>>>,
     waits: Mutex<Waits>,

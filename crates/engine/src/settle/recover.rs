@@ -208,6 +208,7 @@ impl Settle {
             spare: Mutex::default(),
             tables: Mutex::default(),
             waits: Mutex::new(Waits::default()),
+            noted_ms: AtomicU64::new(0),
             wanted: Mutex::default(),
             indexes_due: Mutex::default(),
             cursors: Mutex::new(super::cursors::Cursors::new(clock.now_ms())),

@@ -17,7 +17,15 @@ pub(crate) fn table(name: &str) -> Table {
 }
 
 pub(crate) fn change(place: &Place, key: &str, version: u64, content: Content) -> Change {
-    Change { place: place.clone(), key: key.into(), version, expire_at_ms: 0, content, expect: Expect::Any, tags: None }
+    Change {
+        place: place.clone(),
+        key: key.into(),
+        version,
+        expire_at_ms: 0,
+        content,
+        expect: Expect::Any,
+        tags: None,
+    }
 }
 
 pub(crate) fn record(place: &Place, key: &str, version: u64, json: &str) -> Change {
