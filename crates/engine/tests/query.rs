@@ -488,3 +488,15 @@ fn a_page_has_no_more_rows_than_it_is_to_have() {
         assert!(found >= 50);
     }
 }
+
+#[test]
+fn a_large_record_that_a_string_replaces_is_in_no_index_any_more() {
+    let session = Session::new();
+    assert_eq!(
+        ask(&session, &["TABLE.PUT", "t", "k", &format!("{{\"a\": \"{}\"}}", "x".repeat(9 << 20))]),
+        "OK"
+    );
+    assert_eq!(ask(&session, &["INDEX.CREATE", "by_a", "ON", "t", "(a)"]), "OK");
+    session.run("SET t:k text");
+    assert!(ask(&session, &["INDEX.LIST"]).contains("\"entries\": 0"), "{}", ask(&session, &["INDEX.LIST"]));
+}

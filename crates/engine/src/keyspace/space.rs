@@ -268,10 +268,6 @@ impl Space {
             return;
         };
         let before = Times::of(&entry, counts);
-        if takes_long_to_drop(&entry) {
-            let bytes = entry.heap_bytes();
-            self.discarded.put(Entry::boxed(b"", entry.take_value(), 0), bytes);
-        }
         if record_of(&entry).is_some() {
             drop(entry);
             self.put(hash, key, Value::Str(value.into()), expire_at_ms);
@@ -279,6 +275,10 @@ impl Space {
                 mark(&mut entry, false);
             }
             return;
+        }
+        if takes_long_to_drop(&entry) {
+            let bytes = entry.heap_bytes();
+            self.discarded.put(Entry::boxed(b"", entry.take_value(), 0), bytes);
         }
         entry.set_string(value, expire_at_ms);
         mark(&mut entry, false);
