@@ -15,6 +15,8 @@ from harness.resp import Client, Closed, Fault, Silent
 
 # Errors that say a command was not run: it may be tried later.
 NOT_RUN = (b"STOREDOWN", b"STOREFULL", b"LOADING", b"TRYAGAIN", b"OOM")
+NO_SUCH_KEY = b"ERR no such key"
+TAGS = [b"t%d" % number for number in range(5)]
 # A key is not judged this close to the time at which it expires.
 EXPIRY_SLACK_S = 0.3
 
@@ -59,7 +61,7 @@ class Worker(threading.Thread):
         self.value_bytes = value_bytes
         self.keys = {}
         for at in range(keys):
-            kind = ("string", "string", "list", "hash", "record", "counter")[at % 6]
+            kind = ("string", "string", "list", "hash", "record", "counter", "tagged")[at % 7]
             self.keys[f"w{number}-{kind}-{at}"] = Key(kind)
         self.client = None
         self.failure = None
@@ -114,7 +116,7 @@ class Worker(threading.Thread):
         reply = self.ask(*words)
         ended = time.time()
         if isinstance(reply, Fault):
-            if reply.startswith(NOT_RUN):
+            if reply.startswith(NOT_RUN) or key.kind == "tagged" and before is None and reply == NO_SUCH_KEY:
                 return
             raise Wrong(f"{words[:2]}: {reply!r}")
         replaces = words[0] in ("SET", "DEL", "TABLE.PUT", "TABLE.DEL") or before is None
@@ -181,6 +183,17 @@ class Worker(threading.Thread):
         else:
             self.change(key, ("TABLE.DEL", table, name), None)
 
+    def tagged(self, name, key, held):
+        """Of this kind it counts which tags a key has; one without any may be there or not."""
+        pick = self.random.random()
+        if pick < 0.6:
+            tags = self.random.sample(TAGS, self.random.randint(0, 3))
+            self.change(key, ("TAG.SET", name, *tags), sorted(tags) or None)
+        elif pick < 0.8 or held is None:
+            self.change(key, ("SET", name, self.value()[:60]), held)
+        else:
+            self.change(key, ("DEL", name), None)
+
     def check(self, name):
         """Reads a key and judges what it holds; False if it could not be read."""
         key = self.keys[name]
@@ -209,6 +222,7 @@ class Worker(threading.Thread):
             "list": ("LRANGE", name, 0, -1),
             "hash": ("HGETALL", name),
             "record": ("TABLE.GET", f"t{self.number}", name),
+            "tagged": ("TAG.OF", name),
         }[key.kind]
         reply = self.ask(*words)
         if reply is None and self.client is None:
@@ -219,7 +233,7 @@ class Worker(threading.Thread):
             raise Wrong(f"{words}: {reply!r}")
         if not reply:
             return None
-        if key.kind == "list":
+        if key.kind in ("list", "tagged"):
             return [bytes(item) for item in reply]
         if key.kind == "hash":
             items = [bytes(item) for item in reply]
@@ -268,6 +282,18 @@ class Load:
                 assert time.monotonic() < deadline, f"{len(left)} keys cannot be read"
                 if left:
                     time.sleep(0.1)
+
+    def check_tags(self):
+        """Asks for keys by their tags, once each key has been read."""
+        wanted = {}
+        for name, key in ((name, key) for worker in self.workers for name, key in worker.keys.items()):
+            for tag in key.possible[0] or () if key.kind == "tagged" else ():
+                wanted.setdefault(tag, []).append(name.encode())
+        with Client(self.workers[0].server.address) as client:
+            for tag in TAGS:
+                assert client("TAG.KEYS", "ANY", tag) == sorted(wanted.get(tag, [])), tag
+            listed = client("TAG.LIST", "WITHCOUNTS")
+        assert dict(zip(listed[::2], listed[1::2], strict=True)) == {tag: len(names) for tag, names in wanted.items()}
 
     def is_bad(self, worker, name):
         """Whether the store has refused what the key holds."""

@@ -21,6 +21,7 @@ def check_against_the_store(server, load, address):
     """All that is acknowledged is in the store: a new folder, which has nothing else, reads the same."""
     load.check_all()
     settle(server)
+    load.check_tags()
     bad = {(worker.name, name) for worker in load.workers for name in worker.keys if load.is_bad(worker, name)}
     assert server.terminate(30) == 0, server.log()
     fresh = Server("ramekin", {"store": address, "store-attach": "store", **FAST})
@@ -35,6 +36,7 @@ def check_against_the_store(server, load, address):
                     # The store has refused it, and still has what it took last.
                     del worker.keys[name]
         load.check_all()
+        load.check_tags()
     finally:
         fresh.kill()
         fresh.remove()

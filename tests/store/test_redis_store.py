@@ -88,6 +88,9 @@ def test_others_read_what_clients_have_written(start_ramekin, behind):
         client("HSET", "hash", "f", "1", "g", "2")
         client("HPEXPIRE", "hash", 600_000, "FIELDS", 1, "g")
         client("TABLE.PUT", "people", "ada", '{"age": 36}')
+        client("TAG.ADD", "people:ada", "person")
+        client("TAG.ADD", "list", "letters", "few")
+        client("TAG.ADD", "hash", "few")
         client("SELECT", 2)
         client("SET", "text", "of 2")
         settle(server)
@@ -97,6 +100,9 @@ def test_others_read_what_clients_have_written(start_ramekin, behind):
         assert 590_000 < other("HPTTL", "hash", "FIELDS", 1, "g")[0] <= 600_000
         assert other("GET", "people:ada") == b'{"age": 36}'
         assert other("GET", "db2:text") == b"of 2"
+        assert sorted(other("SMEMBERS", "ramekin:tags:0:list")) == [b"few", b"letters"]
+        assert other("ZRANGE", "ramekin:tag:0:few", 0, -1) == [b"hash", b"list"]
+        assert other("ZRANGE", "ramekin:tag:people:person", 0, -1) == [b"ada"]
         client("EVICT")
         client("SELECT", 0)
         assert client("LRANGE", "list", 0, -1) == [b"a", b"b", b"c"]
@@ -108,6 +114,7 @@ def test_others_read_what_clients_have_written(start_ramekin, behind):
         settle(server)
         assert other("EXISTS", "list", "text", "people:ada") == 0
         assert other("ZCARD", "ramekin:keys:0") == 1
+        assert other("ZRANGE", "ramekin:tags:0", 0, -1, "WITHSCORES") == [b"few", b"1"]
 
 
 def test_whoever_may_only_read_can_look(start_ramekin, behind):

@@ -5,14 +5,15 @@ import sqlite3
 
 import pytest
 
+from harness.resp import Client
 from store.behind import FAST, settle, sql, until
 
 pytestmark = pytest.mark.ours
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite:", "url", "redis_url"], ids=["sqlite", "postgresql", "redis"])
 def address(request):
-    return "sqlite:" if request.param == "sqlite" else request.getfixturevalue("url")
+    return request.getfixturevalue(request.param) if request.param != "sqlite:" else request.param
 
 
 def leave_memory(server):
@@ -91,7 +92,7 @@ def test_what_others_write_to_a_record_keeps_its_tags(start_ramekin, postgres, s
         assert client("TAG.LIST") == [b"all", b"even"]
 
 
-def test_a_store_of_the_format_before_is_upgraded(start_ramekin, postgres, schema, address):
+def test_a_store_of_the_format_before_is_upgraded(start_ramekin, postgres, schema, url, address):
     server = start_ramekin(store=address, **FAST)
     with server.client() as client:
         client("SET", "k", "v")
@@ -101,8 +102,12 @@ def test_a_store_of_the_format_before_is_upgraded(start_ramekin, postgres, schem
         with sqlite3.connect(f"{server.folder}/store.db") as db:
             db.executescript("DROP TABLE ramekin_tags; UPDATE ramekin_meta SET format = 1;")
         db.close()
-    else:
+    elif address == url:
         sql(postgres, f"DROP TABLE {schema}.ramekin_tags", f"UPDATE {schema}.ramekin_meta SET format = 1")
+    else:
+        with Client(("127.0.0.1", int(address.split(":")[2].removesuffix("/0")))) as client:
+            assert client("KEYS", "ramekin:tag*") == []
+            assert client("HSET", "ramekin:meta", "format", 1) == 0
     server.restart()
     with server.client() as client:
         assert client("TAG.ADD", "k", "a") == 1

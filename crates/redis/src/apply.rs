@@ -2,16 +2,17 @@
 //!
 //! What must hold: the lane's key is watched before anything is read, and advanced only from the epoch and sequence that the batch
 //! names. Whoever claims the store, asks for the lane's position or applies another batch of the lane writes to that key, so
-//! the transaction happens only if none of them came between. Only its lane writes to a row; what removes rows without a batch
-//! removes only what had been there anyhow. Everything that could fail inside of `EXEC` is looked for before.
+//! the transaction happens only if none of them came between. Only its lane writes to a row, and nothing is removed while a batch is
+//! under way ([`crate::turns`]). Everything that could fail inside of `EXEC` is looked for before.
 
+use crate::Shared;
 use crate::entry::Entry;
 use crate::form::{Plan, TEXT_BYTES_MAX};
-use crate::history::History;
 use crate::lane::{Lane, lane_of, put_read_lane, put_write_lane};
 use crate::load::{entry_of, judge_tables, put_check_tables};
 use crate::names::{self, Names, TABLES};
 use crate::session::{Session, odd, texts_of};
+use crate::tags::{self, Retagged};
 use ramekin::store::{Batch, Change, Conflict, Content, ErrorKind, Expect, Place, StoreError};
 use ramekin_resp::Frame;
 
@@ -24,13 +25,15 @@ const EXPIRY_MAX: u64 = 1 << 53;
 pub(crate) fn apply(
     session: &mut Session,
     batch: &Batch,
-    history: &History,
+    shared: &Shared,
 ) -> Result<Vec<(usize, Conflict)>, StoreError> {
     batch.changes.iter().try_for_each(check)?;
+    let _turn = shared.turns.keep();
+    shared.turns.end_late(session, batch.epoch)?;
     let runs = runs(&batch.changes);
     let name = names::lane(batch.lane.into());
     let outcome = read(session, batch, &runs, &name);
-    let (lane, entries) = match outcome {
+    let (lane, before) = match outcome {
         Ok(found) => found,
         Err(error) => {
             // What follows on this connection is not to be held up by what was watched.
@@ -53,23 +56,23 @@ pub(crate) fn apply(
     for run in &runs {
         let mut rows = Rows::default();
         for (change, index) in run.changes.iter().zip(run.first..) {
-            let entry = entries[index];
-            match conflict(change, entry) {
+            let found = &before[index];
+            match conflict(change, found.entry) {
                 Some(conflict) => conflicts.push((index, conflict)),
-                None => rows.change(session.has_field_expiry, &run.names, change, entry, &mut values),
+                None => rows.change(session.has_field_expiry, &run.names, change, found, &mut values),
             }
         }
         rows.put(session, &run.names);
     }
     values.put(session);
     match session.commit()? {
-        Some(replies) => judge(session, &replies, &name, &lane, batch)?,
+        Some(replies) => judge(session, &replies, (&name, &lane), &runs, &before)?,
         None => {
             return Err(StoreError::new(ErrorKind::Busy, "the lane has changed while a batch was prepared"));
         }
     }
-    history.confirm(session)?;
-    history.note(batch.lane, batch.epoch, batch.sequence);
+    shared.history.confirm(session)?;
+    shared.history.note(batch.lane, batch.epoch, batch.sequence);
     Ok(conflicts)
 }
 
@@ -113,13 +116,20 @@ fn runs(changes: &[Change]) -> Vec<Run<'_>> {
     runs
 }
 
-/// Watches the lane, and reads it and the entries of all rows.
+/// What is there of a row that is to be changed.
+struct Before {
+    entry: Option<Entry>,
+    /// The tags of its key, if they may change.
+    tags: Vec<Vec<u8>>,
+}
+
+/// Watches the lane, and reads it and what is there of all rows.
 fn read(
     session: &mut Session,
     batch: &Batch,
     runs: &[Run<'_>],
     name: &[u8],
-) -> Result<(Lane, Vec<Option<Entry>>), StoreError> {
+) -> Result<(Lane, Vec<Before>), StoreError> {
     let places: Vec<&Place> = runs.iter().map(|run| run.place).collect();
     session.put(&[b"WATCH", name, TABLES]);
     put_read_lane(session, name);
@@ -144,7 +154,7 @@ fn read(
     if !tables.is_empty() {
         judge_tables(&tables, next()?)?;
     }
-    let mut entries = Vec::with_capacity(batch.changes.len());
+    let mut before = Vec::with_capacity(batch.changes.len());
     for commands in commands {
         // Nothing of the two counts but that they could be asked.
         for _ in 0..2 {
@@ -152,14 +162,32 @@ fn read(
         }
         for _ in 2..commands {
             for text in texts_of(next()?, "HMGET")? {
-                entries.push(entry_of(text)?);
+                before.push(Before { entry: entry_of(text)?, tags: Vec::new() });
             }
         }
     }
-    if entries.len() != batch.changes.len() {
+    if before.len() != batch.changes.len() {
         return Err(odd("HMGET"));
     }
-    Ok((lane, entries))
+    runs.iter().try_for_each(|run| read_tags(session, run, &mut before[run.first..]))?;
+    Ok((lane, before))
+}
+
+/// Reads the tags of those keys whose tags may change.
+fn read_tags(session: &mut Session, run: &Run<'_>, before: &mut [Before]) -> Result<(), StoreError> {
+    let given = run.changes.iter().filter_map(tags::wanted).flatten();
+    tags::check(session, &run.names, given.map(Vec::as_slice))?;
+    let (mut keys, mut found) = (Vec::new(), Vec::new());
+    for (change, before) in run.changes.iter().zip(before) {
+        if before.entry.is_some_and(|entry| entry.has_tags) && tags::wanted(change).is_some() {
+            keys.push(change.key.as_slice());
+            found.push(&mut before.tags);
+        }
+    }
+    for (into, tags) in found.into_iter().zip(tags::of(session, &run.names, &keys)?) {
+        *into = tags;
+    }
+    Ok(())
 }
 
 /// Whether a lane stands where the batch says.
@@ -252,6 +280,7 @@ struct Rows<'a> {
     /// Times and keys, in turn.
     expiries: Vec<std::borrow::Cow<'a, [u8]>>,
     no_expiries: Vec<&'a [u8]>,
+    tags: Retagged<'a>,
 }
 
 impl<'a> Rows<'a> {
@@ -260,9 +289,13 @@ impl<'a> Rows<'a> {
         has_field_expiry: bool,
         names: &Names,
         change: &'a Change,
-        before: Option<Entry>,
+        found: &Before,
         values: &mut Values<'a>,
     ) {
+        let before = found.entry;
+        if let Some(wanted) = tags::wanted(change) {
+            self.tags.note(&change.key, found.tags.clone(), wanted);
+        }
         let plan = Plan::of(&change.content, has_field_expiry);
         let name = names.value(&change.key);
         if before.is_some_and(|entry| entry.is_raw()) {
@@ -278,7 +311,8 @@ impl<'a> Rows<'a> {
             }
             return;
         };
-        let entry = Entry { version: change.version, expire_at_ms: change.expire_at_ms, form };
+        let (version, expire_at_ms) = (change.version, change.expire_at_ms);
+        let entry = Entry { version, expire_at_ms, has_tags: has_tags(change, before), form };
         self.note(&change.key, &entry, before);
         let is_short = plan.short_text().is_some();
         if !is_short {
@@ -316,26 +350,43 @@ impl<'a> Rows<'a> {
         session.put_many(&[b"HDEL", &names.rows], &self.gone, 1);
         session.put_many(&[b"ZREM", &names.order], &self.gone, 1);
         session.put_many(&[b"ZREM", &names.expiry], &self.no_expiries, 1);
+        self.tags.put(session, names);
+    }
+}
+
+/// Whether a key has tags once a change of it has been applied.
+fn has_tags(change: &Change, before: Option<Entry>) -> bool {
+    match tags::wanted(change) {
+        Some(wanted) => !wanted.is_empty(),
+        None => before.is_some_and(|entry| entry.has_tags),
     }
 }
 
 /// A command that fails inside of a transaction leaves the others as they are. None should; if one does all the same, what the
-/// batch says of its rows and of its lane is taken back, so that it is applied anew.
+/// batch says of its rows and of its lane is taken back, so that it is applied anew. Of rows with tags it stays known that they
+/// have some.
 fn judge(
     session: &mut Session,
     replies: &[Frame],
-    name: &[u8],
-    lane: &Lane,
-    batch: &Batch,
+    (name, lane): (&[u8], &Lane),
+    runs: &[Run<'_>],
+    before: &[Before],
 ) -> Result<(), StoreError> {
     let failed =
         replies.iter().find_map(|reply| if let Frame::Error(text) = reply { Some(text) } else { None });
     let Some(text) = failed else { return Ok(()) };
     session.begin();
     put_write_lane(session, name, lane);
-    for run in runs(&batch.changes) {
-        let keys: Vec<&[u8]> = run.changes.iter().map(|change| change.key.as_slice()).collect();
-        session.put_many(&[b"HDEL", &run.names.rows], &keys, 1);
+    let nothing = Entry::none(true).encode();
+    for run in runs {
+        let changed = run.changes.iter().zip(before[run.first..].iter().map(|before| before.entry));
+        let changed = changed.filter(|(change, entry)| conflict(change, *entry).is_none());
+        let (tagged, plain): (Vec<_>, Vec<_>) = changed.partition(|(change, entry)| has_tags(change, *entry));
+        let plain: Vec<&[u8]> = plain.iter().map(|(change, _)| change.key.as_slice()).collect();
+        session.put_many(&[b"HDEL", &run.names.rows], &plain, 1);
+        let tagged: Vec<&[u8]> =
+            tagged.iter().flat_map(|(change, _)| [change.key.as_slice(), nothing.as_bytes()]).collect();
+        session.put_many(&[b"HSET", &run.names.rows], &tagged, 2);
     }
     let in_doubt = |error: StoreError| StoreError { kind: ErrorKind::InDoubt, ..error };
     session.commit().map_err(in_doubt)?;

@@ -14,8 +14,8 @@ use ramekin::store::{Claim, Claimed, ErrorKind, Position, StoreError};
 use ramekin_resp::Frame;
 use std::collections::HashMap;
 
-/// The form in which all is kept.
-const FORMAT: u64 = 1;
+/// The form in which all is kept; since the second one rows have tags.
+const FORMAT: u64 = 2;
 /// How often a claim that another one has come before is made again.
 const TRIES: usize = 10;
 

@@ -5,7 +5,7 @@ use crate::apply::over;
 use crate::lane::{lane_of, put_read_lane};
 use crate::names::{self, TABLES};
 use crate::session::{Session, plain, texts_of};
-use crate::{apply, claim, load, remove, walk};
+use crate::{apply, claim, load, remove, tags, walk};
 use ramekin::store::{
     Batch, Claim, Claimed, Conflict, Connection, ErrorKind, Outside, Place, Position, Row, StoreError, Table,
 };
@@ -53,11 +53,11 @@ impl Connection for RedisConnection {
     }
 
     fn drop_table(&mut self, table: &Table, epoch: u64) -> Result<(), StoreError> {
-        remove::drop_table(&mut self.session, &table.name, epoch)
+        remove::drop_table(&mut self.session, &self.shared.turns, &table.name, epoch)
     }
 
     fn apply(&mut self, batch: &Batch) -> Result<Vec<(usize, Conflict)>, StoreError> {
-        apply::apply(&mut self.session, batch, &self.shared.history)
+        apply::apply(&mut self.session, batch, &self.shared)
     }
 
     /// Ends whatever is under way in the lane: an `EXEC` of before that arrives later does nothing.
@@ -104,11 +104,31 @@ impl Connection for RedisConnection {
         limit: usize,
         now_ms: u64,
     ) -> Result<Vec<(Vec<u8>, u64)>, StoreError> {
-        walk::page(&mut self.session, place, after, limit, now_ms)
+        walk::page(&mut self.session, place, None, after, limit, now_ms)
     }
 
     fn count(&mut self, place: &Place, now_ms: u64) -> Result<u64, StoreError> {
         walk::count(&mut self.session, place, now_ms)
+    }
+
+    fn has_tags(&mut self) -> Result<bool, StoreError> {
+        tags::any(&mut self.session)
+    }
+
+    fn tagged(
+        &mut self,
+        place: &Place,
+        tag: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+        now_ms: u64,
+    ) -> Result<Vec<(Vec<u8>, u64)>, StoreError> {
+        walk::page(&mut self.session, place, Some(tag), after, limit, now_ms)
+    }
+
+    fn tag_counts(&mut self, place: &Place, now_ms: u64) -> Result<Vec<(Vec<u8>, u64)>, StoreError> {
+        let _turn = self.shared.turns.keep();
+        tags::counts(&mut self.session, place, now_ms)
     }
 
     fn remove_expired(
@@ -118,11 +138,11 @@ impl Connection for RedisConnection {
         limit: usize,
         epoch: u64,
     ) -> Result<usize, StoreError> {
-        remove::remove_expired(&mut self.session, place, before_ms, limit, epoch)
+        remove::remove_expired(&mut self.session, &self.shared.turns, place, before_ms, limit, epoch)
     }
 
     fn empty(&mut self, place: &Place, upto_version: u64, epoch: u64) -> Result<(), StoreError> {
-        remove::empty(&mut self.session, place, upto_version, epoch)
+        remove::empty(&mut self.session, &self.shared.turns, place, upto_version, epoch)
     }
 
     fn outside(&mut self, _limit: usize) -> Result<Vec<Outside>, StoreError> {

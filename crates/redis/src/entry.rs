@@ -1,7 +1,7 @@
 //! What is known of a row beside its value: one field of the hash of its place, as text.
 //!
 //! ```text
-//! version [" e" expiry] [" " form]       17     17 e1700000000123     17 h     17 e1700000000123 p1
+//! version [" e" expiry] [" t"] [" " form]       17     17 e1700000000123     17 h     17 e1700000000123 t p1
 //! ```
 
 /// How the value of a row is kept.
@@ -29,14 +29,28 @@ pub(crate) struct Entry {
     pub(crate) version: u64,
     /// 0: never.
     pub(crate) expire_at_ms: u64,
+    /// Whether the key has tags.
+    pub(crate) has_tags: bool,
     pub(crate) form: Form,
 }
 
 impl Entry {
+    /// No row, but a key that may have tags: those of a row that was taken back.
+    pub(crate) fn none(has_tags: bool) -> Self {
+        Self { version: 0, expire_at_ms: 0, has_tags, form: Form::Text }
+    }
+
+    pub(crate) fn is_row(&self) -> bool {
+        self.version != 0
+    }
+
     pub(crate) fn encode(&self) -> String {
         let mut text = self.version.to_string();
         if self.expire_at_ms != 0 {
             text.push_str(&format!(" e{}", self.expire_at_ms));
+        }
+        if self.has_tags {
+            text.push_str(" t");
         }
         match self.form {
             Form::Text => {}
@@ -54,12 +68,16 @@ impl Entry {
     pub(crate) fn parse(text: &[u8]) -> Option<Self> {
         let mut words = std::str::from_utf8(text).ok()?.split(' ');
         let version = words.next()?.parse().ok()?;
-        let mut entry = Self { version, expire_at_ms: 0, form: Form::Text };
+        let mut entry = Self { version, expire_at_ms: 0, has_tags: false, form: Form::Text };
         for word in words {
             let (letter, rest) = word.split_at_checked(1)?;
             entry.form = match (letter, rest) {
                 ("e", expiry) => {
                     entry.expire_at_ms = expiry.parse().ok()?;
+                    continue;
+                }
+                ("t", "") => {
+                    entry.has_tags = true;
                     continue;
                 }
                 ("l", "") => Form::List,
@@ -95,17 +113,19 @@ mod tests {
             Form::RawParts(1),
         ];
         for form in forms {
-            for expire_at_ms in [0, 1, u64::MAX] {
-                let entry = Entry { version: u64::MAX - 1, expire_at_ms, form };
+            for (expire_at_ms, has_tags) in [(0, true), (1, false), (u64::MAX, true)] {
+                let entry = Entry { version: u64::MAX - 1, expire_at_ms, has_tags, form };
                 assert_eq!(Entry::parse(entry.encode().as_bytes()), Some(entry));
             }
         }
-        assert_eq!(Entry { version: 17, expire_at_ms: 9, form: Form::Hash }.encode(), "17 e9 h");
+        let entry = Entry { version: 17, expire_at_ms: 9, has_tags: false, form: Form::Hash };
+        assert_eq!(entry.encode(), "17 e9 h");
+        assert_eq!(Entry { has_tags: true, ..entry }.encode(), "17 e9 t h");
     }
 
     #[test]
     fn a_text_that_is_no_entry_is_told() {
-        for text in ["", "x", "1 ", "1 q", "1 e", "1 r256", "1 l2", "-1", "1  l", "1 é"] {
+        for text in ["", "x", "1 ", "1 q", "1 e", "1 r256", "1 l2", "1 t2", "-1", "1  l", "1 é"] {
             assert_eq!(Entry::parse(text.as_bytes()), None, "{text}");
         }
     }

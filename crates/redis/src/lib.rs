@@ -30,6 +30,8 @@ mod remove;
 mod session;
 mod settings;
 mod stream;
+mod tags;
+mod turns;
 mod walk;
 
 use address::Address;
@@ -40,6 +42,7 @@ use parking_lot::Mutex;
 use ramekin::store::{Connection, ErrorKind, Store, StoreError};
 use session::Session;
 use std::sync::Arc;
+use turns::Turns;
 
 /// A database of a Redis or Valkey server, by its URL.
 pub struct RedisStore {
@@ -50,6 +53,7 @@ pub struct RedisStore {
 struct Shared {
     address: Address,
     history: History,
+    turns: Turns,
     /// Shows that the store's owner is alive, if that is us.
     guard: Mutex<Option<Guard>>,
     /// What the last claim has found wrong with the server's settings.
@@ -69,6 +73,7 @@ impl RedisStore {
             shared: Arc::new(Shared {
                 address,
                 history,
+                turns: Turns::default(),
                 guard: Mutex::default(),
                 warnings: Mutex::default(),
             }),
@@ -87,6 +92,10 @@ impl Store for RedisStore {
 
     fn notices_outside(&self) -> bool {
         false
+    }
+
+    fn keeps_tags(&self) -> bool {
+        true
     }
 
     fn warnings(&self) -> Vec<String> {

@@ -7,6 +7,7 @@ use crate::entry::{Entry, Form};
 use crate::form::{content_of, hash, put_read};
 use crate::names::{Names, TABLES};
 use crate::session::{Session, odd, plain, texts_of};
+use crate::tags;
 use ramekin::store::{Content, ErrorKind, Place, Row, StoreError};
 use ramekin::value::codec::tag;
 use ramekin_resp::Frame;
@@ -38,8 +39,13 @@ pub(crate) fn load(session: &mut Session, keys: &[(Place, Vec<u8>)]) -> Result<V
     check_tables(session, &known)?;
     for (place, asked) in &places {
         for asked in asked.chunks(KEYS_AT_ONCE) {
-            let large = load_texts(session, &names[place], asked, &mut rows)?;
-            for (asked, entry) in large {
+            let asked: Vec<&Asked<'_>> = asked.iter().collect();
+            let mut others = load_texts(session, &names[place], &asked, false, &mut rows)?;
+            if !others.tagged.is_empty() {
+                let more = load_texts(session, &names[place], &others.tagged, true, &mut rows)?;
+                others.large.extend(more.large);
+            }
+            for (asked, entry) in others.large {
                 rows[asked.index] = load_large(session, &names[place], asked, entry)?;
             }
         }
@@ -98,13 +104,23 @@ pub(crate) fn entry_of(text: Option<Vec<u8>>) -> Result<Option<Entry>, StoreErro
     text.map(entry).transpose()
 }
 
-/// Reads those that are strings. Returns those that are there and are none.
+/// Those that are there and were not read.
+#[derive(Default)]
+struct Others<'a, 'k> {
+    /// Strings of keys that have tags.
+    tagged: Vec<&'a Asked<'k>>,
+    /// Those that are no strings.
+    large: Vec<(&'a Asked<'k>, Entry)>,
+}
+
+/// Reads those that are strings, of keys without tags or all.
 fn load_texts<'a, 'k>(
     session: &mut Session,
     names: &Names,
-    asked: &'a [Asked<'k>],
+    asked: &[&'a Asked<'k>],
+    with_tags: bool,
     rows: &mut [Option<Row>],
-) -> Result<Vec<(&'a Asked<'k>, Entry)>, StoreError> {
+) -> Result<Others<'a, 'k>, StoreError> {
     session.begin();
     let mut words: Vec<&[u8]> = vec![b"HMGET", &names.rows];
     words.extend(asked.iter().map(|asked| asked.key));
@@ -112,24 +128,30 @@ fn load_texts<'a, 'k>(
     let mut words: Vec<&[u8]> = vec![b"MGET"];
     words.extend(asked.iter().map(|asked| asked.name.as_slice()));
     session.put(&words);
-    let replies = plain(session.commit())?.ok_or_else(|| odd("EXEC"))?;
-    let [entries, values]: [Frame; 2] = replies.try_into().map_err(|_| odd("EXEC"))?;
-    let Frame::Array(values) = values else { return Err(odd("MGET")) };
-    let mut large = Vec::new();
-    for ((asked, text), value) in asked.iter().zip(texts_of(entries, "HMGET")?).zip(values) {
-        let Some(entry) = entry_of(text)? else { continue };
-        if matches!(entry.form, Form::Text | Form::Json) {
-            let content = content_of(value, entry.form, matches!(asked.place, Place::Table(_)))?;
-            rows[asked.index] = content.map(|content| row(entry, content));
+    if with_tags {
+        asked.iter().for_each(|asked| tags::put_read(session, names, asked.key));
+    }
+    let mut replies = plain(session.commit())?.ok_or_else(|| odd("EXEC"))?.into_iter();
+    let entries = texts_of(replies.next().ok_or_else(|| odd("EXEC"))?, "HMGET")?;
+    let Some(Frame::Array(values)) = replies.next() else { return Err(odd("MGET")) };
+    let mut others = Others::default();
+    for ((asked, text), value) in asked.iter().zip(entries).zip(values) {
+        let tags = if with_tags { replies.next().map(tags::read).transpose()? } else { None };
+        let Some(entry) = entry_of(text)?.filter(Entry::is_row) else { continue };
+        if !matches!(entry.form, Form::Text | Form::Json) {
+            others.large.push((asked, entry));
+        } else if entry.has_tags && !with_tags {
+            others.tagged.push(asked);
         } else {
-            large.push((asked, entry));
+            let content = content_of(value, entry.form, matches!(asked.place, Place::Table(_)))?;
+            rows[asked.index] = content.map(|content| row(entry, content, tags.unwrap_or_default()));
         }
     }
-    Ok(large)
+    Ok(others)
 }
 
-fn row(entry: Entry, content: Content) -> Row {
-    Row { version: entry.version, stamp: 0, expire_at_ms: entry.expire_at_ms, content, tags: Vec::new() }
+fn row(entry: Entry, content: Content, tags: Vec<Vec<u8>>) -> Row {
+    Row { version: entry.version, stamp: 0, expire_at_ms: entry.expire_at_ms, content, tags }
 }
 
 /// Reads one that was no string a moment ago.
@@ -147,15 +169,15 @@ fn load_large(
         }
         session.put(&[b"HMGET", &names.rows, asked.key]);
         put_read(session, &asked.name, entry.form);
-        let (found, value) = if entry.form == Form::HashWithExpiry {
-            (session.answer()?, session.reply()?)
+        tags::put_read(session, names, asked.key);
+        let replies = if entry.form == Form::HashWithExpiry {
+            session.answers(3)?
         } else {
-            let replies = plain(session.commit())?.ok_or_else(|| odd("EXEC"))?;
-            let [found, value]: [Frame; 2] = replies.try_into().map_err(|_| odd("EXEC"))?;
-            (found, value)
+            plain(session.commit())?.ok_or_else(|| odd("EXEC"))?
         };
+        let [found, value, tags]: [Frame; 3] = replies.try_into().map_err(|_| odd("EXEC"))?;
         let found = texts_of(found, "HMGET")?.into_iter().next().flatten();
-        let Some(found) = entry_of(found)? else {
+        let Some(found) = entry_of(found)?.filter(Entry::is_row) else {
             session.unwatch()?;
             return Ok(None);
         };
@@ -171,7 +193,8 @@ fn load_large(
         } else {
             content_of(value, found.form, is_record)?
         };
-        return Ok(content.map(|content| row(found, content)));
+        let tags = tags::read(tags)?;
+        return Ok(content.map(|content| row(found, content, tags)));
     }
     Err(StoreError::new(ErrorKind::Busy, "a row has changed each time it was read"))
 }

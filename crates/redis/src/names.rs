@@ -12,6 +12,8 @@ pub(crate) const META: &[u8] = b"ramekin:meta";
 pub(crate) const OWNER: &[u8] = b"ramekin:owner";
 /// The tables of records that were defined.
 pub(crate) const TABLES: &[u8] = b"ramekin:tables";
+/// The places that have, or had, tags: a set.
+pub(crate) const TAGS: &[u8] = b"ramekin:tags";
 
 const OURS: &[u8] = b"ramekin:";
 
@@ -28,6 +30,10 @@ pub(crate) struct Names {
     pub(crate) order: Vec<u8>,
     /// A sorted set: keys that expire, by when.
     pub(crate) expiry: Vec<u8>,
+    /// A sorted set: all tags, by how many keys have each.
+    pub(crate) tags: Vec<u8>,
+    /// What the place is called.
+    pub(crate) place: String,
     /// What stands in front of a key.
     prefix: Vec<u8>,
 }
@@ -48,6 +54,8 @@ impl Names {
             rows: format!("ramekin:rows:{name}").into_bytes(),
             order: format!("ramekin:keys:{name}").into_bytes(),
             expiry: format!("ramekin:expiry:{name}").into_bytes(),
+            tags: tags(&name),
+            place: name,
             prefix,
         }
     }
@@ -59,6 +67,21 @@ impl Names {
         }
         [&*self.prefix, key].concat()
     }
+
+    /// A set: the tags of a key. No place has a colon in its name.
+    pub(crate) fn tags_of(&self, key: &[u8]) -> Vec<u8> {
+        [&*self.tags, b":", key].concat()
+    }
+
+    /// A sorted set: the keys that have a tag, in the order of their bytes.
+    pub(crate) fn tagged(&self, tag: &[u8]) -> Vec<u8> {
+        [b"ramekin:tag:", self.place.as_bytes(), b":", tag].concat()
+    }
+}
+
+/// The tags of a place, by its name, each with how many keys have it.
+pub(crate) fn tags(place: &str) -> Vec<u8> {
+    format!("ramekin:tags:{place}").into_bytes()
 }
 
 /// What a value is called that is kept in the bytes of the engine.

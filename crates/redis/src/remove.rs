@@ -1,14 +1,16 @@
 //! Removing rows without a batch: what has expired, all of a place, tables.
 //!
-//! What must hold: the epoch is watched, and so is what tells which rows may go; each transaction removes no more than a page of
+//! What must hold: no batch is under way meanwhile ([`crate::turns`]); the epoch is watched, and so is what tells which rows may go; each transaction removes no more than a page of
 //! rows, so that the server is not held up by it. What is cut short is gone on with when it is asked for again.
 
 use crate::apply::over;
 use crate::claim::{judge_fence, put_fence};
 use crate::entry::Entry;
 use crate::load::{entry_of, judge_tables, put_check_tables};
-use crate::names::{self, META, Names, TABLES};
-use crate::session::{Session, number_of, plain, texts_of};
+use crate::names::{self, META, Names, TABLES, TAGS};
+use crate::session::{Session, number_of, texts_of};
+use crate::tags::{self, Retagged};
+use crate::turns::Turns;
 use crate::walk::keys_after;
 use ramekin::store::{ErrorKind, Place, StoreError};
 use ramekin_resp::Frame;
@@ -24,6 +26,7 @@ type Doomed = Vec<(Vec<u8>, Entry)>;
 /// Removes rows that have expired before `before_ms`, at most so many; returns how many.
 pub(crate) fn remove_expired(
     session: &mut Session,
+    turns: &Turns,
     place: &Place,
     before_ms: u64,
     limit: usize,
@@ -36,7 +39,7 @@ pub(crate) fn remove_expired(
     }
     while left > 0 {
         let count = left.min(ROWS_AT_ONCE);
-        let removed = attempt(session, place, &names.expiry, epoch, false, |session| {
+        let removed = attempt(session, turns, (place, &names.expiry), epoch, false, |session| {
             let text = count.to_string();
             let words: [&[u8]; 7] = [
                 b"ZRANGEBYSCORE",
@@ -82,6 +85,7 @@ fn has_expired(
 /// Removes all rows of a place up to a version.
 pub(crate) fn empty(
     session: &mut Session,
+    turns: &Turns,
     place: &Place,
     upto_version: u64,
     epoch: u64,
@@ -90,8 +94,8 @@ pub(crate) fn empty(
     let mut after: Option<Vec<u8>> = None;
     loop {
         let mut last = None;
-        attempt(session, place, &names.rows, epoch, true, |session| {
-            let keys = keys_after(session, &names, after.as_deref(), ROWS_AT_ONCE)?;
+        attempt(session, turns, (place, &names.rows), epoch, true, |session| {
+            let keys = keys_after(session, &names.order, after.as_deref(), ROWS_AT_ONCE)?;
             last = keys.last().cloned();
             let mut rows = with_entries(session, &names, keys)?;
             rows.retain(|(_, entry)| entry.version <= upto_version);
@@ -105,22 +109,29 @@ pub(crate) fn empty(
 }
 
 /// Drops a table of records. It is there until all its rows are gone.
-pub(crate) fn drop_table(session: &mut Session, name: &str, epoch: u64) -> Result<(), StoreError> {
+pub(crate) fn drop_table(
+    session: &mut Session,
+    turns: &Turns,
+    name: &str,
+    epoch: u64,
+) -> Result<(), StoreError> {
     let place = Place::Table(name.into());
-    match empty(session, &place, u64::MAX, epoch) {
+    match empty(session, turns, &place, u64::MAX, epoch) {
         // It has been dropped before.
         Err(error) if error.kind == ErrorKind::Table(place.clone()) => return Ok(()),
         emptied => emptied?,
     }
     let names = Names::of(&place);
+    let _turn = turns.remove();
     for _ in 0..TRIES {
         put_fence(session);
         judge_fence(session, epoch)?;
         session.begin();
         session.put(&[b"HSET", META, b"written", epoch.to_string().as_bytes()]);
         session.put(&[b"HDEL", TABLES, name.as_bytes()]);
-        session.put(&[b"UNLINK", &names.rows, &names.order, &names.expiry]);
-        if plain(session.commit())?.is_some() {
+        session.put(&[b"UNLINK", &names.rows, &names.order, &names.expiry, &names.tags]);
+        session.put(&[b"SREM", TAGS, name.as_bytes()]);
+        if turns.judge(session.commit())?.is_some() {
             return Ok(());
         }
     }
@@ -130,26 +141,34 @@ pub(crate) fn drop_table(session: &mut Session, name: &str, epoch: u64) -> Resul
 /// Removes the rows that `find` names, unless the epoch is over, the table is not there, or `watched` has changed meanwhile.
 fn attempt(
     session: &mut Session,
-    place: &Place,
-    watched: &[u8],
+    turns: &Turns,
+    (place, watched): (&Place, &[u8]),
     epoch: u64,
     is_noted: bool,
     mut find: impl FnMut(&mut Session) -> Result<Doomed, StoreError>,
 ) -> Result<Doomed, StoreError> {
     let names = Names::of(place);
+    let _turn = turns.remove();
     for _ in 0..TRIES {
         put_fence(session);
         judge_fence(session, epoch)?;
         session.ask(&[b"WATCH", watched, TABLES])?;
         let tables = put_check_tables(session, &[place]);
-        let found = if tables.is_empty() {
-            find(session)
+        let judged = if tables.is_empty() {
+            Ok(())
         } else {
             let answer = session.answer()?;
-            judge_tables(&tables, answer).and_then(|()| find(session))
+            judge_tables(&tables, answer)
         };
-        let rows = match found {
-            Ok(rows) => rows,
+        let found = judged.and_then(|()| {
+            let rows = find(session)?;
+            let tagged: Vec<&[u8]> =
+                rows.iter().filter(|(_, entry)| entry.has_tags).map(|(key, _)| key.as_slice()).collect();
+            let tags = tags::of(session, &names, &tagged)?;
+            Ok((rows, tags))
+        });
+        let (rows, tags) = match found {
+            Ok(found) => found,
             Err(error) => {
                 let _ = session.unwatch();
                 return Err(error);
@@ -163,8 +182,8 @@ fn attempt(
         if is_noted {
             session.put(&[b"HSET", META, b"written", epoch.to_string().as_bytes()]);
         }
-        put_remove(session, &names, &rows);
-        if plain(session.commit())?.is_some() {
+        put_remove(session, &names, &rows, tags);
+        if turns.judge(session.commit())?.is_some() {
             return Ok(rows);
         }
     }
@@ -180,14 +199,18 @@ fn with_entries(session: &mut Session, names: &Names, keys: Vec<Vec<u8>>) -> Res
     let entries = texts_of(session.ask(&words)?, "HMGET")?;
     let mut rows = Vec::with_capacity(keys.len());
     // A key without an entry is none of ours any more, and goes from the lists.
-    let none = Entry { version: 0, expire_at_ms: 0, form: crate::entry::Form::Text };
     for (key, text) in keys.into_iter().zip(entries) {
-        rows.push((key, entry_of(text)?.unwrap_or(none)));
+        rows.push((key, entry_of(text)?.unwrap_or(Entry::none(false))));
     }
     Ok(rows)
 }
 
-fn put_remove(session: &mut Session, names: &Names, rows: &Doomed) {
+/// Puts the commands that remove rows, the tags of those that have any being these.
+fn put_remove(session: &mut Session, names: &Names, rows: &Doomed, tags: Vec<Vec<Vec<u8>>>) {
+    let mut retagged = Retagged::default();
+    let tagged = rows.iter().filter(|(_, entry)| entry.has_tags);
+    tagged.zip(tags).for_each(|((key, _), tags)| retagged.note(key, tags, &[]));
+    retagged.put(session, names);
     let mut values: Vec<Vec<u8>> = Vec::with_capacity(rows.len());
     for (key, entry) in rows {
         let name = names.value(key);

@@ -1,5 +1,6 @@
-//! Keys in order, and how many there are.
+//! Keys in order, all or those with a tag, and how many there are.
 
+use crate::entry::Entry;
 use crate::load::{check_tables, entry_of};
 use crate::names::Names;
 use crate::session::{Session, number_of, odd, texts_of};
@@ -8,21 +9,23 @@ use ramekin::store::{Place, StoreError};
 /// Keys that are read at once at most.
 const KEYS_AT_ONCE: usize = 1024;
 
-/// A page of keys with their versions. Those that have expired are passed over.
+/// A page of keys with their versions, of all or of those with a tag. Those that have expired are passed over.
 pub(crate) fn page(
     session: &mut Session,
     place: &Place,
+    tag: Option<&[u8]>,
     after: Option<&[u8]>,
     limit: usize,
     now_ms: u64,
 ) -> Result<Vec<(Vec<u8>, u64)>, StoreError> {
     check_tables(session, &[place])?;
     let names = Names::of(place);
+    let order = tag.map_or_else(|| names.order.clone(), |tag| names.tagged(tag));
     let mut found = Vec::new();
     let mut after = after.map(<[u8]>::to_vec);
     while found.len() < limit {
         let count = (limit - found.len()).min(KEYS_AT_ONCE);
-        let keys = keys_after(session, &names, after.as_deref(), count)?;
+        let keys = keys_after(session, &order, after.as_deref(), count)?;
         let Some(last) = keys.last() else { break };
         let is_last = keys.len() < count;
         after = Some(last.clone());
@@ -31,7 +34,7 @@ pub(crate) fn page(
         let entries = texts_of(session.ask(&words)?, "HMGET")?;
         for (key, text) in keys.into_iter().zip(entries) {
             // What was removed since has no entry.
-            if let Some(entry) = entry_of(text)?
+            if let Some(entry) = entry_of(text)?.filter(Entry::is_row)
                 && (entry.expire_at_ms == 0 || entry.expire_at_ms >= now_ms)
             {
                 found.push((key, entry.version));
@@ -44,16 +47,16 @@ pub(crate) fn page(
     Ok(found)
 }
 
-/// Keys of a place in order, from the one after `after` on.
+/// Keys of a sorted set in order, from the one after `after` on.
 pub(crate) fn keys_after(
     session: &mut Session,
-    names: &Names,
+    order: &[u8],
     after: Option<&[u8]>,
     count: usize,
 ) -> Result<Vec<Vec<u8>>, StoreError> {
     let begin = after.map_or(b"-".to_vec(), |key| [b"(", key].concat());
     let count = count.to_string();
-    let words: [&[u8]; 7] = [b"ZRANGEBYLEX", &names.order, &begin, b"+", b"LIMIT", b"0", count.as_bytes()];
+    let words: [&[u8]; 7] = [b"ZRANGEBYLEX", order, &begin, b"+", b"LIMIT", b"0", count.as_bytes()];
     Ok(texts_of(session.ask(&words)?, "ZRANGEBYLEX")?.into_iter().flatten().collect())
 }
 

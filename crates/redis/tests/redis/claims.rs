@@ -40,7 +40,7 @@ fn a_store_of_a_later_version_is_refused_and_not_touched() {
     let server = Server::with(&[]);
     let epoch = Owner::at(&server.url(0)).epoch;
     let mut other = server.other(0);
-    other.ask(&["HSET", "ramekin:meta", "format", "2"]);
+    other.ask(&["HSET", "ramekin:meta", "format", "3"]);
     for claim in
         [claim(epoch), Claim { takes_over: true, ..claim(epoch) }, Claim { read_only: true, ..claim(epoch) }]
     {

@@ -1,9 +1,10 @@
 //! What goes wrong, and what it is told as.
 
-use crate::owner::{Owner, change, claim, set};
+use crate::owner::{Owner, change, claim, set, tagged};
 use crate::proxy::{Cut, Proxy};
 use crate::server::Server;
 use ramekin::store::{Change, Content, ErrorKind, Place, Store};
+use std::time::Duration;
 
 #[test]
 fn a_server_that_is_killed_has_what_it_had_confirmed() {
@@ -159,10 +160,13 @@ fn keys_of_ours_that_others_have_overwritten_stop_a_batch_before_it_begins() {
     let mut owner = Owner::at(&server.url(0));
     owner.put(vec![set("a", 1, "1")]);
     let mut other = server.other(0);
-    for name in ["ramekin:rows:0", "ramekin:keys:0", "ramekin:expiry:0"] {
+    owner.put(vec![Change { expire_at_ms: 1 << 50, ..tagged(set("b", 1, "1"), &["x"]) }]);
+    for name in ["rows:0", "keys:0", "expiry:0", "tags", "tags:0", "tags:0:b", "tag:0:x"] {
+        let name = &format!("ramekin:{name}");
         other.ask(&["RENAME", name, "kept"]);
         other.ask(&["SET", name, "theirs"]);
-        let said = owner.fails(vec![set("a", 2, "2")], &ErrorKind::Unavailable);
+        let said = owner
+            .fails(vec![set("a", 2, "2"), tagged(set("b", 2, "2"), &["x", "y"])], &ErrorKind::Unavailable);
         assert!(said.contains("ramekin:"), "{said}");
         assert_eq!(other.says(&["GET", "a"]), "1");
         other.ask(&["DEL", name]);
@@ -185,6 +189,81 @@ fn a_row_that_fails_inside_of_the_commit_takes_back_its_batch() {
     assert_eq!(lane, "1");
     owner.put(vec![set("a", 2, "2")]);
     assert_eq!(owner.text("a").as_deref(), Some("2"));
+}
+
+#[test]
+fn tags_of_a_batch_that_was_taken_back_are_written_and_counted_once() {
+    let server = Server::with(&[]);
+    let mut owner = Owner::at(&server.url(0));
+    let keys = Place::Keys(0);
+    owner.put(vec![tagged(set("a", 1, "1"), &["old", "both"]), tagged(set("b", 1, "1"), &["old"])]);
+    server.other(0).ask(&["CONFIG", "SET", "proto-max-bulk-len", "1mb"]);
+    let parts = vec![vec![b'x'; 700_000]; 2];
+    let long = tagged(change(&keys, "long", 3, Content::Parts(0, parts)), &["new"]);
+    let again = || vec![tagged(set("a", 2, "2"), &["new", "both"]), set("b", 2, "2"), set("c", 2, "2")];
+    for _ in 0..2 {
+        owner.fails([again(), vec![long.clone()]].concat(), &ErrorKind::Refused);
+        assert_eq!(owner.text("a"), None);
+    }
+    owner.put(again());
+    owner.put(vec![tagged(set("long", 4, "short"), &[])]);
+    let mut tags = owner.load(&keys, "a").expect("it is there").tags;
+    tags.sort_unstable();
+    assert_eq!(tags, [b"both".to_vec(), b"new".to_vec()]);
+    let mut counts = owner.connection.tag_counts(&keys, 0).unwrap();
+    counts.sort();
+    assert_eq!(counts, [(b"both".to_vec(), 1), (b"new".to_vec(), 1), (b"old".to_vec(), 1)]);
+}
+
+#[test]
+fn a_row_that_has_expired_is_not_removed_under_a_batch_that_brings_it_back() {
+    let server = Server::with(&[]);
+    let proxy = Proxy::new(server.port);
+    let mut owner = Owner::at(&proxy.url);
+    let keys = Place::Keys(0);
+    let old = Change { expire_at_ms: 1_000, ..tagged(set("a", 1, "old"), &["x"]) };
+    owner.put(vec![old]);
+    let mut remover = owner.store.connect().unwrap();
+    let (epoch, page) = (owner.epoch, Ok(vec![(b"a".to_vec(), 2)]));
+    proxy.set(Cut::Held);
+    std::thread::scope(|scope| {
+        let batch = scope.spawn(|| owner.put(vec![tagged(set("a", 2, "new"), &["x"])]));
+        proxy.wait_until_held();
+        let removal = scope.spawn(|| remover.remove_expired(&keys, 2_000, 10, epoch));
+        // Long enough for a removal that does not wait.
+        std::thread::sleep(Duration::from_millis(200));
+        proxy.set(Cut::Nothing);
+        batch.join().unwrap();
+        assert_eq!(removal.join().unwrap(), Ok(0));
+    });
+    assert_eq!(owner.connection.page(&keys, None, 10, 0), page);
+    assert_eq!(owner.connection.tagged(&keys, b"x", None, 10, 0), page);
+    assert_eq!(owner.connection.tag_counts(&keys, 0), Ok(vec![(b"x".to_vec(), 1)]));
+}
+
+#[test]
+fn a_removal_that_arrives_late_removes_nothing_once_a_batch_has_begun() {
+    let server = Server::with(&[]);
+    let proxy = Proxy::new(server.port);
+    let mut owner = Owner::at(&proxy.url);
+    let keys = Place::Keys(0);
+    owner.put(vec![Change { expire_at_ms: 1_000, ..set("a", 1, "old") }]);
+    let mut remover = owner.store.connect().unwrap();
+    proxy.set(Cut::Late);
+    let removed = remover.remove_expired(&keys, 2_000, 10, owner.epoch);
+    assert_eq!(removed.expect_err("its line is lost").kind, ErrorKind::Unavailable);
+    proxy.set(Cut::Held);
+    std::thread::scope(|scope| {
+        let batch = scope.spawn(|| owner.put(vec![set("b", 2, "new")]));
+        // What ends the removal comes first.
+        proxy.wait_until_held();
+        proxy.set(Cut::Held);
+        proxy.wait_until_held();
+        proxy.release();
+        proxy.set(Cut::Nothing);
+        batch.join().unwrap();
+    });
+    assert_eq!(owner.connection.count(&keys, 0), Ok(2));
 }
 
 #[test]

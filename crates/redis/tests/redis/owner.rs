@@ -40,6 +40,11 @@ pub(crate) fn set(key: &str, version: u64, text: &str) -> Change {
     change(&Place::Keys(0), key, version, string(text))
 }
 
+/// A change that also says which tags its key has.
+pub(crate) fn tagged(change: Change, tags: &[&str]) -> Change {
+    Change { tags: Some(tags.iter().map(|tag| tag.as_bytes().to_vec()).collect()), ..change }
+}
+
 /// Who owns a store, over one connection.
 pub(crate) struct Owner {
     pub(crate) store: Arc<RedisStore>,

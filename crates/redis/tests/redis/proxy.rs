@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU8, AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// What becomes of a commit.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -18,6 +19,10 @@ pub(crate) enum Cut {
     Silent = 3,
     /// The line is lost, and it arrives later.
     Late = 4,
+    /// The next one arrives once something else is said; all others arrive at once.
+    Held = 5,
+    /// One is held.
+    Holding = 6,
 }
 
 #[derive(Default)]
@@ -58,6 +63,13 @@ impl Proxy {
         self.shared.cut.store(cut as u8, Ordering::SeqCst);
     }
 
+    /// Waits until a commit is held.
+    pub(crate) fn wait_until_held(&self) {
+        while self.shared.cut.load(Ordering::SeqCst) != Cut::Holding as u8 {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     /// Where new lines lead from now on.
     pub(crate) fn lead_to(&self, port: u16) {
         self.shared.port.store(port, Ordering::SeqCst);
@@ -91,6 +103,13 @@ fn requests(mut client: TcpStream, mut server: TcpStream, shared: &Shared) {
         is_guard |= holds(got, b"ramekin-owner-db");
         let is_commit = !is_guard && holds(got, b"$4\r\nEXEC\r\n");
         let cut = if is_commit { shared.cut.load(Ordering::SeqCst) } else { Cut::Nothing as u8 };
+        let (held, holding) = (Cut::Held as u8, Cut::Holding as u8);
+        let order = Ordering::SeqCst;
+        if is_commit && shared.cut.compare_exchange(held, holding, order, order).is_ok() {
+            while shared.cut.load(order) == holding {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
         if cut == Cut::Answer as u8 {
             // The client hears nothing more; the server hears the commit, and then that the line is gone.
             let _ = client.shutdown(Shutdown::Both);

@@ -1,6 +1,6 @@
 //! Values as people and other programs find them in the server.
 
-use crate::owner::{Owner, change, record, set, string};
+use crate::owner::{Owner, change, record, set, string, tagged};
 use crate::server::Server;
 use ramekin::store::{Change, Content, Place};
 use ramekin::value::Value;
@@ -166,6 +166,41 @@ fn what_the_server_has_expired_is_not_there_and_is_swept() {
     assert_eq!(owner.connection.count(&keys, 0), Ok(1));
     assert_eq!(server.other(0).says(&["HKEYS", "ramekin:rows:0"]), "new");
     assert_eq!(server.other(0).says(&["EXISTS", "ramekin:expiry:0"]), "0");
+}
+
+#[test]
+fn tags_are_found_by_their_key_and_keys_by_their_tag() {
+    let server = Server::with(&[]);
+    let mut owner = Owner::at(&server.url(0));
+    let people = owner.define("people");
+    let keys = Place::Keys(0);
+    owner.put(vec![
+        tagged(set("a", 1, "v"), &["red", "round"]),
+        tagged(change(&keys, "list", 2, list(&["one"])), &["red"]),
+        Change {
+            expire_at_ms: FAR,
+            ..tagged(change(&keys, "hash", 3, Content::Whole(tag::HASH, hash(&[("f", "v", FAR)]))), &["red"])
+        },
+        tagged(record(&people, "ada", 4, "{}"), &["red"]),
+    ]);
+    let mut other = server.other(0);
+    for (words, wanted) in [
+        ("ZRANGE ramekin:tags:0 0 -1 WITHSCORES", "round 1 red 3"),
+        ("ZRANGE ramekin:tag:0:red 0 -1", "a hash list"),
+        ("ZRANGE ramekin:tag:people:red 0 -1", "ada"),
+        ("SISMEMBER ramekin:tags:0:a round", "1"),
+        ("SMEMBERS ramekin:tags:0:list", "red"),
+        ("SMEMBERS ramekin:tags:people:ada", "red"),
+        ("HGET ramekin:rows:0 hash", &format!("3 e{FAR} t x")),
+    ] {
+        assert_eq!(other.says(&words.split(' ').collect::<Vec<_>>()), wanted, "{words}");
+    }
+    for key in ["list", "hash"] {
+        assert_eq!(owner.load(&keys, key).map(|row| row.tags), Some(vec![b"red".to_vec()]), "{key}");
+    }
+    owner.put(vec![change(&keys, "a", 5, Content::Gone), tagged(set("list", 6, "v"), &[])]);
+    owner.put(vec![change(&keys, "hash", 7, Content::Gone), change(&people, "ada", 8, Content::Gone)]);
+    assert_eq!(other.says(&["KEYS", "ramekin:tag*"]), "ramekin:tags");
 }
 
 #[test]
