@@ -1,9 +1,10 @@
 //! What settles, what comes back, and what happens when the store fails: over a store in memory.
 
 use crate::common::{START_MS, show};
+use parking_lot::Mutex;
 use ramekin::io::SeededRng;
 use ramekin::io::mem::{ManualClock, MemDisk};
-use ramekin::store::{ApplyFault, Content, MemoryStore, Place};
+use ramekin::store::{ApplyFault, Call, Content, MemoryStore, Place};
 
 use ramekin::{Attach, Caller, Collector, Database, Needs, Options, StoreOptions, StoreTuning, command};
 use std::sync::Arc;
@@ -118,6 +119,26 @@ fn what_changes_settles_and_what_is_deleted_goes() {
     let stats = b.db.store_stats().unwrap();
     assert_eq!((stats.unsettled_records, stats.unsettled_bytes, stats.lag_lsn), (0, 0, 0));
     assert_eq!(b.db.settled_lsn(), b.db.last_lsn());
+}
+
+#[test]
+fn what_is_on_its_way_to_the_store_counts_as_unsettled_once() {
+    let b = Behind::with(MemoryStore::new(), &|behind| behind.lanes = 1);
+    b.store.faults().refuse(|change| change.key == b"bad");
+    b.run("SET bad 1");
+    b.run("SET good 1");
+    let (db, seen) = (b.db.clone(), Arc::new(Mutex::new(Vec::new())));
+    let told = Arc::clone(&seen);
+    b.store.faults().before_each(move |call| {
+        if let Call::Apply(_, rows @ 1..) = call {
+            told.lock().push((*rows, db.store_stats().unwrap().unsettled_records));
+        }
+    });
+    b.flush();
+    assert_eq!(*seen.lock(), [(2, 2), (1, 2), (1, 2)], "all, the bad one, and the good one");
+    b.store.faults().before_each(|_| {});
+    let stats = b.db.store_stats().unwrap();
+    assert_eq!((stats.unsettled_records, stats.quarantined), (1, 1));
 }
 
 #[test]

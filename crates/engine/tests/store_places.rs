@@ -95,6 +95,27 @@ fn a_dropped_table_is_not_made_again_by_what_was_under_way() {
 }
 
 #[test]
+fn what_was_held_back_of_a_table_settles_as_soon_as_it_is_dropped() {
+    let b = Behind::new();
+    b.run(r#"TABLE.PUT orders o {"n":1}"#);
+    b.flush();
+    b.store.faults().broken.insert(orders());
+    b.run(r#"TABLE.PUT orders p {"n":2}"#);
+    b.flush();
+    assert_eq!(b.db.store_stats().unwrap().unsettled_records, 1);
+    b.run("TABLE.DROP orders");
+    b.store.faults().broken.clear();
+    // What is held back would be tried again after five seconds.
+    for _ in 0..3 {
+        b.clock.advance(1000);
+        b.flush();
+    }
+    assert_eq!(b.db.store_stats().unwrap().unsettled_records, 0);
+    assert_eq!(b.db.settled_lsn(), b.db.last_lsn());
+    assert_eq!(b.store.rows().len(), 0);
+}
+
+#[test]
 fn a_flush_ends_whatever_the_store_has_heard_of_tables() {
     let b = Behind::new();
     b.db.tune_store(&StoreTuning { may_flush: Some(true), ..StoreTuning::default() });

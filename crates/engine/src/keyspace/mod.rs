@@ -22,6 +22,7 @@ pub(crate) mod index;
 #[expect(unsafe_code, reason = "items are lent by their pointers")]
 pub(crate) mod item;
 mod part;
+mod ready;
 pub(crate) mod records;
 mod reload;
 mod replay;

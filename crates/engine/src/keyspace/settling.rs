@@ -10,9 +10,9 @@
 
 use super::entry::{Entry, EntryRef, View, mark};
 use super::item::Item as _;
+pub(crate) use super::ready::{Ready, Waiting};
 use super::space::Space;
 use crate::value::{Kind, Value};
-use parking_lot::Mutex;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
@@ -50,37 +50,6 @@ struct Due {
     /// Its change has no lower number in the log.
     since: u64,
     at_ms: u64,
-}
-
-/// What is called in the end, with what went wrong if anything did.
-pub(crate) type Ready = Box<dyn FnOnce(Result<(), String>) + Send>;
-
-/// Somebody who waits for several things to happen.
-pub(crate) struct Waiting {
-    state: Mutex<(usize, Option<String>, Option<Ready>)>,
-}
-
-impl Waiting {
-    /// `ready` is called once `happened` was, as often as `things` says.
-    pub(crate) fn new(things: usize, ready: Ready) -> Arc<Self> {
-        Arc::new(Self { state: Mutex::new((things, None, Some(ready))) })
-    }
-
-    /// One of the things has happened, or cannot. No lock may be held.
-    pub(crate) fn happened(&self, failure: Option<&str>) {
-        let mut state = self.state.lock();
-        state.0 = state.0.saturating_sub(1);
-        if state.1.is_none() {
-            state.1 = failure.map(str::to_owned);
-        }
-        if state.0 == 0
-            && let Some(ready) = state.2.take()
-        {
-            let outcome = state.1.take().map_or(Ok(()), Err);
-            drop(state);
-            ready(outcome);
-        }
-    }
 }
 
 /// A row that is being fetched.
@@ -123,6 +92,9 @@ pub(crate) struct Settling {
     /// All that is unsettled here.
     unsettled_bytes: i64,
     unsettled_records: i64,
+    /// Changes that were taken to the store and of which it is not known yet what became of them.
+    taken_bytes: i64,
+    taken_records: i64,
 }
 
 /// What a key holds when it is taken to the store.
@@ -199,6 +171,8 @@ impl Settling {
             bytes: 0,
             unsettled_bytes: 0,
             unsettled_records: 0,
+            taken_bytes: 0,
+            taken_records: 0,
         }
     }
 
@@ -217,10 +191,11 @@ impl Settling {
         self.totals.bytes.fetch_add(std::mem::take(&mut self.bytes), Relaxed);
     }
 
-    /// How many entries and tombstones are unsettled here, and their bytes.
+    /// How many changes have not settled here, those that were taken to the store included, and their bytes.
     pub(crate) fn unsettled(&self) -> (u64, u64) {
         let positive = |count| u64::try_from(count).unwrap_or(0);
-        (positive(self.unsettled_records), positive(self.unsettled_bytes))
+        let records = self.unsettled_records + self.taken_records;
+        (positive(records), positive(self.unsettled_bytes + self.taken_bytes))
     }
 
     /// Whether this key is known to be nowhere, or deleted.
@@ -465,9 +440,22 @@ impl Space {
             if let Some(capture) = self.capture_one(due, version) {
                 rows += 1;
                 bytes += capture.bytes();
+                self.count_taken(signed(capture.bytes()), 1);
                 out.push(capture);
             }
         }
+    }
+
+    fn count_taken(&mut self, bytes: i64, records: i64) {
+        if let Some(settling) = self.settling_mut() {
+            settling.taken_bytes += bytes;
+            settling.taken_records += records;
+        }
+    }
+
+    /// It is known what became of a change that was taken, which had so many bytes.
+    pub(crate) fn landed(&mut self, bytes: usize) {
+        self.count_taken(-signed(bytes), -1);
     }
 
     fn capture_one(&mut self, due: Due, version: u64) -> Option<Capture> {

@@ -38,12 +38,12 @@ struct Taken {
     change: Change,
     /// The row of the key in another place, which goes.
     beside: Option<Change>,
-    bytes: u64,
+    bytes: usize,
 }
 
 impl Taken {
     fn new(db: u32, capture: Capture) -> Box<Self> {
-        let bytes = capture.bytes() as u64;
+        let bytes = capture.bytes();
         Box::new(Self { db, capture, change: nothing(), beside: None, bytes })
     }
 
@@ -93,6 +93,8 @@ type Pending = Vec<Box<Taken>>;
 /// A change whose table is at fault.
 struct Held {
     db: u32,
+    /// The one at fault.
+    place: Place,
     hash: u64,
     key: Box<[u8]>,
     since: u64,
@@ -282,8 +284,6 @@ impl Settle {
         let pending = worker.pending.iter().map(|taken| taken.capture.at_ms);
         let oldest = pending.chain(worker.held.iter().map(|held| held.at_ms)).min();
         lane.taken_ms.store(oldest.unwrap_or(u64::MAX), Relaxed);
-        lane.taken.store(worker.pending.len() as u64, Relaxed);
-        lane.taken_bytes.store(worker.pending.iter().map(|taken| taken.bytes).sum(), Relaxed);
     }
 
     fn publish(&self, lane: usize, watermark: u64) {
@@ -405,6 +405,8 @@ impl Settle {
             if all.peek().is_none_or(|next| next.at() != taken.at()) {
                 (taken.change, taken.beside) = change_of(self, &tables, taken.db, &mut taken.capture);
                 worker.pending.push(taken);
+            } else {
+                self.land(&taken);
             }
         }
         // Each table by itself; the rows of one are in order.
@@ -552,6 +554,7 @@ impl Settle {
             Err(error) if error.kind == ErrorKind::Refused => {
                 let taken = worker.pending.remove(0);
                 self.set_aside(worker, &taken, &error.text);
+                self.land(&taken);
                 Ok(())
             }
             Err(error) => {
@@ -691,8 +694,9 @@ impl Settle {
                         if let Err(fail) = self.shards.give_up_change(taken.db, &taken.capture.key) {
                             // Later it meets the same.
                             self.note_failure(&StoreError::new(ErrorKind::Busy, fail.0.into_owned()));
-                            self.hold(worker, &taken);
+                            self.hold(worker, &taken, &taken.change.place);
                         }
+                        self.land(&taken);
                         None
                     }
                     OnConflict::Quarantine => {
@@ -701,6 +705,7 @@ impl Settle {
                             _ => "somebody else has changed the row",
                         };
                         self.set_aside(worker, &taken, what);
+                        self.land(&taken);
                         None
                     }
                 }
@@ -725,11 +730,12 @@ impl Settle {
             if !is_doubtful {
                 space.settled(capture.hash, &capture.key);
             }
+            space.landed(taken.bytes);
         }
         drop(part);
         if is_doubtful && let Err(fail) = self.shards.forget_settled(taken.db, &capture.key) {
             self.note_failure(&StoreError::new(ErrorKind::Busy, fail.0.into_owned()));
-            return self.hold(worker, taken);
+            return self.hold(worker, taken, &taken.change.place);
         }
         if !self.quarantine.is_empty() {
             self.quarantine.leave(self, taken.db, &capture.key);
@@ -739,7 +745,7 @@ impl Settle {
     /// A row that the store refuses is set aside, which the log knows before the watermark passes it. Where that cannot be, it is
     /// held back: it is tried again from time to time, and counts as unsettled.
     fn set_aside(&self, worker: &mut Worker, taken: &Taken, reason: &str) {
-        let (capture, bytes) = (&taken.capture, taken.bytes);
+        let (capture, bytes) = (&taken.capture, taken.bytes as u64);
         let known = self.quarantine.bytes_of(taken.db, &capture.key);
         let all = self.quarantine.bytes().saturating_sub(known).saturating_add(bytes);
         let put = if all > self.knobs.quarantine_bytes_max.load(Relaxed) {
@@ -752,7 +758,7 @@ impl Settle {
         if let Err(error) = put {
             self.note_failure(&error);
             self.fail_flushes(&error);
-            return self.hold(worker, taken);
+            return self.hold(worker, taken, &taken.change.place);
         }
         let keyspace = &self.shards.keyspace;
         let mut part = keyspace.lock(keyspace.shard_of(capture.hash));
@@ -761,8 +767,17 @@ impl Settle {
         }
     }
 
+    /// It is known what became of a change that was taken.
+    fn land(&self, taken: &Taken) {
+        let keyspace = &self.shards.keyspace;
+        let mut part = keyspace.lock(keyspace.shard_of(taken.capture.hash));
+        if let Some(space) = part.space_mut(keyspace.space_of(taken.db)) {
+            space.landed(taken.bytes);
+        }
+    }
+
     /// A change is left for later.
-    fn hold(&self, worker: &mut Worker, taken: &Taken) {
+    fn hold(&self, worker: &mut Worker, taken: &Taken, place: &Place) {
         let (keyspace, capture) = (&self.shards.keyspace, &taken.capture);
         let mut part = keyspace.lock(keyspace.shard_of(capture.hash));
         if let Some(space) = part.space_mut(keyspace.space_of(taken.db)) {
@@ -771,6 +786,7 @@ impl Settle {
         drop(part);
         worker.held.push(Held {
             db: taken.db,
+            place: place.clone(),
             hash: capture.hash,
             key: capture.key.clone(),
             since: capture.since,
@@ -784,13 +800,25 @@ impl Settle {
         let (back, rest): (Pending, _) =
             std::mem::take(&mut worker.pending).into_iter().partition(|taken| taken.reaches(place));
         worker.pending = rest;
-        back.iter().for_each(|taken| self.hold(worker, taken));
+        for taken in &back {
+            self.hold(worker, taken, place);
+            self.land(taken);
+        }
     }
 
-    /// What was held back is tried again once its time has come.
+    /// What was held back is tried again once its time has come, or its table is gone.
     fn bring_back(&self, worker: &mut Worker, now_ms: u64) {
-        let keyspace = &self.shards.keyspace;
-        let is_back = |held: &Held| now_ms >= held.until_ms || held.until_ms - now_ms > PAUSE_MAX_MS;
+        if worker.held.is_empty() {
+            return;
+        }
+        let (keyspace, tables) = (&self.shards.keyspace, snapshot(&self.shards));
+        let is_gone = |place: &Place| match place {
+            Place::Table(name) => tables.get(name.as_bytes()).is_none(),
+            Place::Keys(_) => false,
+        };
+        let is_back = |held: &Held| {
+            now_ms >= held.until_ms || held.until_ms - now_ms > PAUSE_MAX_MS || is_gone(&held.place)
+        };
         for held in worker.held.extract_if(.., |held| is_back(held)) {
             let mut part = keyspace.lock(keyspace.shard_of(held.hash));
             if let Some(space) = part.space_mut(keyspace.space_of(held.db)) {

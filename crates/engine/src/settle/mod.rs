@@ -207,14 +207,11 @@ struct Waits {
 }
 
 /// How far a lane has come.
-#[derive(Default)]
 struct LaneState {
     /// All changes up to this number have settled or are set aside.
     watermark: AtomicU64,
-    /// What has been taken from memory and has not settled: how many changes, their bytes, and when the oldest of them, or of
-    /// those that are held back, happened; `u64::MAX`: there is none.
-    taken: AtomicU64,
-    taken_bytes: AtomicU64,
+    /// When the oldest change happened that has been taken from memory and has not settled, or is held back; `u64::MAX`: there is
+    /// none.
     taken_ms: AtomicU64,
 }
 
@@ -456,8 +453,7 @@ impl Settle {
     /// Exactly how many changes have not settled, and their bytes.
     fn unsettled(&self) -> (u64, u64) {
         let keyspace = &self.shards.keyspace;
-        let taken = |lane: &LaneState| (lane.taken.load(Relaxed), lane.taken_bytes.load(Relaxed));
-        let mut sum = self.lanes.iter().map(taken).fold((0, 0), |sum, of| (sum.0 + of.0, sum.1 + of.1));
+        let mut sum = (0, 0);
         for shard in 0..keyspace.shards() {
             let part = keyspace.lock(shard);
             for db in 0..keyspace.databases() {

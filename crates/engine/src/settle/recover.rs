@@ -177,7 +177,6 @@ impl Settle {
         let lane = |position: &crate::store::Position| LaneState {
             watermark: AtomicU64::new(marked(position)),
             taken_ms: AtomicU64::new(u64::MAX),
-            ..LaneState::default()
         };
         let worker = |(number, position): (usize, &crate::store::Position)| {
             Mutex::new(Worker::new(number, position.sequence, marked(position)))
