@@ -42,6 +42,32 @@ def check_against_the_store(server, load, address):
         fresh.remove()
 
 
+def kill_both_at_random(server, load, kill, start, cut):
+    """Puts a load on a server while that and its store are killed and started, and their lines are cut, at random."""
+    load.start()
+    r = random.Random(SEED)
+    deadline = time.monotonic() + SECONDS
+    while time.monotonic() < deadline:
+        time.sleep(r.uniform(0.3, 1.0))
+        load.raise_failures()
+        pick = r.random()
+        if pick < 0.35:
+            server.restart()
+        elif pick < 0.7:
+            kill()
+            time.sleep(r.uniform(0, 0.8))
+            if r.random() < 0.3:
+                server.kill()
+                start()
+                server.start()
+            else:
+                start()
+        else:
+            cut()
+    load.end()
+    assert sum(worker.lost for worker in load.workers) > 0, "nothing was ever in doubt"
+
+
 def limited(start_ramekin, address, **named):
     """A server whose memory holds a tenth of the data."""
     server = start_ramekin(store=address, save="1 1", **{**FAST, **named})
@@ -71,28 +97,11 @@ def test_a_load_beyond_memory_settles_and_reads_right(start_ramekin, kind_of_sto
 def test_both_processes_are_killed_at_random_and_nothing_is_lost(start_ramekin, postgres, url):
     server = limited(start_ramekin, url)
     load = Load(server, SEED)
-    load.start()
-    r = random.Random(SEED)
-    deadline = time.monotonic() + SECONDS
-    while time.monotonic() < deadline:
-        time.sleep(r.uniform(0.3, 1.0))
-        load.raise_failures()
-        pick = r.random()
-        if pick < 0.35:
-            server.restart()
-        elif pick < 0.7:
-            postgres.stop(signal.SIGQUIT)
-            time.sleep(r.uniform(0, 0.8))
-            if r.random() < 0.3:
-                server.kill()
-                postgres.start()
-                server.start()
-            else:
-                postgres.start()
-        else:
-            sql(postgres, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
-    load.end()
-    assert sum(worker.lost for worker in load.workers) > 0, "nothing was ever in doubt"
+
+    def cut():
+        sql(postgres, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+
+    kill_both_at_random(server, load, lambda: postgres.stop(signal.SIGQUIT), postgres.start, cut)
     check_against_the_store(server, load, url)
 
 

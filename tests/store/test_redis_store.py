@@ -1,12 +1,7 @@
 """Redis or Valkey behind the server: real types, both killed at random, what is lost there is noticed, TLS."""
 
-import asyncio
 import os
-import random
 import shutil
-import ssl
-import threading
-import time
 
 import pytest
 
@@ -14,10 +9,9 @@ from harness.resp import Fault
 from harness.server import Server, StartFailed
 from store.behind import FAST, settle, until
 from store.load import Load
-from store.test_failures import check_against_the_store, limited
-from store.test_tls import authority  # noqa: F401 - a fixture
+from store.test_failures import check_against_the_store, kill_both_at_random, limited
+from store.test_tls import Front, authority  # noqa: F401 - a fixture
 
-SECONDS = float(os.environ.get("TEST_STORE_SECONDS", 12))
 SEED = os.environ.get("TEST_SEED", "1")
 SAFE = {"appendonly": "yes", "appendfsync": "always"}
 
@@ -43,29 +37,12 @@ def error_of(server):
 def test_both_processes_are_killed_at_random_and_nothing_is_lost(start_ramekin, behind):
     server = limited(start_ramekin, address(behind))
     load = Load(server, SEED)
-    load.start()
-    r = random.Random(SEED)
-    deadline = time.monotonic() + SECONDS
-    while time.monotonic() < deadline:
-        time.sleep(r.uniform(0.3, 1.0))
-        load.raise_failures()
-        pick = r.random()
-        if pick < 0.35:
-            server.restart()
-        elif pick < 0.7:
-            behind.kill()
-            time.sleep(r.uniform(0, 0.8))
-            if r.random() < 0.3:
-                server.kill()
-                behind.start()
-                server.start()
-            else:
-                behind.start()
-        else:
-            with behind.client() as client:
-                client("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
-    load.end()
-    assert sum(worker.lost for worker in load.workers) > 0, "nothing was ever in doubt"
+
+    def cut():
+        with behind.client() as client:
+            client("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+
+    kill_both_at_random(server, load, behind.kill, behind.start, cut)
     check_against_the_store(server, load, address(behind))
 
 
@@ -184,37 +161,6 @@ def test_a_store_that_has_lost_everything_is_refused_until_told(start_ramekin):
             assert other("GET", "a") == b"1"
     finally:
         behind.remove()
-
-
-class Front:
-    """TLS in front of a server that was built without."""
-
-    def __init__(self, port, certificate):
-        self.target = ("127.0.0.1", port)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate.with_suffix(".crt"), certificate.with_suffix(".key"))
-        self.loop = asyncio.new_event_loop()
-        self.server = self.loop.run_until_complete(asyncio.start_server(self.serve, "127.0.0.1", 0, ssl=context))
-        self.port = self.server.sockets[0].getsockname()[1]
-        threading.Thread(target=self.loop.run_forever, daemon=True).start()
-
-    async def serve(self, reader, writer):
-        try:
-            there = await asyncio.open_connection(*self.target)
-            await asyncio.gather(self.carry(reader, there[1]), self.carry(there[0], writer))
-        except OSError:
-            pass
-        finally:
-            writer.close()
-
-    async def carry(self, reader, writer):
-        while data := await reader.read(1 << 16):
-            writer.write(data)
-            await writer.drain()
-        writer.close()
-
-    def close(self):
-        self.loop.call_soon_threadsafe(self.loop.stop)
 
 
 def test_a_line_with_tls_leads_only_to_whom_it_names(start_ramekin, behind, authority):  # noqa: F811

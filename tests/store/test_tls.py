@@ -34,10 +34,9 @@ def authority(tmp_path_factory):
 
 
 class Front:
-    """A server's side of TLS in front of a PostgreSQL that was built without: what comes in plain text is turned away."""
+    """A server's side of TLS in front of a server that was built without."""
 
-    ASKS_FOR_TLS = struct.pack("!ii", 8, 80877103)
-    REFUSAL = b"SFATAL\0C28000\0Mno encryption: this server takes lines with TLS only\0\0"
+    BEGINS_AT_ONCE = True
 
     def __init__(self, port, certificate):
         self.target = ("127.0.0.1", port)
@@ -45,21 +44,21 @@ class Front:
         self.context.load_cert_chain(certificate.with_suffix(".crt"), certificate.with_suffix(".key"))
         self.lines = 0
         self.loop = asyncio.new_event_loop()
-        self.server = self.loop.run_until_complete(asyncio.start_server(self.serve, "127.0.0.1", 0))
+        tls = self.context if self.BEGINS_AT_ONCE else None
+        self.server = self.loop.run_until_complete(asyncio.start_server(self.serve, "127.0.0.1", 0, ssl=tls))
         self.port = self.server.sockets[0].getsockname()[1]
         threading.Thread(target=self.loop.run_forever, daemon=True).start()
 
+    async def begin(self, reader, writer):
+        """Has a new line be one with TLS; False if it is turned away."""
+        return True
+
     async def serve(self, reader, writer):
         try:
-            if await reader.readexactly(8) != self.ASKS_FOR_TLS:
-                writer.write(b"E" + struct.pack("!i", len(self.REFUSAL) + 4) + self.REFUSAL)
-                return await writer.drain()
-            writer.write(b"S")
-            await writer.drain()
-            await writer.start_tls(self.context)
-            self.lines += 1
-            there = await asyncio.open_connection(*self.target)
-            await asyncio.gather(self.carry(reader, there[1]), self.carry(there[0], writer))
+            if await self.begin(reader, writer):
+                self.lines += 1
+                there = await asyncio.open_connection(*self.target)
+                await asyncio.gather(self.carry(reader, there[1]), self.carry(there[0], writer))
         except (OSError, asyncio.IncompleteReadError):
             pass
         finally:
@@ -75,9 +74,27 @@ class Front:
         self.loop.call_soon_threadsafe(self.loop.stop)
 
 
+class PostgresFront(Front):
+    """The same for a PostgreSQL: a line asks for TLS first, and what comes in plain text is turned away."""
+
+    BEGINS_AT_ONCE = False
+    ASKS_FOR_TLS = struct.pack("!ii", 8, 80877103)
+    REFUSAL = b"SFATAL\0C28000\0Mno encryption: this server takes lines with TLS only\0\0"
+
+    async def begin(self, reader, writer):
+        if await reader.readexactly(8) != self.ASKS_FOR_TLS:
+            writer.write(b"E" + struct.pack("!i", len(self.REFUSAL) + 4) + self.REFUSAL)
+            await writer.drain()
+            return False
+        writer.write(b"S")
+        await writer.drain()
+        await writer.start_tls(self.context)
+        return True
+
+
 @pytest.fixture
 def front(postgres, authority):
-    server = Front(postgres.port, authority / "server")
+    server = PostgresFront(postgres.port, authority / "server")
     yield server
     server.close()
 
