@@ -240,6 +240,35 @@ def test_a_namespace_keeps_to_its_number_of_keys(client, connect):
     assert lru("GET", "key:49") == b"value"
 
 
+def test_limits_of_a_namespace_can_be_changed(client, tenant):
+    for key in "abc":
+        assert tenant("SET", key, "value") == b"OK"
+    assert client("NAMESPACE", "SET", "tenant", "MAXKEYS", 3, "MAXMEMORY", "1mb") == b"OK"
+    assert tenant("SET", "d", "value").startswith(b"NAMESPACEFULL ")
+    assert client("NAMESPACE", "SET", "tenant", "POLICY", "allkeys-random") == b"OK"
+    assert tenant("SET", "d", "value") == b"OK" and tenant("DBSIZE") == 3
+    told = pairs(client("NAMESPACE", "INFO", "tenant"))
+    assert (told[b"maxkeys"], told[b"maxmemory"], told[b"policy"]) == (3, 1 << 20, b"allkeys-random")
+    assert client("NAMESPACE", "SET", "tenant", "MAXKEYS", 0) == b"OK"
+    assert tenant("MSET", *[word for key in range(10) for word in (key, "v")]) == b"OK"
+    assert tenant("DBSIZE") == 13
+    for words in [["STORE", "sqlite:"], ["MAXKEYS", -1], ["MAXKEYS", 1, "POLICY"], ["POLICY", "x"]]:
+        assert client("NAMESPACE", "SET", "tenant", *words).startswith(b"ERR "), words
+    assert client("NAMESPACE", "SET", "none", "MAXKEYS", 1) == b"ERR there is no namespace 'none'"
+    assert client("NAMESPACE", "SET", "default", "MAXKEYS", 1).startswith(b"ERR the database without a name")
+    assert pairs(client("NAMESPACE", "INFO", "tenant"))[b"maxkeys"] == 0
+
+
+def test_client_list_tells_who_is_where(client, tenant):
+    def where():
+        return sorted(line.rsplit(" namespace=")[1] for line in client("CLIENT", "LIST").decode().splitlines())
+
+    assert where().count("tenant") == 1 and "default" in where()
+    assert tenant("CLIENT", "INFO").endswith(b" namespace=tenant\n")
+    assert tenant("NAMESPACE", "USE", "default") == b"OK"
+    assert set(where()) == {"default"}
+
+
 def test_a_namespace_keeps_to_its_bytes(client, connect):
     client("NAMESPACE", "CREATE", "small", "MAXMEMORY", "200kb")
     client("NAMESPACE", "CREATE", "lru", "MAXMEMORY", "200kb", "POLICY", "allkeys-lru")

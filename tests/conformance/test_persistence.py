@@ -139,3 +139,31 @@ def test_a_backup_is_a_folder_that_a_server_starts_on(start, tmp_path):
             assert client("EXISTS", "later") == 0
     finally:
         restored.remove()
+
+
+@pytest.mark.ours
+def test_a_backup_of_the_server_has_its_namespaces_and_one_of_a_namespace_only_that(start, tmp_path):
+    with start().client() as client:
+        client("SET", "key", "main")
+        for name in ("one", "two"):
+            assert client("NAMESPACE", "CREATE", name) == b"OK"
+            assert client("NAMESPACE", "USE", name) == b"OK"
+            client("SET", "key", name)
+        assert client("BACKUP", "TO", str(tmp_path / "two")) == b"OK"
+        client("NAMESPACE", "USE", "default")
+        assert client("BACKUP", "TO", str(tmp_path / "all")) == b"OK"
+    restored = Server("ramekin", folder=tmp_path / "all")
+    try:
+        with restored.client() as client:
+            assert client("GET", "key") == b"main"
+            for name in ("one", "two"):
+                assert client("NAMESPACE", "USE", name) == b"OK"
+                assert client("GET", "key") == name.encode()
+    finally:
+        restored.remove()
+    alone = Server("ramekin", folder=tmp_path / "two")
+    try:
+        with alone.client() as client:
+            assert client("GET", "key") == b"two" and client("NAMESPACE", "LIST") == []
+    finally:
+        alone.remove()

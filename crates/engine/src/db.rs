@@ -73,6 +73,8 @@ pub struct Options {
     /// So many bytes keys and values may take in memory; 0: no limit. That of the process is another one
     /// ([`Database::limit_memory`]).
     pub bytes_max: u64,
+    /// Whether keys and bytes are counted without such a limit, too, so that there can be one later ([`Database::set_limits`]).
+    pub counts: bool,
     /// Without one: a folder that has a store is opened all the same, and has none from then on.
     pub detaches_store: bool,
 }
@@ -91,6 +93,7 @@ impl Default for Options {
             store: None,
             keys_max: 0,
             bytes_max: 0,
+            counts: false,
             detaches_store: false,
         }
     }
@@ -154,7 +157,7 @@ impl Database {
         let rng = Arc::new(OsRng::open()?);
         let mut keyspace =
             Keyspace::new(options.shards as usize, options.databases, rng.next_u64(), rng.next_u64());
-        keyspace.limit(options.keys_max, options.bytes_max);
+        keyspace.limit(options.keys_max, options.bytes_max, options.counts);
         if options.store.is_some() {
             let text = "a store needs a folder for the log, and a database in memory has none";
             return Err(Error::new(ErrorKind::Invalid, text.to_owned()));
@@ -179,7 +182,7 @@ impl Database {
         if options.store.is_some() {
             keyspace.settle();
         }
-        keyspace.limit(options.keys_max, options.bytes_max);
+        keyspace.limit(options.keys_max, options.bytes_max, options.counts);
         let mut shards = Shards::new(keyspace, None);
         let packing = shards.settings.packing();
         let read = read::read(&*disk, &manifest, &shards.keyspace, &packing, options)?;

@@ -51,7 +51,8 @@ pub use keyspace::eviction::Policy;
 pub use keyspace::wait::{Served, Waiter, Watch};
 pub use keyspace::{Counts, DatabaseCounts, Prefetch};
 pub use namespace::{
-    Namespace, NamespaceInfo, NamespaceOptions, NamespaceSettings, Namespaces, StoreOf, WhenOpened,
+    Namespace, NamespaceChange, NamespaceInfo, NamespaceOptions, NamespaceSettings, Namespaces, StoreOf,
+    WhenOpened,
 };
 pub use progress::Progress;
 pub use reply::{Collector, Later, PIECE_BYTES_MAX, Parts, Piece, Reply, Response};

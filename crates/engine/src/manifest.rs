@@ -12,7 +12,7 @@ use crate::io::{Disk, Rng};
 use crate::log;
 
 /// The name of its file.
-const NAME: &str = "MANIFEST";
+pub(crate) const NAME: &str = "MANIFEST";
 const NEW_NAME: &str = "MANIFEST.new";
 const MAGIC: [u8; 8] = *b"RAMEKMAN";
 const FORMAT_VERSION: u32 = 1;

@@ -5,8 +5,8 @@ use ramekin::io::mem::{Faults, MemDisk};
 use ramekin::io::{Disk, Folders};
 use ramekin::store::MemoryStore;
 use ramekin::{
-    Attach, Database, Error, ErrorKind, NamespaceOptions, NamespaceSettings, Namespaces, Options,
-    StoreOptions,
+    Attach, Database, Error, ErrorKind, NamespaceChange, NamespaceOptions, NamespaceSettings, Namespaces,
+    Options, Policy, StoreOptions,
 };
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -181,6 +181,86 @@ fn damage_and_a_missing_folder_are_told_by_the_one_namespace_and_hold_up_no_othe
     namespaces.drop_namespace("damaged", false).unwrap();
     namespaces.drop_namespace("missing", false).unwrap();
     assert_eq!(namespaces.len(), 1);
+    namespaces.close().unwrap();
+    db.close().unwrap();
+}
+
+#[test]
+fn a_backup_of_all_has_each_namespace_as_it_was_open_or_closed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (db, namespaces) = in_folder(&folder, NamespaceOptions::default());
+    db.set(b"key", b"main").unwrap();
+    for name in ["closed", "gone", "open"] {
+        namespaces.create(name, &plain()).unwrap();
+        namespaces.database(name).unwrap().set(b"key", name.as_bytes()).unwrap();
+    }
+    namespaces.drop_namespace("gone", false).unwrap();
+    namespaces.close().unwrap();
+    let open = namespaces.database("open").unwrap();
+    let to = folder.path().join("copy");
+    namespaces.backup(&to, to.join("namespaces")).unwrap();
+    assert!(!namespaces.info("closed").unwrap().is_open, "it stays closed");
+    open.set(b"key", b"later").unwrap();
+    namespaces.database("closed").unwrap().set(b"key", b"later").unwrap();
+    assert!(namespaces.backup(&to, to.join("namespaces")).is_err(), "it is not empty");
+    namespaces.close().unwrap();
+    db.close().unwrap();
+
+    let copy = Database::open(&to).unwrap();
+    let copies = Namespaces::open(&copy, to.join("namespaces"), NamespaceOptions::default()).unwrap();
+    assert_eq!(get(&copy, "key").as_deref(), Some("main"));
+    let names: Vec<String> = copies.list().into_iter().map(|info| info.name).collect();
+    assert_eq!(names, ["closed", "open"]);
+    for name in names {
+        assert_eq!(get(&copies.database(&name).unwrap(), "key"), Some(name));
+    }
+    assert_eq!(std::fs::read_dir(to.join("namespaces")).unwrap().count(), 2);
+    copies.close().unwrap();
+    copy.close().unwrap();
+}
+
+#[test]
+fn a_backup_of_all_that_fails_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (db, namespaces) = in_folder(&folder, NamespaceOptions::default());
+    namespaces.create("one", &plain()).unwrap();
+    std::fs::write(folder.path().join("file"), "").unwrap();
+    let to = folder.path().join("copy");
+    let error = namespaces.backup(&to, folder.path().join("file")).unwrap_err();
+    assert!(error.to_string().contains("the namespace 'one'"), "{error}");
+    assert_eq!(std::fs::read_dir(&to).unwrap().count(), 0);
+    namespaces.backup(&to, to.join("namespaces")).unwrap();
+    namespaces.close().unwrap();
+    db.close().unwrap();
+}
+
+#[test]
+fn limits_change_at_once_and_are_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let (db, namespaces) = in_folder(&folder, NamespaceOptions::default());
+    namespaces.create("one", &plain()).unwrap();
+    let keys = |keys_max| NamespaceChange { keys_max: Some(keys_max), ..NamespaceChange::default() };
+    let set = |key: &[u8]| namespaces.database("one").unwrap().set(key, b"value");
+    set(b"a").unwrap();
+    set(b"b").unwrap();
+    namespaces.change("one", &keys(2)).unwrap();
+    assert!(set(b"c").unwrap_err().to_string().starts_with("NAMESPACEFULL"));
+    set(b"b").unwrap();
+    namespaces.change("one", &keys(0)).unwrap();
+    set(b"c").unwrap();
+    namespaces.close().unwrap();
+    namespaces.change("one", &keys(3)).unwrap();
+    namespaces
+        .change("one", &NamespaceChange { bytes_max: Some(1 << 20), ..NamespaceChange::default() })
+        .unwrap();
+    let settings = namespaces.info("one").unwrap().settings;
+    assert_eq!((settings.keys_max, settings.bytes_max), (3, 1 << 20), "what is not said stays");
+    assert!(set(b"d").unwrap_err().to_string().starts_with("NAMESPACEFULL"), "it was closed meanwhile");
+    let policy = Some(Policy::AllkeysRandom);
+    namespaces.change("one", &NamespaceChange { policy, ..NamespaceChange::default() }).unwrap();
+    set(b"d").unwrap();
+    assert_eq!(namespaces.info("one").unwrap().keys, Some(3));
+    assert_eq!(namespaces.change("two", &keys(1)).unwrap_err().kind(), ErrorKind::NotFound);
     namespaces.close().unwrap();
     db.close().unwrap();
 }

@@ -6,6 +6,7 @@
 use crate::client_memory::{Part, Sum};
 use crate::net::Mailbox;
 use parking_lot::{Mutex, RwLock};
+use ramekin::Namespace;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
@@ -38,6 +39,8 @@ pub struct Client {
     pub last_command: AtomicU32,
     /// 2 or 3.
     pub protocol: AtomicU32,
+    /// The namespace that it is in; none: the database without a name.
+    pub(crate) namespace: Mutex<Option<Arc<Namespace>>>,
     /// Commands queued since MULTI plus one; 0: no transaction.
     pub multi: AtomicU32,
     /// Keys watched.

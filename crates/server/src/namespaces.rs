@@ -17,7 +17,7 @@ const LANES: u32 = 1;
 const LOADERS: u32 = 2;
 
 /// In the data folder, where those of the namespaces are.
-const FOLDER: &str = "namespaces";
+pub(crate) const FOLDER: &str = "namespaces";
 
 /// Gets the namespaces of a server ready, and says how many there are.
 ///

@@ -19,6 +19,11 @@ fn parse_name(file: &str) -> Option<u32> {
     (name(number) == file).then_some(number)
 }
 
+/// Whether a file is a checkpoint, by its name.
+pub(crate) fn is_name(file: &str) -> bool {
+    parse_name(file).is_some()
+}
+
 /// The number of the newest checkpoint.
 pub(crate) fn newest(disk: &dyn Disk) -> Result<Option<u32>, Error> {
     Ok(disk.list()?.iter().filter_map(|file| parse_name(file)).max())

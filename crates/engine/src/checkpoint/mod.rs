@@ -18,7 +18,7 @@ mod reader;
 mod run;
 mod verify;
 
-pub(crate) use files::{newest, remove_older, remove_unfinished};
+pub(crate) use files::{is_name, newest, remove_older, remove_unfinished};
 pub use reader::Loaded;
 pub(crate) use reader::Reader;
 pub(crate) use run::{Run, Stage};

@@ -22,7 +22,21 @@ impl Database {
         Ok(())
     }
 
-    /// Keys in memory, and bytes of keys and values; none where there is no limit of either.
+    /// Changes how many keys, and bytes of keys and values, may be in memory; 0: no limit. What is above it goes when something is
+    /// added, if the policy allows that.
+    ///
+    /// # Errors
+    /// `Invalid` for a database that was opened without a limit and not told to count ([`Options::counts`](crate::Options::counts)).
+    pub fn set_limits(&self, keys_max: u64, bytes_max: u64) -> Result<(), Error> {
+        let Some(account) = self.shards().keyspace.account() else {
+            let text = "what it takes is not counted, since it was opened without limits";
+            return Err(Error::new(ErrorKind::Invalid, text));
+        };
+        account.limit(keys_max, bytes_max);
+        Ok(())
+    }
+
+    /// Keys in memory, and bytes of keys and values; none where that is not counted.
     #[must_use]
     pub fn counted(&self) -> Option<(u64, u64)> {
         self.shards().keyspace.account().map(crate::keyspace::account::Account::sums)

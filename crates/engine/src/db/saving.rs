@@ -393,7 +393,15 @@ impl Database {
     /// `Invalid` for a folder that has files in it and for a database without a folder, what the disk says, and `Failed`
     /// if the log has failed or the backup was cancelled. What was written of it is removed then.
     pub fn backup(&self, to: impl AsRef<Path>) -> Result<(), Error> {
-        let to = to.as_ref();
+        self.backup_after(to.as_ref(), || Ok(()))
+    }
+
+    /// The same, where something else is copied into the folder first.
+    pub(crate) fn backup_after(
+        &self,
+        to: &Path,
+        first: impl FnOnce() -> Result<(), Error>,
+    ) -> Result<(), Error> {
         self.saved_parts()?;
         let has_files = std::fs::read_dir(to).is_ok_and(|mut entries| entries.next().is_some());
         if has_files {
@@ -401,7 +409,7 @@ impl Database {
             return Err(Error::new(ErrorKind::Invalid, text));
         }
         let disk: Arc<dyn Disk> = Arc::new(OsDisk::open(to)?);
-        self.backup_on(&disk).inspect_err(|_| {
+        first().and_then(|()| self.backup_on(&disk)).inspect_err(|_| {
             // There is no manifest yet, so nobody takes what is left for a database.
             for name in disk.list().unwrap_or_default() {
                 let _ = disk.remove(&name);

@@ -127,6 +127,26 @@ pub trait File: Send + Sync {
     }
 }
 
+/// So much of a file is copied at once.
+const COPY_BYTES: usize = 1 << 20;
+
+/// Copies the first `len` bytes of a file into a new one, which is durable once [`Disk::sync_dir`] was.
+pub(crate) fn copy_file(from: &dyn File, to: &dyn Disk, name: &str, len: u64) -> Result<(), Error> {
+    let copy = to.create(name)?;
+    let mut bytes = vec![0; COPY_BYTES];
+    let mut at = 0;
+    while at < len {
+        let step = usize::try_from(len - at).map_or(COPY_BYTES, |left| left.min(COPY_BYTES));
+        let count = from.read_at(at, &mut bytes[..step])?;
+        if count == 0 {
+            break;
+        }
+        copy.write_at(at, &bytes[..count])?;
+        at += count as u64;
+    }
+    copy.sync_data()
+}
+
 /// A part of a [`File`] in memory. What is written to it is written to the file, as by [`File::write_at`]: read by all,
 /// kept though the process is killed, durable after [`File::sync_data`].
 pub trait Mapping: Send {

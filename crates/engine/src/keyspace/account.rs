@@ -1,7 +1,7 @@
 //! What the entries of a limited database take: how many there are, and their bytes.
 //!
-//! It is kept exactly, at each change, and only where there is a limit: elsewhere a change costs one look whether there is
-//! an account. What must hold: each space takes out what it has put in; system entries are not counted.
+//! It is kept exactly, at each change, and only where there is a limit or may be one later: elsewhere a change costs one look
+//! whether there is an account. What must hold: each space takes out what it has put in; system entries are not counted.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 pub(crate) struct Account {
     keys: AtomicI64,
     bytes: AtomicI64,
-    keys_max: u64,
-    bytes_max: u64,
+    keys_max: AtomicU64,
+    bytes_max: AtomicU64,
     /// Writes that were refused.
     pub(crate) refused: AtomicU64,
 }
@@ -20,14 +20,27 @@ pub(crate) struct Account {
 impl Account {
     /// With these limits; 0: none.
     pub(crate) fn new(keys_max: u64, bytes_max: u64) -> Self {
-        let limit = |max: u64| if max == 0 { u64::MAX } else { max };
-        Self {
+        let account = Self {
             keys: AtomicI64::new(0),
             bytes: AtomicI64::new(0),
-            keys_max: limit(keys_max),
-            bytes_max: limit(bytes_max),
+            keys_max: AtomicU64::new(0),
+            bytes_max: AtomicU64::new(0),
             refused: AtomicU64::new(0),
-        }
+        };
+        account.limit(keys_max, bytes_max);
+        account
+    }
+
+    /// These are the limits from now on; 0: none.
+    pub(crate) fn limit(&self, keys_max: u64, bytes_max: u64) {
+        let limit = |max: u64| if max == 0 { u64::MAX } else { max };
+        self.keys_max.store(limit(keys_max), Relaxed);
+        self.bytes_max.store(limit(bytes_max), Relaxed);
+    }
+
+    /// Whether there is a limit.
+    pub(crate) fn is_limited(&self) -> bool {
+        self.keys_max.load(Relaxed) != u64::MAX || self.bytes_max.load(Relaxed) != u64::MAX
     }
 
     /// Keys, and bytes of keys and values.
@@ -38,12 +51,12 @@ impl Account {
 
     /// How many keys there would be above the limit with so many more; 0: none.
     pub(crate) fn keys_over(&self, more: u64) -> u64 {
-        self.sums().0.saturating_add(more).saturating_sub(self.keys_max)
+        self.sums().0.saturating_add(more).saturating_sub(self.keys_max.load(Relaxed))
     }
 
     /// Whether no more bytes are taken.
     pub(crate) fn is_full(&self) -> bool {
-        self.sums().1 >= self.bytes_max
+        self.sums().1 >= self.bytes_max.load(Relaxed)
     }
 }
 

@@ -73,7 +73,7 @@ pub(crate) struct Keyspace {
     catalog: catalog::Catalog,
     /// What indexes had and is still to be freed.
     cleared: Mutex<Vec<Box<dyn Send>>>,
-    /// What the entries take, if there is a limit.
+    /// What the entries take, if that is counted.
     account: Option<Arc<account::Account>>,
 }
 
@@ -113,14 +113,14 @@ impl Keyspace {
         self.unsettled = Some(Arc::default());
     }
 
-    /// There are limits from now on, of keys and of bytes (0: none); there must be no keys yet.
-    pub(crate) fn limit(&mut self, keys_max: u64, bytes_max: u64) {
-        if keys_max != 0 || bytes_max != 0 {
+    /// There are limits from now on, of keys and of bytes (0: none), or there may be some later; there must be no keys yet.
+    pub(crate) fn limit(&mut self, keys_max: u64, bytes_max: u64, counts: bool) {
+        if keys_max != 0 || bytes_max != 0 || counts {
             self.account = Some(Arc::new(account::Account::new(keys_max, bytes_max)));
         }
     }
 
-    /// What the entries take; none without a limit.
+    /// What the entries take, where that is counted.
     #[inline]
     pub(crate) fn account(&self) -> Option<&account::Account> {
         self.account.as_deref()

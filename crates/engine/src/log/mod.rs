@@ -33,6 +33,7 @@ mod tests;
 pub use options::{AppendFsync, LogOptions, LogStats, Needed, Refusal};
 pub use recovery::{Cut, Recovery, replay};
 pub(crate) use recovery::{Found, scanned_bytes};
+pub(crate) use segment::is_name;
 pub use verify::{Report, SegmentReport, Verdict, verify};
 
 use crate::error::{Error, ErrorKind};
@@ -57,7 +58,7 @@ const SEGMENT_BYTES_MIN: u64 = 16 << 10;
 /// # Errors
 /// What the disk says.
 pub fn exists(disk: &dyn Disk) -> Result<bool, Error> {
-    Ok(disk.list()?.iter().any(|name| segment::parse_name(name).is_some()))
+    Ok(disk.list()?.iter().any(|name| is_name(name)))
 }
 
 /// An open log.

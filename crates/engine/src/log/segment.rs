@@ -35,6 +35,11 @@ pub(crate) fn parse_name(file: &str) -> Option<(u32, u32)> {
     (name(numbers.0, numbers.1) == file).then_some(numbers)
 }
 
+/// Whether a file is a segment, by its name.
+pub(crate) fn is_name(file: &str) -> bool {
+    parse_name(file).is_some()
+}
+
 /// Creates a segment with all its space. After a failure nothing of it is left.
 pub(crate) fn prepare(
     disk: &dyn Disk,

@@ -9,10 +9,8 @@ use super::recovery::{first_needed, list};
 use super::segment;
 use super::shared::Shared;
 use crate::error::Error;
-use crate::io::{Disk, File};
+use crate::io::{Disk, copy_file};
 use std::sync::atomic::Ordering;
-
-const COPY_BYTES: usize = 1 << 20;
 
 impl Shared {
     pub(super) fn trim(&self, upto: Lsn) -> Result<u64, Error> {
@@ -50,25 +48,8 @@ impl Shared {
         for from in segments[first..].iter().filter(|segment| segment.index <= current && segment.is_begun())
         {
             let len = if from.index == current { end } else { from.file.len()? };
-            let copy = to.create(&segment::name(from.epoch, from.index))?;
-            copy_bytes(&*from.file, &*copy, len)?;
-            copy.sync_data()?;
+            copy_file(&*from.file, to, &segment::name(from.epoch, from.index), len)?;
         }
         to.sync_dir()
     }
-}
-
-fn copy_bytes(from: &dyn File, to: &dyn File, len: u64) -> Result<(), Error> {
-    let mut bytes = vec![0; COPY_BYTES];
-    let mut at = 0;
-    while at < len {
-        let step = usize::try_from(len - at).map_or(COPY_BYTES, |left| left.min(COPY_BYTES));
-        let count = from.read_at(at, &mut bytes[..step])?;
-        if count == 0 {
-            break;
-        }
-        to.write_at(at, &bytes[..count])?;
-        at += count as u64;
-    }
-    Ok(())
 }

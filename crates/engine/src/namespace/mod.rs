@@ -15,10 +15,13 @@
 //!
 //! Left out: names for connections and sessions, which the server knows.
 
+mod backup;
+mod change;
 mod closing;
 mod entry;
 mod slot;
 
+pub use change::NamespaceChange;
 pub use slot::Namespace;
 
 use self::closing::Closer;
@@ -31,7 +34,7 @@ use crate::keyspace::eviction::Policy;
 use crate::manifest::Manifest;
 use crate::service::Service;
 use crate::settle::{Attach, StoreOptions};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -141,6 +144,8 @@ struct Inner {
     options: NamespaceOptions,
     idle_timeout_ms: AtomicU64,
     by_name: Mutex<BTreeMap<String, Arc<Namespace>>>,
+    /// Whoever makes, changes or drops one shares it; a backup has it alone.
+    changes: RwLock<()>,
     closer: Closer,
 }
 
@@ -188,6 +193,7 @@ impl Namespaces {
             idle_timeout_ms: AtomicU64::new(options.idle_timeout_ms),
             options,
             by_name: Mutex::new(found),
+            changes: RwLock::default(),
             closer: Closer::default(),
         };
         let namespaces = Self { inner: Arc::new(inner) };
@@ -243,6 +249,7 @@ impl Namespaces {
         if let Some(store) = &settings.store {
             check_store(store)?;
         }
+        let _change = self.inner.changes.read();
         let folder = format!("{:016x}", self.inner.main.random());
         let kept = NamespaceSettings { attach: None, ..settings.clone() };
         let created_ms = self.inner.main.now_ms();
@@ -348,16 +355,19 @@ impl Namespaces {
     /// `NotFound`; `Invalid` for one with a store if something has not settled there or it cannot be told, unless `forces`;
     /// what the disk says: then it is dropped at the next start at the latest, or if this is tried again.
     pub fn drop_namespace(&self, name: &str, forces: bool) -> Result<(), Error> {
+        let _change = self.inner.changes.read();
         let namespace = self.find(name)?;
         let entry = namespace.entry();
         if entry.state != State::Dropping && entry.settings.store.is_some() && !forces {
             self.settle(&namespace)?;
         }
-        // From here on nobody opens it.
-        namespace.set_dropped(true);
-        self.write(name, &Entry { state: State::Dropping, ..entry }).inspect_err(|_| {
-            namespace.set_dropped(false);
-        })?;
+        {
+            let _edit = namespace.edit();
+            // From here on nobody opens it.
+            namespace.set_dropped(true);
+            let entry = Entry { state: State::Dropping, ..namespace.entry() };
+            self.write(name, &entry).inspect_err(|_| namespace.set_dropped(false))?;
+        }
         if let Some((turn, database)) = namespace.take_open() {
             // What could not be written is to be gone all the same.
             let _ = namespace.let_go(turn, database, false);
@@ -428,15 +438,17 @@ impl Namespaces {
             })
         })?;
         self.start_closing()?;
-        let entry = namespace.entry();
-        if entry.state == State::Creating {
+        if namespace.entry().state == State::Creating {
+            let _edit = namespace.edit();
+            let entry = namespace.entry();
             self.write(namespace.name(), &Entry { state: State::Ready, ..entry })?;
         }
         Ok(database)
     }
 
     fn open_folder(&self, entry: &Entry, attach: Option<Attach>) -> Result<Database, Error> {
-        let mut options = Options { progress: Arc::default(), ..self.inner.options.database.clone() };
+        let mut options =
+            Options { progress: Arc::default(), counts: true, ..self.inner.options.database.clone() };
         (options.keys_max, options.bytes_max) = (entry.settings.keys_max, entry.settings.bytes_max);
         if let Some(address) = &entry.settings.store {
             let store = self.store_of(address, &entry.folder);

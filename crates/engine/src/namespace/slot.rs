@@ -6,7 +6,7 @@
 use super::entry::Entry;
 use crate::db::Database;
 use crate::error::{Error, ErrorKind};
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -22,6 +22,8 @@ const UNKNOWN: u64 = u64::MAX;
 pub struct Namespace {
     name: String,
     entry: Mutex<Entry>,
+    /// Whoever writes what is remembered of it holds this from reading it on.
+    edit: Mutex<()>,
     is_dropped: AtomicBool,
     slot: Mutex<Slot>,
     changed: Condvar,
@@ -37,6 +39,14 @@ enum Slot {
     Busy,
     /// Since then it may be that nobody has used it, by the monotonic clock.
     Open(Database, Duration),
+    Gone,
+}
+
+/// A namespace that stays as it is for as long as this is held.
+pub(super) enum Held<'a> {
+    Open(Database),
+    /// Nobody opens it meanwhile.
+    Closed(Turn<'a>),
     Gone,
 }
 
@@ -58,6 +68,7 @@ impl Namespace {
         Self {
             name: name.to_owned(),
             entry: Mutex::new(entry),
+            edit: Mutex::default(),
             is_dropped: AtomicBool::new(false),
             slot: Mutex::new(Slot::Closed),
             changed: Condvar::new(),
@@ -80,6 +91,11 @@ impl Namespace {
 
     pub(super) fn set_dropped(&self, is_dropped: bool) {
         self.is_dropped.store(is_dropped, Ordering::Release);
+    }
+
+    /// Nobody else writes what is remembered of it as long as this is held.
+    pub(super) fn edit(&self) -> MutexGuard<'_, ()> {
+        self.edit.lock()
     }
 
     pub(super) fn entry(&self) -> Entry {
@@ -139,6 +155,21 @@ impl Namespace {
 
     fn gone(&self) -> Error {
         Error::new(ErrorKind::NotFound, format!("the namespace '{}' has been dropped", self.name))
+    }
+
+    /// Its database as it is, once nobody opens or closes it any more.
+    pub(super) fn hold(&self) -> Held<'_> {
+        let mut slot = self.slot.lock();
+        loop {
+            match &*slot {
+                Slot::Busy => self.changed.wait(&mut slot),
+                Slot::Open(db, _) => return Held::Open(db.clone()),
+                Slot::Gone => return Held::Gone,
+                Slot::Closed => break,
+            }
+        }
+        *slot = Slot::Busy;
+        Held::Closed(Turn(self))
     }
 
     /// Takes its database out if nobody has used it for so long: to be [let go](Self::let_go). Whoever wants it meanwhile waits.

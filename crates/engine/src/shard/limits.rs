@@ -19,7 +19,7 @@ impl Shards {
     /// Whether there are limits.
     #[inline]
     pub(crate) fn is_limited(&self) -> bool {
-        self.keyspace.account().is_some()
+        self.keyspace.account().is_some_and(Account::is_limited)
     }
 
     /// Makes room for this command, or refuses it.

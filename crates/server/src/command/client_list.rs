@@ -67,7 +67,7 @@ fn kill_all(peer: &mut Peer, server: &Server, is_meant: impl Fn(&Client) -> bool
     killed
 }
 
-/// One line, in Valkey's fields. Those of what is not there (subscriptions, redirection) are as for a client without it.
+/// One line, in Valkey's fields, and the namespace behind them. Those of what is not there (subscriptions, redirection) are as for a client without it.
 fn describe(client: &Client, now_ms: u64, out: &mut Vec<u8>) {
     let load = |counter: &std::sync::atomic::AtomicU64| counter.load(Relaxed);
     let seconds_since = |at_ms: u64| now_ms.saturating_sub(at_ms) / 1000;
@@ -99,7 +99,7 @@ fn describe(client: &Client, now_ms: u64, out: &mut Vec<u8>) {
         if output > 0 { "rw" } else { "r" },
     ));
     put(format_args!(
-        " user=default redir=-1 resp={} lib-name={} lib-ver={} tot-net-in={} tot-net-out={} tot-cmds={}\n",
+        " user=default redir=-1 resp={} lib-name={} lib-ver={} tot-net-in={} tot-net-out={} tot-cmds={}",
         client.protocol.load(Relaxed),
         String::from_utf8_lossy(&library.0),
         String::from_utf8_lossy(&library.1),
@@ -107,4 +107,6 @@ fn describe(client: &Client, now_ms: u64, out: &mut Vec<u8>) {
         load(&client.out_bytes),
         load(&client.commands),
     ));
+    let namespace = client.namespace.lock();
+    put(format_args!(" namespace={}\n", namespace.as_ref().map_or("default", |namespace| namespace.name())));
 }

@@ -8,7 +8,7 @@ use crate::net::Message;
 use crate::server::Server;
 use crate::session::{Move, Peer, Replier};
 use ramekin::command::{Fail, Keys, Outcome, Spec, flag};
-use ramekin::{Attach, NamespaceInfo, NamespaceSettings, Policy, Response};
+use ramekin::{Attach, NamespaceChange, NamespaceInfo, NamespaceSettings, Policy, Response};
 use std::sync::Arc;
 
 const COMMON: u32 = flag::NOSCRIPT | flag::NO_MULTI;
@@ -98,6 +98,16 @@ pub(super) const COMMANDS: &[ServerCommand] = &[
         run: info,
     },
     ServerCommand {
+        spec: spec(
+            "namespace|set",
+            -5,
+            flag::ADMIN | flag::WRITE,
+            "Changes limits of a namespace; 0 is none. What is above a limit goes when something is added, if the policy allows that.",
+            "name [MAXMEMORY bytes] [MAXKEYS count] [POLICY policy]",
+        ),
+        run: set,
+    },
+    ServerCommand {
         spec: Spec {
             complexity: "O(N) where N is the size of what has not settled in its store",
             ..spec(
@@ -133,6 +143,7 @@ const HELP: &[(&str, &str)] = &[
     ("USE <name>", "Go there; `default` is the database without a name."),
     ("LIST", "All namespaces, with figures."),
     ("INFO [<name>]", "What is known of one."),
+    ("SET <name> [MAXMEMORY <bytes>] [MAXKEYS <count>] [POLICY <policy>]", "Change limits of one."),
     ("DROP <name> [FORCE]", "Remove one with all its keys."),
 ];
 
@@ -158,37 +169,63 @@ fn create(peer: &mut Peer, _: &Arc<Server>, args: &[&[u8]], _: &mut Replier<'_>)
     Ok(())
 }
 
+fn set(peer: &mut Peer, _: &Arc<Server>, args: &[&[u8]], _: &mut Replier<'_>) -> Outcome {
+    let name = text(args[2])?.to_owned();
+    if ramekin::Namespaces::is_main(&name) {
+        return Err(Fail::new(
+            "ERR the database without a name has no limits of its own: CONFIG SET maxmemory",
+        ));
+    }
+    let (pairs, []) = args[3..].as_chunks::<2>() else { return Err(Fail::SYNTAX) };
+    let mut change = NamespaceChange::default();
+    for [word, value] in pairs {
+        limit(&mut change, word, value)?;
+    }
+    peer.work = Some(Box::new(move |server| done(server.namespaces().change(&name, &change))));
+    Ok(())
+}
+
+/// What a word and its value say of limits.
+fn limit(change: &mut NamespaceChange, word: &[u8], value: &[u8]) -> Outcome {
+    match &*word.to_ascii_lowercase() {
+        b"maxmemory" => {
+            let bytes = Kind::MEMORY.parse_text(value, None);
+            let Ok(Value::Bytes(bytes)) = bytes else {
+                return Err(Fail::new("ERR MAXMEMORY is not a number of bytes (100mb)"));
+            };
+            change.bytes_max = Some(bytes);
+        }
+        b"maxkeys" => {
+            let count = ramekin_resp::parse_int(value).and_then(|count| u64::try_from(count).ok());
+            change.keys_max = Some(count.ok_or(Fail::NOT_AN_INTEGER)?);
+        }
+        b"policy" => {
+            let policy = Policy::named(&String::from_utf8_lossy(value).to_ascii_lowercase());
+            change.policy = Some(policy.ok_or_else(|| {
+                let all: Vec<&str> = Policy::ALL.iter().map(|(_, name)| *name).collect();
+                Fail::text(format!("ERR POLICY must be one of: {}", all.join(", ")))
+            })?);
+        }
+        _ => return Err(Fail::SYNTAX),
+    }
+    Ok(())
+}
+
 /// What the words after the name say.
 fn settings(words: &[&[u8]]) -> Result<NamespaceSettings, Fail> {
     let (pairs, []) = words.as_chunks::<2>() else { return Err(Fail::SYNTAX) };
-    let mut settings = NamespaceSettings::default();
+    let (mut settings, mut limits) = (NamespaceSettings::default(), NamespaceChange::default());
     for [word, value] in pairs {
         match &*word.to_ascii_lowercase() {
             b"store" => settings.store = Some(text(value)?.to_owned()),
             b"attach" if value.eq_ignore_ascii_case(b"memory") => settings.attach = Some(Attach::Memory),
             b"attach" if value.eq_ignore_ascii_case(b"store") => settings.attach = Some(Attach::Store),
-            b"maxmemory" => {
-                let bytes = Kind::MEMORY.parse_text(value, None);
-                let Ok(Value::Bytes(bytes)) = bytes else {
-                    return Err(Fail::new("ERR MAXMEMORY is not a number of bytes (100mb)"));
-                };
-                settings.bytes_max = bytes;
-            }
-            b"maxkeys" => {
-                settings.keys_max = ramekin_resp::parse_int(value)
-                    .and_then(|count| u64::try_from(count).ok())
-                    .ok_or(Fail::NOT_AN_INTEGER)?;
-            }
-            b"policy" => {
-                let policy = Policy::named(&String::from_utf8_lossy(value).to_ascii_lowercase());
-                settings.policy = Some(policy.ok_or_else(|| {
-                    let all: Vec<&str> = Policy::ALL.iter().map(|(_, name)| *name).collect();
-                    Fail::text(format!("ERR POLICY must be one of: {}", all.join(", ")))
-                })?);
-            }
-            _ => return Err(Fail::SYNTAX),
+            _ => limit(&mut limits, word, value)?,
         }
     }
+    settings.keys_max = limits.keys_max.unwrap_or_default();
+    settings.bytes_max = limits.bytes_max.unwrap_or_default();
+    settings.policy = limits.policy;
     if settings.attach.is_some() && settings.store.is_none() {
         return Err(Fail::new("ERR ATTACH says what counts if there is a STORE, and none was named"));
     }

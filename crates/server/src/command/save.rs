@@ -74,7 +74,7 @@ pub(super) const COMMANDS: &[ServerCommand] = &[
                 "backup",
                 3,
                 COMMON | flag::NO_MULTI,
-                "Writes a copy of all databases into a new folder on the server; starting on that folder restores it.",
+                "Writes a copy of all databases and namespaces into a new folder on the server; starting on that folder restores it. In a namespace only that one is copied.",
             )
         },
         run: backup,
@@ -141,10 +141,16 @@ fn backup(peer: &mut Peer, _: &Arc<Server>, args: &[&[u8]], _: &mut Replier<'_>)
     check_folder(&peer.db)?;
     let folder = std::str::from_utf8(args[2]).map_err(|_| Fail::new("ERR the folder's name is not UTF-8"))?;
     let folder = PathBuf::from(folder);
-    let db = peer.db.clone();
-    peer.work = Some(Box::new(move |_| match db.backup(&folder) {
-        Ok(()) => Response::Simple("OK".to_owned()),
-        Err(error) => Response::Error(format!("ERR {error}")),
+    let only = peer.namespace.is_some().then(|| peer.db.clone());
+    peer.work = Some(Box::new(move |server| {
+        let done = match only {
+            Some(db) => db.backup(&folder),
+            None => server.namespaces().backup(&folder, folder.join(crate::namespaces::FOLDER)),
+        };
+        match done {
+            Ok(()) => Response::Simple("OK".to_owned()),
+            Err(error) => Response::Error(format!("ERR {error}")),
+        }
     }));
     Ok(())
 }

@@ -443,6 +443,7 @@ impl EventLoop {
             protocol: AtomicU32::new(2),
             multi: AtomicU32::new(0),
             watching: AtomicU32::new(0),
+            namespace: Mutex::default(),
             query_bytes: AtomicU64::new(0),
             query_free_bytes: AtomicU64::new(0),
             output_bytes: AtomicU64::new(0),

@@ -136,6 +136,7 @@ impl Session {
             (true, false) => drop(server.in_namespaces.fetch_sub(1, Relaxed)),
             _ => {}
         }
+        peer.client.namespace.lock().clone_from(&namespace);
         (peer.caller, peer.db, peer.namespace) = (caller, db, namespace);
         self.kept.clear();
         // Each database has a hash of its own: those that are known are of the other one.
