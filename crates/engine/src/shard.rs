@@ -16,6 +16,7 @@ mod outside;
 mod record;
 mod room;
 mod system;
+mod unique;
 
 pub use behind::{Needs, Planned, Refusal};
 pub use disk_space::DiskState;
@@ -113,12 +114,19 @@ pub struct Ran {
     /// The command has to be run again once it has this ([`Database::obtain`](crate::Database::obtain)). What it has replied
     /// means nothing.
     pub needs: Option<Box<Needs>>,
+    /// What came of an index that was to be unique, to be answered.
+    made: Option<Result<(), Fail>>,
 }
 
 impl Ran {
     /// A command that is done.
     pub(crate) const fn done(lsn: Lsn) -> Self {
-        Self { lsn, blocked: None, left: false, needs: None }
+        Self { lsn, blocked: None, left: false, needs: None, made: None }
+    }
+
+    /// A command that has to be run again.
+    pub(crate) fn needing(needs: Box<Needs>) -> Self {
+        Self { needs: Some(needs), ..Self::done(0) }
     }
 }
 
@@ -189,7 +197,13 @@ impl Shards {
                 out.error(&fail.0);
                 return self.commit(ctx);
             }
-            run_in(&mut ctx, command, args, out);
+            if let Err(fail) = (command.run)(&mut ctx, args, out) {
+                if ctx.meets_rival {
+                    self.commit(ctx);
+                    return self.run_many(caller, command, args, out);
+                }
+                out.error(&fail.0);
+            }
             if !ctx.cold.is_empty() {
                 return self.leave_cold(ctx);
             }
@@ -254,7 +268,8 @@ impl Shards {
             if command.spec.is(flag::WRITE) {
                 bytes += space_for(args);
             }
-            whole |= command.spec.is(flag::WALKS) || command.spec.is_whole(args);
+            whole |=
+                command.spec.is(flag::WALKS) || command.spec.is_whole(args) || self.may_meet_rivals(command);
             // Keys that cannot be found are what the command will answer.
             let _ = self.shards_locked(command, args, &mut shards);
         }
@@ -334,9 +349,11 @@ impl Shards {
         let (blocked, reclaims, drops) = (ctx.block.take(), ctx.reclaims, ctx.drops.take());
         let (begun, indexed) = (ctx.begun.take(), ctx.indexed.take());
         drop(ctx);
-        if let Some(table) = indexed {
+        let mut made = None;
+        if let Some((table, unique)) = indexed {
             self.follow_indexes(&table);
             self.build_indexes(true);
+            made = unique.map(|name| self.keep_if_unique(&table, &name));
         }
         if let Some(table) = begun {
             self.begin_table(&table);
@@ -352,7 +369,7 @@ impl Shards {
         for (waiter, response) in served {
             (waiter.deliver)((response, lsn));
         }
-        Ran { blocked, ..Ran::done(lsn) }
+        Ran { blocked, made, ..Ran::done(lsn) }
     }
 
     /// Appends the effects of a command to the log as one record, with the shards still locked. Returns the LSN that the
@@ -373,6 +390,9 @@ impl Shards {
                 };
                 self.note(ctx, lsn);
             }
+        }
+        if self.keyspace.has_unique() {
+            self.release_claims(ctx);
         }
         ctx.scratch.record.clear();
         ctx.scratch.large.clear();
@@ -430,6 +450,7 @@ impl Shards {
         }
         if let Keys::At(index) = command.spec.keys
             && !command.spec.is(flag::WHOLE | flag::PATTERNS)
+            && caller.scratch.rivals.is_empty()
         {
             let key = args[index];
             let hash = self.keyspace.hash(key);
@@ -446,7 +467,7 @@ impl Shards {
             }
             return Ok(ctx);
         }
-        let held = match self.hold(command, args) {
+        let held = match self.hold(command, args, &caller.scratch.rivals) {
             Ok(held) => held,
             Err(fail) => {
                 self.release(bytes);
@@ -468,11 +489,11 @@ impl Shards {
         Ok(ctx)
     }
 
-    fn hold(&self, command: &Command, args: &[&[u8]]) -> Result<Held<'_>, Fail> {
+    fn hold(&self, command: &Command, args: &[&[u8]], others: &[usize]) -> Result<Held<'_>, Fail> {
         if command.spec.is_whole(args) {
             return Ok(self.keyspace.lock_all());
         }
-        let mut shards = Vec::new();
+        let mut shards = others.to_vec();
         self.shards_locked(command, args, &mut shards)?;
         shards.sort_unstable();
         shards.dedup();
@@ -519,6 +540,7 @@ impl Shards {
             reclaims: false,
             drops: None,
             indexed: None,
+            meets_rival: false,
             begun: None,
             settles: self.settles(),
             is_tagged: self.behind.is_tagged.load(Relaxed),
@@ -808,10 +830,11 @@ fn refuse(fail: &Fail, out: &mut dyn Reply) -> Ran {
     Ran::done(0)
 }
 
-/// Runs a handler; its refusal becomes the reply.
+/// Runs a handler that cannot be run again; its refusal becomes the reply.
 #[inline]
 pub(crate) fn run_in(ctx: &mut Ctx<'_>, command: &Command, args: &[&[u8]], out: &mut dyn Reply) {
     if let Err(fail) = (command.run)(ctx, args, out) {
+        ctx.forget_rivals();
         out.error(&fail.0);
     }
 }

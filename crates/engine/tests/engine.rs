@@ -11,6 +11,7 @@
 //! - `walk`: SCAN and its kin.
 //! - `table`: tables and their records.
 //! - `query`: queries and indexes.
+//! - `unique`: indexes that have each value once.
 //! - `tag`: tags of keys.
 //! - `whole`: commands on whole databases.
 //! - `checkpoint`: what comes back from one, what is refused, what a failure leaves.
@@ -52,5 +53,6 @@ mod store_walk;
 mod string;
 mod table;
 mod tag;
+mod unique;
 mod walk;
 mod whole;

@@ -7,6 +7,7 @@
 
 mod fetched;
 mod tags;
+pub(crate) mod unique;
 
 pub(crate) use tags::Carried;
 
@@ -37,6 +38,8 @@ pub struct Scratch {
     pub(crate) ready: Vec<(u32, Box<[u8]>)>,
     /// The record that a command puts, read before any lock was taken, as the log has it; nothing otherwise.
     pub(crate) document: Vec<u8>,
+    /// Shards to be held beside those of the command's keys: records lie there that may have what it wants to put.
+    pub(crate) rivals: Vec<usize>,
     /// The tables at the last look.
     pub(super) tables: Snapshot,
 }
@@ -111,8 +114,10 @@ pub struct Ctx<'a> {
     pub(crate) reclaims: bool,
     /// The table whose records are to be removed before the answer.
     pub(crate) drops: Option<Box<str>>,
-    /// The table whose indexes are others than they were.
-    pub(crate) indexed: Option<Box<str>>,
+    /// The table whose indexes are others than they were, and the one of them that is to be found to have each value once.
+    pub(crate) indexed: Option<(Box<str>, Option<Box<str>>)>,
+    /// Set by a handler that has to be run again, with the shards of [`Scratch::rivals`] held: it has changed and answered nothing.
+    pub(crate) meets_rival: bool,
     /// The table that was made, of whose rows nothing is known yet.
     pub(crate) begun: Option<Box<str>>,
     /// There is a store behind: a key without an entry may be there.

@@ -64,7 +64,7 @@ impl<'a> Ctx<'a> {
         self.in_db(SYSTEM_DB, |ctx| ctx.apply(Effect::Delete { key: &key }));
         self.registry.remove(name);
         if !self.keyspace.indexes(name).is_empty() {
-            self.indexed = Some(name.into());
+            self.indexed = Some((name.into(), None));
         }
     }
 

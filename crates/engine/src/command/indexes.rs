@@ -1,11 +1,13 @@
 //! Indexes of tables: INDEX.*.
 //!
 //! An index is a part of its table's definition. What must hold: it is there after a crash if its making was acknowledged; it is
-//! asked only once all records are in it, and told of each change from before that on.
+//! asked only once all records are in it, and told of each change from before that on. The making of a unique one is acknowledged
+//! once no two records have the same value.
 
 use super::parse::is;
 use super::table::{known, refuse_dropping};
 use super::{Command, Ctx, Fail, Keys, Outcome, Spec, flag};
+use crate::keyspace::index::Unique;
 use crate::query::{IndexPath, Limits};
 use crate::record::{Definition, IndexDefinition};
 use crate::reply::Reply;
@@ -17,6 +19,8 @@ const INDEXES_MAX: usize = 64;
 const NAME_BYTES_MAX: usize = 63;
 /// Keys in a path at most.
 const PATH_KEYS_MAX: usize = 32;
+/// The word behind the path of an index that has each value once.
+const UNIQUE: &str = "UNIQUE";
 
 const fn row(name: &'static str, arity: i32, flags: u32, keys: Keys) -> Spec {
     Spec {
@@ -36,9 +40,9 @@ const fn row(name: &'static str, arity: i32, flags: u32, keys: Keys) -> Spec {
 pub(super) const COMMANDS: &[Command] = &[
     Command {
         spec: Spec {
-            summary: "Makes an index over one value of each record of a table, and builds it.",
+            summary: "Makes an index over one value of each record of a table, and builds it. A unique one has no value twice.",
             complexity: "O(N log N) where N is the number of records; other commands run meanwhile",
-            syntax: "name ON table (path [AS type])",
+            syntax: "name ON table (path [AS type]) [UNIQUE]",
             ..row(
                 "index.create",
                 -5,
@@ -82,7 +86,12 @@ fn create(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
     let new = read(name, &args[4..])?;
     if let Some(old) = table.indexes.iter().find(|index| *index.name == *name) {
         if *old == new {
-            out.ok();
+            if new.is_unique {
+                // Somebody may be making it right now.
+                ctx.indexed = Some((table.name.clone(), Some(new.name)));
+            } else {
+                out.ok();
+            }
             return Ok(());
         }
         return Err(Fail::text(format!(
@@ -94,17 +103,30 @@ fn create(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
         return Err(Fail::text(format!("ERR a table has {INDEXES_MAX} indexes at most")));
     }
     let mut changed = Definition::clone(&table);
+    let unique = new.is_unique.then(|| new.name.clone());
     changed.indexes.push(new);
     ctx.define(changed)?;
-    ctx.indexed = Some(table.name.clone());
-    out.ok();
+    if unique.is_none() {
+        out.ok();
+    }
+    // What is to be unique is answered once it is known to be.
+    ctx.indexed = Some((table.name.clone(), unique));
     Ok(())
 }
 
-/// What is said behind the table's name: a path in parentheses, and perhaps more.
+/// What is said behind the table's name: a path in parentheses, and perhaps that it is unique.
 fn read(name: &str, words: &[&[u8]]) -> Result<IndexDefinition, Fail> {
     let text = words.join(&b' ');
     let text = std::str::from_utf8(&text).map_err(|_| Fail::new("ERR an index is UTF-8"))?.trim();
+    let (text, is_unique) = match text.rfind(')').map(|end| text.split_at(end + 1)) {
+        Some((path, rest)) if rest.trim().eq_ignore_ascii_case(UNIQUE) => (path, true),
+        Some((_, rest)) if !rest.is_empty() => {
+            let what =
+                format!("ERR behind the path of an index stands UNIQUE or nothing, not \"{}\"", rest.trim());
+            return Err(Fail::text(what.replace(['\r', '\n'], " ")));
+        }
+        _ => (text, false),
+    };
     let inside = text.strip_prefix('(').and_then(|rest| rest.strip_suffix(')'));
     let inside = inside.ok_or(Fail::new("ERR an index is over a path in parentheses: (data->>'state')"))?;
     let path =
@@ -112,7 +134,7 @@ fn read(name: &str, words: &[&[u8]]) -> Result<IndexDefinition, Fail> {
     if path.keys.len() > PATH_KEYS_MAX {
         return Err(Fail::text(format!("ERR a path has {PATH_KEYS_MAX} keys at most")));
     }
-    Ok(IndexDefinition { name: name.into(), path: path.keys.into(), kind: path.kind, is_unique: false })
+    Ok(IndexDefinition { name: name.into(), path: path.keys.into(), kind: path.kind, is_unique })
 }
 
 fn index_name(name: &[u8]) -> Result<&str, Fail> {
@@ -139,7 +161,7 @@ fn drop_index(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome
         return Err(Fail::text(format!("ERR table '{}' has no index '{name}'", table.name)));
     }
     ctx.define(changed)?;
-    ctx.indexed = Some(table.name.clone());
+    ctx.indexed = Some((table.name.clone(), None));
     out.ok();
     Ok(())
 }
@@ -158,8 +180,11 @@ fn list(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
         let live = ctx.keyspace.indexes(&table.name);
         for index in &table.indexes {
             let live = live.iter().find(|live| live.name() == &*index.name);
-            let is_ready = live.is_some_and(|live| live.is_built());
-            out.map(6);
+            let unique = live.and_then(|live| live.unique());
+            let is_contested = unique.is_some_and(Unique::is_contested);
+            let is_ready =
+                live.is_some_and(|live| live.is_built()) && unique.is_none_or(|unique| unique.is_whole());
+            out.map(7);
             out.bulk(b"name");
             out.bulk(index.name.as_bytes());
             out.bulk(b"table");
@@ -168,8 +193,14 @@ fn list(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
             out.bulk(index.path.join(".").as_bytes());
             out.bulk(b"type");
             out.bulk_or_null(index.kind.as_deref().map(str::as_bytes));
+            out.bulk(b"unique");
+            out.int(i64::from(index.is_unique));
             out.bulk(b"state");
-            out.bulk(if is_ready { b"ready" } else { b"building" });
+            out.bulk(match (is_ready, is_contested) {
+                (true, true) => b"invalid",
+                (true, false) => b"ready",
+                (false, _) => b"building",
+            });
             out.bulk(if is_ready { b"entries" } else { b"records-done" });
             let entries = live.map_or(0, |live| live.len());
             let done = live.map_or(0, |live| live.progress.load(Relaxed));

@@ -41,6 +41,7 @@ mod string_number;
 mod string_options;
 mod string_range;
 
+pub(crate) use context::unique::shown;
 pub use context::{Ctx, Scratch};
 pub(crate) use context::{LargePut, Reserve, recent_key};
 pub(crate) use dump::object_of;

@@ -4,11 +4,12 @@
 //! anything changes. A large value is shared, and encoded for the log after the locks are gone. A value brings its own expiry and takes the place of whatever the other
 //! key held; so do its tags.
 
-use super::context::Carried;
+use super::context::{Carried, json_of};
 use super::parse::{database, is};
 use super::{Command, Ctx, Fail, Keys, LargePut, Outcome, Spec, flag};
 use crate::effect::Effect;
 use crate::keyspace::entry::{Entry, View};
+use crate::record::DATABASE;
 use crate::reply::Reply;
 use crate::value::{Value, codec};
 
@@ -155,6 +156,16 @@ impl Parcel {
     }
 }
 
+/// Claims what an entry would hold as a record at another key. `leaves`: it goes from where it is at the same time.
+fn claim_values(ctx: &mut Ctx<'_>, from: &[u8], (db, to): (u32, &[u8]), leaves: bool) -> Outcome {
+    if db != DATABASE || !ctx.keyspace.has_unique() {
+        return Ok(());
+    }
+    let Some(json) = ctx.peek(from).and_then(|entry| json_of(entry).ok().cloned()) else { return Ok(()) };
+    let leaving = (leaves && ctx.db == db).then_some(from);
+    ctx.in_db(db, |ctx| ctx.claim_values(to, &json, leaving))
+}
+
 /// Renames a key; false if it may not replace another one that exists.
 fn rename(ctx: &mut Ctx<'_>, from: &[u8], to: &[u8], only_new: bool) -> Result<bool, Fail> {
     if from == to {
@@ -169,6 +180,7 @@ fn rename(ctx: &mut Ctx<'_>, from: &[u8], to: &[u8], only_new: bool) -> Result<b
         }
     }
     let mut parcel = pack(ctx, from, to, false)?.ok_or(Fail::NO_SUCH_KEY)?;
+    claim_values(ctx, from, (ctx.db, to), true)?;
     if let Some((value, _)) = ctx.take(from) {
         parcel.value = value;
     }
@@ -182,12 +194,12 @@ fn move_key(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
         return Err(SAME_OBJECT);
     }
     let moves = ctx.claim(key).is_some() && ctx.in_db(db, |ctx| ctx.claim(key).is_none());
-    if moves
-        && let Some(mut parcel) = pack(ctx, key, key, false)?
-        && let Some((value, _)) = ctx.take(key)
-    {
-        parcel.value = value;
-        ctx.in_db(db, |ctx| parcel.unpack(ctx, key));
+    if moves && let Some(mut parcel) = pack(ctx, key, key, false)? {
+        claim_values(ctx, key, (db, key), true)?;
+        if let Some((value, _)) = ctx.take(key) {
+            parcel.value = value;
+            ctx.in_db(db, |ctx| parcel.unpack(ctx, key));
+        }
     }
     out.int(i64::from(moves));
     Ok(())
@@ -213,6 +225,7 @@ fn copy(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
     }
     let free = ctx.claim(from).is_some() && (ctx.in_db(db, |ctx| ctx.claim(to).is_none()) || replace);
     if free && let Some(parcel) = pack(ctx, from, to, true)? {
+        claim_values(ctx, from, (db, to), false)?;
         ctx.in_db(db, |ctx| parcel.unpack(ctx, to));
     }
     out.int(i64::from(free));

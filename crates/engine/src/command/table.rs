@@ -227,7 +227,9 @@ fn put(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
     let document = std::mem::take(&mut ctx.scratch.document);
     let done = ctx.in_db(DATABASE, |ctx| put_document(ctx, args, &document));
     ctx.scratch.document = document;
-    ctx.scratch.forget_document();
+    if !ctx.meets_rival {
+        ctx.scratch.forget_document();
+    }
     if done? {
         out.ok();
     } else {
@@ -290,21 +292,25 @@ fn put_document(ctx: &mut Ctx<'_>, args: &[&[u8]], document: &[u8]) -> Result<bo
         (Lifetime::Unsaid | Lifetime::Kept, _) if ttl_ms > 0 => ctx.now_ms.saturating_add(ttl_ms),
         _ => said,
     };
-    store(ctx, &key, json, document, expire_at_ms);
+    store(ctx, &key, json, document, expire_at_ms)?;
     Ok(true)
 }
 
 /// Stores a record; a time that has passed leaves none.
-fn store(ctx: &mut Ctx<'_>, key: &[u8], json: Json, document: &[u8], expire_at_ms: u64) {
+fn store(ctx: &mut Ctx<'_>, key: &[u8], json: Json, document: &[u8], expire_at_ms: u64) -> Outcome {
     if expire_at_ms != 0 && expire_at_ms <= ctx.now_ms {
         if ctx.claim(key).is_some() {
             ctx.apply(Effect::Delete { key });
         }
-    } else if document.len() > LARGE_BYTES_MIN && key.len() <= LargePut::KEY_BYTES_MAX {
+        return Ok(());
+    }
+    ctx.claim_values(key, &json, None)?;
+    if document.len() > LARGE_BYTES_MIN && key.len() <= LargePut::KEY_BYTES_MAX {
         ctx.put_large(key, Value::Json(json), expire_at_ms);
     } else {
         ctx.put_encoded(key, Value::Json(json), codec::tag::JSON, document, expire_at_ms);
     }
+    Ok(())
 }
 
 fn get(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {

@@ -6,6 +6,7 @@
 use super::parse::is;
 use super::{Command, Ctx, Fail, Keys, Outcome, Spec, flag};
 use crate::effect::Effect;
+use crate::record::DATABASE;
 use crate::reply::Reply;
 use crate::value::number;
 
@@ -104,6 +105,11 @@ fn swap(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
         u32::try_from(number).ok().filter(|&db| db < ctx.databases()).ok_or(Fail::DB_OUT_OF_RANGE)
     };
     let (one, other) = (database(one)?, database(other)?);
+    if [one, other].contains(&DATABASE) && ctx.keyspace.has_unique() {
+        return Err(Fail::new(
+            "ERR SWAPDB is not possible with database 0 while a table has a unique index: records would come that were never compared",
+        ));
+    }
     if one != other {
         ctx.in_db(one, |ctx| ctx.swap_with(other));
     }

@@ -88,7 +88,10 @@ impl Database {
             let mut answer = Collector::for_protocol(out.resp3());
             let ran = self.run(caller, command, args, &mut answer);
             let Some(needs) = ran.needs else {
-                let answer = answer.into_response().unwrap_or(Response::Null);
+                let mut answer = answer.into_response().unwrap_or(Response::Null);
+                if command.spec.name == "index.create" && !matches!(answer, Response::Error(_)) {
+                    answer = self.completed(args, answer);
+                }
                 if changes_index && !matches!(answer, Response::Error(_)) {
                     self.tell_indexes(&String::from_utf8_lossy(args[3]));
                 }
@@ -103,6 +106,23 @@ impl Database {
                 }
             }
         }
+    }
+
+    /// What is answered to the making of an index: a unique one needs the whole table in memory, and is dropped without it.
+    fn completed(&self, args: &[&[u8]], answer: Response) -> Response {
+        let (name, table) = (String::from_utf8_lossy(args[1]), String::from_utf8_lossy(args[3]));
+        let shards = &self.inner.shards;
+        let is_unique = shards
+            .keyspace
+            .indexes(&table)
+            .iter()
+            .any(|index| index.name() == name && index.unique().is_some());
+        let Some(settle) = self.settle().filter(|_| is_unique) else { return answer };
+        let completed = settle
+            .complete_table(&table)
+            .inspect_err(|_| drop(shards.drop_index(&table, &name)))
+            .and_then(|()| shards.keep_if_unique(&table, &name));
+        completed.map_or_else(|fail| Response::Error(fail.0.into_owned()), |()| answer)
     }
 
     /// Has the store have the indexes of a table; if it cannot now, later.

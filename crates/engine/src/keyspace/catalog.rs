@@ -9,7 +9,8 @@ use crate::effect::RECORDS_DB as DATABASE;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 
 /// Records that are put into a new index under one lock.
 const STEP_RECORDS: usize = 128;
@@ -21,6 +22,8 @@ type Indexes = Arc<[Arc<Index>]>;
 #[derive(Default)]
 pub(super) struct Catalog {
     tables: Mutex<HashMap<Box<str>, Indexes>>,
+    /// How many of them have each value once.
+    unique: AtomicUsize,
     changing: Mutex<()>,
     building: Mutex<()>,
 }
@@ -31,22 +34,42 @@ impl Keyspace {
         self.catalog.tables.lock().get(table).cloned().unwrap_or_else(|| Arc::from([]))
     }
 
-    /// Has a table have indexes of these names over these paths: those that are there stay, others go, new ones are to be built.
-    pub(crate) fn set_indexes(&self, table: &str, wanted: &[(&str, &[Box<str>])]) {
+    /// Whether any table has an index that has each value once.
+    #[inline]
+    pub(crate) fn has_unique(&self) -> bool {
+        self.catalog.unique.load(Acquire) != 0
+    }
+
+    /// The tables that have such indexes, with these.
+    pub(crate) fn unique_indexes(&self) -> Vec<(Box<str>, Arc<Index>)> {
+        let tables = self.catalog.tables.lock();
+        let all = tables.iter().flat_map(|(table, indexes)| indexes.iter().map(move |index| (table, index)));
+        all.filter(|(_, index)| index.unique().is_some())
+            .map(|(table, index)| (table.clone(), Arc::clone(index)))
+            .collect()
+    }
+
+    /// Has a table have indexes like these: those that are there stay, others go, new ones are to be built.
+    pub(crate) fn set_indexes(&self, table: &str, wanted: Vec<Index>) {
         let _alone = self.catalog.changing.lock();
         let old = self.indexes(table);
-        let is_wanted =
-            |index: &Index| wanted.iter().any(|(name, path)| *name == index.name() && *path == index.path());
-        for gone in old.iter().filter(|index| !is_wanted(index)) {
+        for gone in old.iter().filter(|old| !wanted.iter().any(|index| index.is_like(old))) {
             self.each_space_of_records(|space| space.detach_index(table.as_bytes(), gone.name()));
+            if gone.unique().is_some() {
+                self.catalog.unique.fetch_sub(1, AcqRel);
+            }
         }
         let mut all = Vec::with_capacity(wanted.len());
-        for (name, path) in wanted {
-            if let Some(kept) = old.iter().find(|index| index.name() == *name && index.path() == *path) {
+        for new in wanted {
+            if let Some(kept) = old.iter().find(|index| index.is_like(&new)) {
                 all.push(Arc::clone(kept));
                 continue;
             }
-            let index = Arc::new(Index::new(name, path));
+            // Whoever puts a record from now on asks, wherever he comes to know of the index.
+            if new.unique().is_some() {
+                self.catalog.unique.fetch_add(1, AcqRel);
+            }
+            let index = Arc::new(new);
             self.each_space_of_records(|space| space.attach_index(table.as_bytes(), &index));
             all.push(index);
         }
@@ -55,6 +78,31 @@ impl Keyspace {
             tables.remove(table);
         } else {
             tables.insert(table.into(), all.into());
+        }
+    }
+
+    /// Notes of the indexes of a table whether memory has all of it. A record that leaves meanwhile is noted after that.
+    pub(crate) fn note_whole(&self, table: &str) -> bool {
+        let indexes = self.indexes(table);
+        let note = |is_whole| {
+            indexes.iter().filter_map(|index| index.unique()).for_each(|unique| unique.set_whole(is_whole));
+        };
+        note(true);
+        let is_whole = |shard| {
+            let part = self.lock(shard);
+            part.space(self.space_of(DATABASE)).is_some_and(|space| space.is_whole(table.as_bytes()))
+        };
+        let are_whole = (0..self.shards()).all(is_whole);
+        if !are_whole {
+            note(false);
+        }
+        are_whole
+    }
+
+    /// The log has the end of all records that have gone so far: what they held is free.
+    pub(crate) fn release_claims(&self) {
+        if self.has_unique() {
+            self.each_space_of_records(super::space::Space::release_claims);
         }
     }
 
@@ -94,6 +142,7 @@ impl Keyspace {
                 for &hash in &hashes {
                     space.each_record(hash, table.as_bytes(), &mut |_, json| {
                         index.change(hash, None, Some(json), false);
+                        index.unique().map(|unique| unique.change(hash, None, Some(json.root())));
                     });
                 }
                 index.progress.fetch_add(hashes.len() as u64, Relaxed);

@@ -7,9 +7,11 @@
 //! known to the index, which notes for it what comes to where it has been. Left out: what a query asks.
 
 mod key;
+mod unique;
 
 use key::keys_of;
 pub(crate) use key::{Key, KeyRange, class, nearest};
+pub(crate) use unique::{Claim, Rival, Taken, Unique};
 
 use crate::value::json::{Json, Node};
 use parking_lot::Mutex;
@@ -25,6 +27,8 @@ const STEP_ENTRIES: usize = 1024;
 pub(crate) struct Index {
     name: Box<str>,
     path: Box<[Box<str>]>,
+    /// If it has each value once.
+    unique: Option<Unique>,
     tree: Mutex<Tree>,
     /// How often it was begun anew, and with which of these all records have been put in.
     begun: AtomicU64,
@@ -62,10 +66,11 @@ pub(crate) struct Walk<'i> {
 }
 
 impl Index {
-    pub(crate) fn new(name: &str, path: &[Box<str>]) -> Self {
+    pub(crate) fn new(name: &str, path: &[Box<str>], unique: Option<Unique>) -> Self {
         Self {
             name: name.into(),
             path: path.into(),
+            unique,
             tree: Mutex::default(),
             begun: AtomicU64::new(1),
             built: AtomicU64::new(0),
@@ -79,6 +84,20 @@ impl Index {
 
     pub(crate) fn path(&self) -> &[Box<str>] {
         &self.path
+    }
+
+    /// That each value is there once; none if values may be there more often.
+    pub(crate) fn unique(&self) -> Option<&Unique> {
+        self.unique.as_ref()
+    }
+
+    /// Whether it is what the other one is to be.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        let is_unique_alike = match (&self.unique, &other.unique) {
+            (Some(one), Some(two)) => one.is_like(two),
+            (one, two) => one.is_none() && two.is_none(),
+        };
+        self.name == other.name && self.path == other.path && is_unique_alike
     }
 
     /// Whether it may be asked.
@@ -104,7 +123,8 @@ impl Index {
             self.begun.fetch_add(1, AcqRel);
         }
         tree.classes = [0; key::CLASSES];
-        Box::new(std::mem::take(&mut tree.entries))
+        let claims = self.unique.as_ref().map(Unique::clear);
+        Box::new((std::mem::take(&mut tree.entries), claims))
     }
 
     /// Entries, of which a record may have several.

@@ -6,7 +6,7 @@
 //! the same lock. Two records of a table may have one hash, which then stands there once.
 
 use super::entry::{Entry, EntryRef, View};
-use super::index::Index;
+use super::index::{Claim, Index};
 use super::item::Item as _;
 use super::space::Space;
 use crate::value::Value;
@@ -21,6 +21,15 @@ const GROUP: usize = 16;
 #[derive(Default)]
 pub(crate) struct Records {
     tables: HashMap<Box<[u8]>, Members>,
+    /// What records held that have gone or changed, until the log knows of that.
+    leaving: Vec<Leaving>,
+}
+
+/// A value that a record holds no longer, in an index that has each value once.
+struct Leaving {
+    index: Arc<Index>,
+    claim: Claim,
+    hash: u64,
 }
 
 /// Whether something of a table in a shard may be only in the store.
@@ -55,6 +64,29 @@ fn table_of(key: &[u8]) -> Option<&[u8]> {
     memchr::memchr(b':', key).map(|colon| &key[..colon])
 }
 
+/// Tells the indexes of a table of a record that has come, changed or gone.
+fn tell(
+    indexes: &[Arc<Index>],
+    leaving: &mut Vec<Leaving>,
+    hash: u64,
+    (old, new): (Option<&Json>, Option<&Json>),
+    has_twin: bool,
+) {
+    for index in indexes {
+        index.change(hash, old, new, has_twin);
+        let Some(unique) = index.unique() else { continue };
+        let (left, held) =
+            unique.change(hash, old.filter(|_| !has_twin).map(Json::root), new.map(Json::root));
+        if let Some(held) = held {
+            // It may have held the same a moment ago.
+            let is_held =
+                |left: &Leaving| left.claim == held && left.hash == hash && Arc::ptr_eq(&left.index, index);
+            leaving.retain(|left| !is_held(left));
+        }
+        leaving.extend(left.map(|claim| Leaving { index: Arc::clone(index), claim, hash }));
+    }
+}
+
 impl Records {
     fn add(&mut self, hash: u64, table: &[u8], json: &Json) {
         let members = match self.tables.get_mut(table) {
@@ -62,7 +94,7 @@ impl Records {
             None => self.tables.entry(table.into()).or_default(),
         };
         members.hashes.insert(hash);
-        members.indexes.iter().for_each(|index| index.change(hash, None, Some(json), false));
+        tell(&members.indexes, &mut self.leaving, hash, (None, Some(json)), false);
     }
 
     fn remove(&mut self, hash: u64, table: &[u8], json: &Json, has_twin: bool) {
@@ -70,7 +102,7 @@ impl Records {
         if !has_twin {
             members.hashes.remove(&hash);
         }
-        members.indexes.iter().for_each(|index| index.change(hash, Some(json), None, has_twin));
+        tell(&members.indexes, &mut self.leaving, hash, (Some(json), None), has_twin);
         if members.hashes.is_empty() && members.indexes.is_empty() && members.whole == Whole::Unknown {
             self.tables.remove(table);
         }
@@ -78,7 +110,7 @@ impl Records {
 
     fn replace(&mut self, hash: u64, table: &[u8], (old, new): (&Json, &Json), has_twin: bool) {
         if let Some(members) = self.tables.get(table) {
-            members.indexes.iter().for_each(|index| index.change(hash, Some(old), Some(new), has_twin));
+            tell(&members.indexes, &mut self.leaving, hash, (Some(old), Some(new)), has_twin);
         }
     }
 
@@ -92,7 +124,7 @@ impl Records {
         let lasts = |members: &Members| members.whole != Whole::Unknown || !members.indexes.is_empty();
         let lasting = self.tables.iter().filter(|(_, members)| lasts(members));
         let tables = lasting.map(|(name, members)| (name.clone(), kept(members))).collect();
-        std::mem::replace(self, Self { tables })
+        std::mem::replace(self, Self { tables, leaving: Vec::new() })
     }
 }
 
@@ -235,6 +267,32 @@ impl Space {
         }
     }
 
+    /// The indexes of a table that have each value once.
+    pub(crate) fn unique_indexes(&self, table: &[u8]) -> Vec<Arc<Index>> {
+        let members = self.records().and_then(|records| records.tables.get(table));
+        let indexes = members.map_or(&[][..], |members| &members.indexes);
+        indexes.iter().filter(|index| index.unique().is_some()).cloned().collect()
+    }
+
+    /// The log has the end of all records that have gone so far: what they held is free.
+    pub(crate) fn release_claims(&mut self) {
+        if self.records().is_none_or(|records| records.leaving.is_empty()) {
+            return;
+        }
+        for Leaving { index, claim, hash } in self.records_mut().leaving.drain(..) {
+            index.unique().into_iter().for_each(|unique| unique.release(claim, hash));
+        }
+    }
+
+    /// Whether an entry has to stay in memory: what is only in the store cannot be compared with what comes.
+    pub(super) fn has_to_stay(&self, entry: &Entry) -> bool {
+        let Some(records) = self.records() else { return false };
+        record_of(entry).is_some_and(|(table, _)| {
+            let members = records.tables.get(table);
+            members.is_some_and(|members| members.indexes.iter().any(|index| index.unique().is_some()))
+        })
+    }
+
     /// Somebody begins to look whether all of a table is here.
     pub(crate) fn begin_look(&mut self, table: &[u8]) {
         let members = self.records_mut().tables.entry(table.into()).or_default();
@@ -266,6 +324,8 @@ impl Space {
             && let Some(members) = self.records_mut().tables.get_mut(table)
         {
             members.whole = Whole::Unknown;
+            let unique = members.indexes.iter().filter_map(|index| index.unique());
+            unique.for_each(|unique| unique.set_whole(false));
         }
     }
 

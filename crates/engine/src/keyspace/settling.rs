@@ -675,11 +675,12 @@ impl Space {
         removed.for_each(|(_, marks)| *marks |= PLAIN);
     }
 
-    /// Whether the key may be taken out of memory: the store has what it holds, and nobody needs it here.
+    /// Whether the key may be taken out of memory: the store has what it holds, and nobody needs it here, nor does an index.
     #[inline]
     pub(crate) fn may_evict(&self, hash: u64, entry: &Entry) -> bool {
         !entry.has(mark::UNSETTLED | mark::SETTLING)
             && self.settling().is_some_and(|settling| !settling.is_pinned(hash))
+            && !self.has_to_stay(entry)
     }
 
     /// Takes a settled entry out of memory. False if it may not be. Whoever watches the key is not told: nothing has changed.

@@ -12,6 +12,7 @@ mod decimal;
 mod error;
 mod eval;
 mod form;
+mod identity;
 mod index_path;
 mod jsonb;
 mod lexer;
@@ -30,6 +31,7 @@ mod tests;
 mod tree;
 
 pub use error::QueryError;
+pub(crate) use identity::Identity;
 pub use index_path::IndexPath;
 pub use order::Order;
 pub use plan::{Constant, Fact, Place, Test};

@@ -31,10 +31,11 @@ pub(super) struct Keeper {
     next_expired_ms: u64,
     next_idle_ms: u64,
     next_indexes_ms: u64,
+    next_incomplete_ms: u64,
     /// Changes of others that were taken up and are left noted, because only looking is allowed.
     seen: HashSet<u64>,
     /// Whether memory has all of a table is being looked at.
-    look: Option<super::select::Look>,
+    pub(super) look: Option<super::select::Look>,
 }
 
 impl Settle {
@@ -73,10 +74,19 @@ impl Settle {
             keeper.next_indexes_ms = now_ms + INDEXES_PERIOD_MS;
             self.tell_due_indexes();
         }
+        let period = super::unique::PAUSE_MS;
+        if self.shards.keyspace.has_unique() && is_due(keeper.next_incomplete_ms, period) {
+            keeper.next_incomplete_ms = now_ms + super::unique::PERIOD_MS;
+            self.want_incomplete_tables();
+        }
         if keeper.look.is_some() || !self.wanted.lock().is_empty() {
             let mut look = keeper.look.take();
-            self.over(&mut keeper, |settle, connection| settle.look_for_whole_tables(connection, &mut look));
+            let failure = self
+                .over(&mut keeper, |settle, connection| settle.look_for_whole_tables(connection, &mut look));
             keeper.look = look;
+            if failure.is_some() {
+                keeper.next_incomplete_ms = now_ms + super::unique::PAUSE_MS;
+            }
         }
         let idle = self.knobs.evict_interval_ms.load(Relaxed);
         let period = (idle / 4).clamp(250, 10_000);
@@ -87,11 +97,12 @@ impl Settle {
         }
     }
 
-    fn over(
+    /// Works over the keeper's connection. Returns what went wrong, which has been noted.
+    pub(super) fn over(
         &self,
         keeper: &mut Keeper,
         work: impl FnOnce(&Self, &mut dyn Connection) -> Result<(), StoreError>,
-    ) {
+    ) -> Option<StoreError> {
         let outcome = match keeper.connection.take() {
             Some(connection) => Ok(connection),
             None => self.connect(),
@@ -104,8 +115,14 @@ impl Settle {
             outcome
         });
         match outcome {
-            Ok(()) => self.note_up(),
-            Err(error) => self.note_failure(&error),
+            Ok(()) => {
+                self.note_up();
+                None
+            }
+            Err(error) => {
+                self.note_failure(&error);
+                Some(error)
+            }
         }
     }
 

@@ -7,7 +7,7 @@ use super::Settle;
 use super::change::{entry_of, places_of};
 use super::tables::{snapshot, table_of};
 use crate::keyspace::settling::{Arrived, Waiting};
-use crate::record::Snapshot;
+use crate::record::{DATABASE, Snapshot};
 use crate::shard::Shards;
 use crate::store::{Connection, Content, ErrorKind, Row, StoreError};
 use parking_lot::{Condvar, Mutex};
@@ -290,6 +290,23 @@ impl Settle {
         }
         let mut rows = connection.load(&keys)?.into_iter();
         Ok(counts.into_iter().map(|count| rows.by_ref().take(count).fold(None, Option::or)).collect())
+    }
+
+    /// Reads some keys of database 0 over this connection, for nobody in particular.
+    pub(super) fn bring_some(
+        &self,
+        connection: &mut dyn Connection,
+        keys: &[(Box<[u8]>, u64)],
+    ) -> Result<(), StoreError> {
+        let flushed = self.flushed();
+        let wanted = keys.iter().map(|(key, hash)| Wanted { db: DATABASE, key: key.clone(), hash: *hash });
+        let wanted: Vec<Wanted> = wanted.collect();
+        let questions: Vec<Question<'_>> = wanted.iter().map(|wanted| self.begin_fetch(wanted)).collect();
+        let rows = self.load_over(connection, &snapshot(&self.shards), &wanted);
+        // Others may have asked for them meanwhile.
+        let rows = rows.inspect_err(|error| wanted.iter().for_each(|wanted| self.fail(wanted, error)))?;
+        questions.iter().zip(rows).for_each(|(question, row)| self.arrive(question, row, &flushed));
+        Ok(())
     }
 
     fn make_room_for_rows(&self) {

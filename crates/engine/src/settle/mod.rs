@@ -23,6 +23,7 @@ mod select;
 mod stats;
 mod tables;
 mod tagged;
+mod unique;
 
 pub(crate) use recover::{address_of, detach};
 

@@ -215,7 +215,8 @@ impl Settle {
         Ok(())
     }
 
-    /// Looks of the tables that queries had to ask the store for whether memory has all of them by now, a few pages at a time.
+    /// Looks of the tables that queries had to ask the store for whether memory has all of them by now, a few pages at a time. What
+    /// is missing of those that have to be here as a whole is read.
     pub(super) fn look_for_whole_tables(
         &self,
         connection: &mut dyn Connection,
@@ -242,11 +243,25 @@ impl Settle {
         let (keyspace, place) = (&self.shards.keyspace, Place::Table(Arc::clone(&table)));
         self.define_place(connection, &place)?;
         let page = connection.page(&place, after, PAGE_ROWS, self.now_ms())?;
+        let is_cold = |hash: u64, name: &[u8]| {
+            let part = keyspace.lock(keyspace.shard_of(hash));
+            part.space(keyspace.space_of(DATABASE)).is_none_or(|space| space.is_cold(hash, name))
+        };
+        let has_to_be_here = keyspace.indexes(&table).iter().any(|index| index.unique().is_some());
+        let mut missing: Vec<(Box<[u8]>, u64)> = Vec::new();
         for (key, _) in &page {
             let name = Name::of_record(table.as_bytes(), key);
             let hash = keyspace.hash(&name);
-            let part = keyspace.lock(keyspace.shard_of(hash));
-            if part.space(keyspace.space_of(DATABASE)).is_none_or(|space| space.is_cold(hash, &name)) {
+            if is_cold(hash, &name) {
+                if !has_to_be_here {
+                    return Ok(None);
+                }
+                missing.push((Box::from(&*name), hash));
+            }
+        }
+        if !missing.is_empty() {
+            self.bring(connection, &missing)?;
+            if missing.iter().any(|(name, hash)| is_cold(*hash, name)) {
                 return Ok(None);
             }
         }
@@ -255,6 +270,7 @@ impl Settle {
             return Ok(Some(Look { table, after }));
         }
         self.each_space_of_records(|space| space.end_look(table.as_bytes()));
+        keyspace.note_whole(&table);
         Ok(None)
     }
 

@@ -152,7 +152,7 @@ impl Shards {
     pub(super) fn refuse_or_wait(refusal: Refusal, out: &mut dyn crate::reply::Reply) -> Ran {
         match refusal {
             Refusal::Fail(fail) => super::refuse(&fail, out),
-            Refusal::Needs(needs) => Ran { lsn: 0, blocked: None, left: false, needs: Some(needs) },
+            Refusal::Needs(needs) => Ran::needing(needs),
         }
     }
 

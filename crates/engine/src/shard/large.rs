@@ -86,6 +86,18 @@ impl Shards {
         if caller.leaves_large && (command.spec.is(flag::APART) || reaches_store()) {
             return Ran { left: true, ..Ran::done(0) };
         }
+        let ran = self.run_until_done(caller, command, args, out);
+        caller.scratch.rivals.clear();
+        ran
+    }
+
+    fn run_until_done(
+        &self,
+        caller: &mut Caller,
+        command: &Command,
+        args: &[&[u8]],
+        out: &mut dyn Reply,
+    ) -> Ran {
         let mut ahead = 0;
         loop {
             let leaves = caller.leaves_large;
@@ -102,12 +114,22 @@ impl Shards {
             if !ctx.cold.is_empty() {
                 return self.leave_cold(ctx);
             }
+            if ctx.meets_rival {
+                // Each time one shard more is held.
+                self.commit(ctx);
+                continue;
+            }
             if let Err(fail) = outcome
                 && wanted == 0
             {
                 out.error(&fail.0);
             }
-            let ran = self.commit(ctx);
+            let mut ran = self.commit(ctx);
+            match ran.made.take() {
+                Some(Ok(())) => out.ok(),
+                Some(Err(fail)) => out.error(&fail.0),
+                None => {}
+            }
             if wanted == 0 {
                 return ran;
             }

@@ -3,7 +3,7 @@
 //! What must hold: the text of a record is read before any lock is taken; a table that is being dropped is so on disk before
 //! the first of its records goes, so that the next opening ends what a crash has cut short.
 
-use super::{Caller, RECORD_OVERHEAD, Ran, Shards, refuse, run_in, space_for};
+use super::{Caller, RECORD_OVERHEAD, Ran, Shards, refuse, space_for};
 use crate::command::{Command, Fail, LargePut, flag, read_document};
 use crate::error::{Error, ErrorKind};
 use crate::keyspace::Held;
@@ -86,7 +86,13 @@ impl Shards {
             out.error(&fail.0);
             return self.commit(ctx);
         }
-        run_in(&mut ctx, command, args, out);
+        if let Err(fail) = (command.run)(&mut ctx, args, out) {
+            if ctx.meets_rival {
+                self.commit(ctx);
+                return self.run_many(caller, command, args, out);
+            }
+            out.error(&fail.0);
+        }
         if !ctx.cold.is_empty() {
             return self.leave_cold(ctx);
         }
@@ -203,6 +209,7 @@ impl Shards {
         self.registry.replace(tables);
         names.iter().for_each(|name| self.follow_indexes(name));
         self.build_indexes(true);
+        self.keyspace.release_claims();
         Ok(())
     }
 
@@ -211,9 +218,9 @@ impl Shards {
         let tables = self.registry.snapshot();
         let definition = tables.get(table.as_bytes());
         let indexes = definition.map_or(&[][..], |definition| &definition.indexes);
-        let wanted: Vec<_> = indexes.iter().map(|index| (&*index.name, &*index.path)).collect();
+        let wanted: Vec<_> = indexes.iter().map(|index| self.index_of(index)).collect();
         if !wanted.is_empty() || !self.keyspace.indexes(table).is_empty() {
-            self.keyspace.set_indexes(table, &wanted);
+            self.keyspace.set_indexes(table, wanted);
         }
     }
 

@@ -302,6 +302,19 @@ impl Num<'_> {
         Digits { negative, digits, exponent: exponent + i64::try_from(zeros).unwrap_or(0) }
     }
 
+    /// Appends bytes that all numbers have which are worth the same, and no others: the sign, the power of ten of the last digit that is
+    /// not 0, and the digits up to it.
+    pub(super) fn write_worth(&self, out: &mut Vec<u8>) {
+        let Digits { negative, digits, exponent } = self.digits();
+        if digits.is_empty() {
+            return out.push(0);
+        }
+        out.push(if negative { 1 } else { 2 });
+        out.extend((digits.len() as u64).to_be_bytes());
+        out.extend(exponent.to_be_bytes());
+        out.extend_from_slice(&digits);
+    }
+
     /// The order of values: `1.0` is `1`.
     pub(super) fn order(&self, other: &Self) -> Ordering {
         if let (Some((one, scale_one)), Some((two, scale_two))) = (self.small(), other.small()) {
