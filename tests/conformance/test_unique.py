@@ -55,7 +55,7 @@ def test_records_without_a_value_are_not_compared(users):
 
 
 @pytest.mark.parametrize(
-    ("kind", "same", "different"),
+    ("as_type", "same", "different"),
     [
         ("", [1, 1.0], ["1", 2, True, [1]]),
         (" AS text", ["1", 1], ["1.0", " 1"]),
@@ -65,9 +65,9 @@ def test_records_without_a_value_are_not_compared(users):
         (" AS timestamptz", ["2026-11-21T08:30Z", "2026-11-21 09:30+01"], ["2026-11-21 08:31"]),
     ],
 )
-def test_values_are_compared_as_a_query_compares_them(client, kind, same, different):
+def test_values_are_compared_as_a_query_compares_them(client, as_type, same, different):
     client("TABLE.CREATE", "t")
-    assert client("INDEX.CREATE", "i", "ON", "t", f"(v{kind})", "UNIQUE") == b"OK"
+    assert client("INDEX.CREATE", "i", "ON", "t", f"(v{as_type})", "UNIQUE") == b"OK"
     assert client("TABLE.PUT", "t", "first", json.dumps({"v": same[0]})) == b"OK"
     for value in same[1:]:
         assert client("TABLE.PUT", "t", "other", json.dumps({"v": value})).startswith(b"DUPLICATE"), value

@@ -7,6 +7,8 @@ import threading
 
 import pytest
 
+from harness.resp import Closed
+
 CRASHES = int(os.environ.get("TEST_CRASHES", 5))
 SEED = int(os.environ.get("TEST_SEED", 1))
 CLIENTS = 4
@@ -41,7 +43,7 @@ def test_values_stay_unique_over_kill_9(start_ramekin):
                         elif client("TABLE.PUT", "t", key, json.dumps({"v": value})) == b"OK":
                             known[mine][key] = value
                         doubtful[mine] = None
-            except OSError:
+            except (OSError, Closed):
                 pass
 
         threads = [threading.Thread(target=work, args=(mine,)) for mine in range(CLIENTS)]

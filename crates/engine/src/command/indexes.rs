@@ -182,8 +182,7 @@ fn list(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
             let live = live.iter().find(|live| live.name() == &*index.name);
             let unique = live.and_then(|live| live.unique());
             let is_contested = unique.is_some_and(Unique::is_contested);
-            let is_ready =
-                live.is_some_and(|live| live.is_built()) && unique.is_none_or(|unique| unique.is_whole());
+            let is_ready = live.is_some_and(|live| live.is_built()) && unique.is_none_or(Unique::is_whole);
             out.map(7);
             out.bulk(b"name");
             out.bulk(index.name.as_bytes());

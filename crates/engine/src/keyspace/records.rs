@@ -23,6 +23,8 @@ pub(crate) struct Records {
     tables: HashMap<Box<[u8]>, Members>,
     /// What records held that have gone or changed, until the log knows of that.
     leaving: Vec<Leaving>,
+    /// Whether any table has an index that has each value once.
+    has_unique: bool,
 }
 
 /// A value that a record holds no longer, in an index that has each value once.
@@ -62,6 +64,10 @@ pub(crate) fn record_of(entry: &Entry) -> Option<(&[u8], &Json)> {
 #[inline]
 fn table_of(key: &[u8]) -> Option<&[u8]> {
     memchr::memchr(b':', key).map(|colon| &key[..colon])
+}
+
+fn has_unique(indexes: &[Arc<Index>]) -> bool {
+    indexes.iter().any(|index| index.unique().is_some())
 }
 
 /// Tells the indexes of a table of a record that has come, changed or gone.
@@ -124,7 +130,7 @@ impl Records {
         let lasts = |members: &Members| members.whole != Whole::Unknown || !members.indexes.is_empty();
         let lasting = self.tables.iter().filter(|(_, members)| lasts(members));
         let tables = lasting.map(|(name, members)| (name.clone(), kept(members))).collect();
-        std::mem::replace(self, Self { tables, leaving: Vec::new() })
+        std::mem::replace(self, Self { tables, leaving: Vec::new(), has_unique: self.has_unique })
     }
 }
 
@@ -257,14 +263,18 @@ impl Space {
 
     /// An index of a table has to be told of its records from now on.
     pub(super) fn attach_index(&mut self, table: &[u8], index: &Arc<Index>) {
-        self.records_mut().tables.entry(table.into()).or_default().indexes.push(Arc::clone(index));
+        let records = self.records_mut();
+        records.tables.entry(table.into()).or_default().indexes.push(Arc::clone(index));
+        records.has_unique |= index.unique().is_some();
     }
 
     /// No longer.
     pub(super) fn detach_index(&mut self, table: &[u8], name: &str) {
-        if let Some(members) = self.records_mut().tables.get_mut(table) {
+        let records = self.records_mut();
+        if let Some(members) = records.tables.get_mut(table) {
             members.indexes.retain(|index| index.name() != name);
         }
+        records.has_unique = records.tables.values().any(|members| has_unique(&members.indexes));
     }
 
     /// The indexes of a table that have each value once.
@@ -286,11 +296,11 @@ impl Space {
 
     /// Whether an entry has to stay in memory: what is only in the store cannot be compared with what comes.
     pub(super) fn has_to_stay(&self, entry: &Entry) -> bool {
-        let Some(records) = self.records() else { return false };
-        record_of(entry).is_some_and(|(table, _)| {
-            let members = records.tables.get(table);
-            members.is_some_and(|members| members.indexes.iter().any(|index| index.unique().is_some()))
-        })
+        let Some(records) = self.records().filter(|records| records.has_unique) else { return false };
+        self.settling().is_some()
+            && record_of(entry)
+                .and_then(|(table, _)| records.tables.get(table))
+                .is_some_and(|members| has_unique(&members.indexes))
     }
 
     /// Somebody begins to look whether all of a table is here.

@@ -5,6 +5,7 @@
 
 use super::Settle;
 use crate::command::Fail;
+use crate::keyspace::index::Unique;
 use crate::shard::Caller;
 use crate::store::{Connection, ErrorKind, StoreError};
 use std::sync::Arc;
@@ -23,7 +24,7 @@ impl Settle {
     /// Has tables read that have to be here as a whole and are not.
     pub(super) fn want_incomplete_tables(&self) {
         for (table, index) in self.shards.keyspace.unique_indexes() {
-            let is_whole = index.unique().is_none_or(|unique| unique.is_whole());
+            let is_whole = index.unique().is_none_or(Unique::is_whole);
             if !is_whole && !self.shards.keyspace.note_whole(&table) {
                 self.wanted.lock().insert(Arc::from(table));
             }

@@ -239,7 +239,7 @@ impl Evictor {
     }
 
     fn consider(&mut self, db: u32, space: &Space, entry: &Entry, present: Present) {
-        if entry.has(mark::UNSETTLED | mark::SETTLING) {
+        if entry.has(mark::UNSETTLED | mark::SETTLING) || space.has_to_stay(entry) {
             return;
         }
         let order = self.policy.order();
