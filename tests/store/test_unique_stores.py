@@ -58,6 +58,33 @@ def test_values_are_compared_whatever_was_evicted(start_ramekin, address):
         assert put(client, "other", RECORDS + 1) == b"OK"
 
 
+def test_with_little_memory_other_keys_go_and_values_stay_unique(start_ramekin, url):
+    server = start_ramekin(store=url, **{**FAST, "evict-interval": "0", "flush-bytes": "100kb"})
+    with server.client() as client:
+        client("TABLE.CREATE", "users")
+        assert client("INDEX.CREATE", "by_mail", "ON", "users", "(mail)", "UNIQUE") == b"OK"
+        used = int(server.info("memory")["used_memory"])
+        client("CONFIG", "SET", "maxmemory", used + (12 << 20))
+        for n in range(1000):
+            assert put(client, n, n) == b"OK"
+        for n in range(12_000):
+            # What has not settled cannot go yet.
+            until(lambda n=n: client("SET", f"key{n}", "v" * 1000) == b"OK")
+        assert int(server.info("store")["store_evictions"]) > 1000
+        for n in range(0, 1000, 7):
+            assert put(client, "new", n).startswith(b"DUPLICATE"), n
+        assert state(client) == b"ready"
+        settle(server)
+        # More than there is memory for is refused, also once everything has settled.
+        for n in range(1000, 40_000):
+            if put(client, n, n) != b"OK":
+                settle(server)
+                if (said := put(client, n, n)) != b"OK":
+                    break
+        assert said.startswith(b"OOM"), said
+        assert put(client, "new", 500).startswith((b"OOM", b"DUPLICATE"))
+
+
 def test_what_others_write_is_compared_with_once_it_is_noticed(start_ramekin, postgres, schema, url):
     server = start_ramekin(store=url, **{**FAST, "evict-interval": "0"})
     with server.client() as client:
