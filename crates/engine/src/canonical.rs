@@ -188,6 +188,13 @@ fn put(key: &[u8], value: &Value, out: &mut Vec<Words>) {
             json.print(&mut text);
             out.push(words(&[b"JSON.SET", key, b"$", &text]));
         }
+        Value::Compressed(_) => match value.compressed().filter(|it| it.check(&mut Vec::new())) {
+            Some(value) => put(key, &value.plain(), out),
+            // Its dictionary is in a checkpoint, or in a part of the log that was not shown.
+            None => {
+                out.push(words(&[b"#", key, b"holds a compressed value whose dictionary is not at hand"]));
+            }
+        },
         Value::Hash(hash) => {
             out.push(words(&[b"DEL", key]));
             let pairs: Vec<&[u8]> = hash.stored().flat_map(|field| [field.name, field.value]).collect();
@@ -204,7 +211,7 @@ fn extend(key: &[u8], part: &Value, out: &mut Vec<Words>) {
     match part {
         Value::Str(text) => out.push(words(&[b"APPEND", key, text])),
         Value::Long(long) => out.push(words(&[b"APPEND", key, &long.whole()])),
-        Value::List(_) | Value::Hash(_) | Value::Json(_) => {
+        Value::List(_) | Value::Hash(_) | Value::Json(_) | Value::Compressed(_) => {
             let begun = out.len();
             put(key, part, out);
             // All but the removal of what was there before.

@@ -5,6 +5,7 @@
 //! log has come as far as that change needs; time never goes back, also not over a restart.
 
 mod beyond;
+mod compression;
 mod limits;
 mod query;
 mod read;
@@ -13,6 +14,7 @@ mod served;
 mod store;
 mod tagged;
 
+pub use compression::CompressionStats;
 pub use saving::{Checkpoint, CheckpointRules, CheckpointStats};
 pub use store::StoreTuning;
 
@@ -616,6 +618,7 @@ impl Database {
         self.inner.shards.keep_to_limit(&mut caller);
         self.inner.shards.finish_drops();
         self.inner.shards.build_indexes(false);
+        self.inner.shards.learn_dictionaries();
         let mut swept = 0;
         for shard in 0..self.inner.shards.keyspace.shards() {
             loop {

@@ -17,7 +17,7 @@ use crate::rdb::Encoder;
 use crate::value::hash::Hash;
 use crate::value::json::Json;
 use crate::value::list::List;
-use crate::value::{Value, codec};
+use crate::value::{Kind, Value, codec};
 use std::borrow::Cow;
 
 /// A key and what it holds, seen under the lock of its shard.
@@ -35,7 +35,7 @@ pub enum Content<'a> {
     /// Fields with values; they may have expired.
     Hash(&'a Hash),
     /// JSON.
-    Json(&'a Json),
+    Json(Cow<'a, Json>),
 }
 
 impl Seen<'_> {
@@ -49,12 +49,15 @@ impl Seen<'_> {
     #[must_use]
     pub fn content(&self) -> Content<'_> {
         match self.entry.view() {
+            View::Compressed(value) if value.kind() == Kind::Json => Content::Json(Cow::Owned(value.json())),
+            View::Compressed(value) => Content::Str(Cow::Owned(value.raw())),
             View::Str(text) => Content::Str(Cow::Borrowed(text)),
             View::Value(Value::Str(text)) => Content::Str(Cow::Borrowed(text)),
             View::Value(Value::Long(long)) => Content::Str(long.whole()),
             View::Value(Value::List(list)) => Content::List(list),
             View::Value(Value::Hash(hash)) => Content::Hash(hash),
-            View::Value(Value::Json(json)) => Content::Json(json),
+            View::Value(Value::Json(json)) => Content::Json(Cow::Borrowed(json)),
+            View::Value(Value::Compressed(_)) => unreachable!("a view of it says what it is"),
         }
     }
 
@@ -91,6 +94,7 @@ impl Seen<'_> {
     pub fn encoded_bytes(&self) -> usize {
         match self.entry.view() {
             View::Str(text) => text.len(),
+            View::Compressed(value) => value.bytes().len(),
             View::Value(value) => {
                 let mut bytes = Vec::new();
                 codec::encode(value, &mut bytes);

@@ -43,7 +43,9 @@ mod transaction;
 mod typed;
 pub mod value;
 
-pub use db::{Checkpoint, CheckpointRules, CheckpointStats, Database, Options, StoreTuning};
+pub use db::{
+    Checkpoint, CheckpointRules, CheckpointStats, CompressionStats, Database, Options, StoreTuning,
+};
 pub use effect::Side;
 pub use error::{Error, ErrorKind};
 pub use inspect::{Awaited, Content, Seen, Tables};
@@ -64,3 +66,4 @@ pub use settle::{
 pub use shard::{Caller, DiskState, Needs, Planned, Ran, Refusal};
 pub use transaction::Transaction;
 pub use typed::Popped;
+pub use value::compressed::Method as Compression;

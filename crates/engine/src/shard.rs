@@ -9,6 +9,7 @@
 //! shards that it changes; no lock is held over I/O.
 
 mod behind;
+mod dictionaries;
 mod disk_space;
 mod large;
 mod limits;
@@ -150,6 +151,28 @@ impl Shards {
     /// Runs one command. A refusal and a wrong number of arguments are replies like others.
     #[inline]
     pub(crate) fn run(
+        &self,
+        caller: &mut Caller,
+        command: &Command,
+        args: &[&[u8]],
+        out: &mut dyn Reply,
+    ) -> Ran {
+        if self.keyspace.compression.is_on()
+            && command.spec.is(flag::DENYOOM)
+            && command.spec.group == "string"
+            && !matches!(command.spec.name, "append" | "setrange")
+        {
+            // What is long and will be set as a whole is compressed before the locks.
+            caller.scratch.prepared.take(&self.keyspace.compression, args);
+            let ran = self.run_prepared(caller, command, args, out);
+            caller.scratch.prepared.clear();
+            return ran;
+        }
+        self.run_prepared(caller, command, args, out)
+    }
+
+    #[inline]
+    fn run_prepared(
         &self,
         caller: &mut Caller,
         command: &Command,

@@ -14,6 +14,7 @@
 //! - `unique`: indexes that have each value once.
 //! - `tag`: tags of keys.
 //! - `whole`: commands on whole databases.
+//! - `compression`: values that are kept compressed, and their dictionaries.
 //! - `checkpoint`: what comes back from one, what is refused, what a failure leaves.
 //! - `namespaces`: databases with names; `namespaces_crash`: wherever their making and dropping is cut short.
 //! - `opening`: reading a folder on several cores.
@@ -28,6 +29,7 @@
 mod blocking;
 mod checkpoint;
 mod common;
+mod compression;
 mod embedded;
 mod eviction;
 mod hash;

@@ -8,7 +8,7 @@ use ramekin::io::Clock as _;
 use ramekin::io::os::OsClock;
 use ramekin::log::AppendFsync as LogSync;
 use ramekin::store::Store;
-use ramekin::{CheckpointRules, Database, DiskState, Options, Policy, Progress, StoreOptions};
+use ramekin::{CheckpointRules, Compression, Database, DiskState, Options, Policy, Progress, StoreOptions};
 use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -158,6 +158,8 @@ pub(crate) const ENGINE_DIRECTIVES: &[&str] = &[
     "lfu-decay-time",
     "dump-dialect",
     "query-timeout",
+    "compression",
+    "compression-min-bytes",
 ];
 
 /// Hands the engine's settings over from the configuration.
@@ -178,6 +180,9 @@ pub(crate) fn apply_to(db: &Database, config: &Config) {
     if let Err(error) = db.limit_memory(config.maxmemory()) {
         say(&format!("warning: `maxmemory` is not kept: {error}"));
     }
+    db.set_compression(Compression::named(&config.compression()).unwrap_or_default());
+    let bytes_min = usize::try_from(config.compression_min_bytes()).unwrap_or(usize::MAX);
+    db.set_compression_min_bytes(bytes_min);
     settings.dump_for_redis.store(config.dump_for_redis(), Relaxed);
     settings.min_free_disk.store(config.min_free_disk(), Relaxed);
     settings.query_timeout_ms.store(config.query_timeout_ms(), Relaxed);

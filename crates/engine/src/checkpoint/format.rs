@@ -9,9 +9,9 @@
 use crate::error::{Error, ErrorKind};
 use crate::log::Lsn;
 
-/// The newest format, which this version writes. The first one knew no marks of unsettled keys, the second no tags; otherwise
-/// they are the same.
-pub(crate) const FORMAT_VERSION: u32 = 3;
+/// The newest format, which this version writes. The first one knew no marks of unsettled keys, the second no tags, the third no
+/// compressed values; otherwise they are the same.
+pub(crate) const FORMAT_VERSION: u32 = 4;
 
 /// The bytes before the first block.
 pub(crate) const HEADER_BYTES: usize = 64;
@@ -299,12 +299,12 @@ mod tests {
             assert_eq!(Header::decode("c", &flipped).unwrap_err().kind(), ErrorKind::Damaged, "bit {bit}");
         }
         let mut newer = bytes;
-        newer[8] = 4;
+        newer[8] = 5;
         let crc = crc_fast::crc32_iscsi(&newer[..60]);
         newer[60..].copy_from_slice(&crc.to_le_bytes());
         let error = Header::decode("c", &newer).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Newer);
-        assert!(error.to_string().contains("c has checkpoint format 4"), "{error}");
+        assert!(error.to_string().contains("c has checkpoint format 5"), "{error}");
     }
 
     proptest! {

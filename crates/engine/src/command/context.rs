@@ -19,7 +19,6 @@ use crate::keyspace::space::Space;
 use crate::keyspace::{Held, Keyspace, Part};
 use crate::record::{Registry, Snapshot};
 use crate::value::hash::Hash;
-use crate::value::json::Json;
 use crate::value::list::List;
 use crate::value::{Kind, LONG_BYTES_MIN, Text, Value, codec};
 
@@ -38,8 +37,14 @@ pub struct Scratch {
     pub(crate) ready: Vec<(u32, Box<[u8]>)>,
     /// The record that a command puts, read before any lock was taken, as the log has it; nothing otherwise.
     pub(crate) document: Vec<u8>,
+    /// The same, compressed; nothing if it is put as it is.
+    pub(crate) compressed_document: Vec<u8>,
     /// Shards to be held beside those of the command's keys: records lie there that may have what it wants to put.
     pub(crate) rivals: Vec<usize>,
+    /// Long arguments that were compressed.
+    pub(crate) prepared: super::Prepared,
+    /// Room for compressing others.
+    pub(super) compressed: Vec<u8>,
     /// The tables at the last look.
     pub(super) tables: Snapshot,
 }
@@ -60,6 +65,7 @@ impl Scratch {
             self.document = Vec::new();
         }
         self.document.clear();
+        self.compressed_document.clear();
     }
 }
 
@@ -130,11 +136,11 @@ pub struct Ctx<'a> {
 }
 
 /// Where a key lies.
-struct Reached<'a> {
-    hash: u64,
-    shard: usize,
+pub(super) struct Reached<'a> {
+    pub(super) hash: u64,
+    pub(super) shard: usize,
     space: u32,
-    part: &'a mut Part,
+    pub(super) part: &'a mut Part,
 }
 
 /// Gives space in the log, and what else a command needs of what is around the keyspace.
@@ -186,7 +192,7 @@ impl<'a> Ctx<'a> {
 
     /// Where a key lies, in a shard that must be held. What the key depends on is noted.
     #[inline]
-    fn reach(&mut self, key: &[u8]) -> Reached<'_> {
+    pub(super) fn reach(&mut self, key: &[u8]) -> Reached<'_> {
         let hash = self.hash(key);
         let shard = self.keyspace.shard_of(hash);
         let (tracks, space) = (self.tracks, self.keyspace.space_of(self.db));
@@ -330,12 +336,6 @@ impl<'a> Ctx<'a> {
         self.claim(key).map(hash_of).transpose()
     }
 
-    /// The JSON of a key, for a reader.
-    #[inline]
-    pub(crate) fn read_json(&mut self, key: &[u8]) -> Result<Option<&Json>, Fail> {
-        self.read(key).map(json_of).transpose()
-    }
-
     /// Changes the data and writes the effect into this command's record. Returns how many elements or fields came or
     /// went, see [`Space::apply`].
     #[inline]
@@ -350,11 +350,16 @@ impl<'a> Ctx<'a> {
         if !self.cold.is_empty() {
             return 0;
         }
+        if let Effect::SetString { value, expire_at_ms, .. } = effect
+            && self.keyspace.compression.is_on()
+            && self.set_compressed(key, value, expire_at_ms)
+        {
+            return 1;
+        }
         let clock = self.settings.access_clock(self.now_ms);
-        let (keyspace, settings, db) = (self.keyspace, self.settings, self.db);
+        let settings = self.settings;
         let is_tagged = self.is_tagged;
-        let Reached { hash, shard, part, .. } = self.reach(key);
-        let space = keyspace.space_in(shard, part, db);
+        let (hash, shard, space) = self.space_of_key(key);
         if !SEEN && matches!(effect, Effect::SetString { .. }) && (space.tags().is_some() || is_tagged) {
             return if self.may_replace(key) { self.apply_seen::<true>(effect) } else { 0 };
         }
@@ -452,7 +457,7 @@ impl<'a> Ctx<'a> {
 
     /// Writes an effect that has been applied into this command's record, and tells those who watch or wait for the key.
     #[inline]
-    fn log(&mut self, effect: &Effect<'_>, key: &[u8], hash: u64, shard: usize) {
+    pub(super) fn log(&mut self, effect: &Effect<'_>, key: &[u8], hash: u64, shard: usize) {
         let is_logged = self.settles && !effect.is_whole() && self.log_fetched(key, hash, shard);
         // A value that is logged as a whole is so without its tags.
         if !is_logged || effect.is_of_tags() {
@@ -548,6 +553,8 @@ impl<'a> Ctx<'a> {
                 + space.tags_of(hash, key).map(|tag| tag.len() as u64 + 10).sum::<u64>()
                 + match entry.view() {
                     View::Str(text) => text.len() as u64,
+                    // It may be unpacked to be changed.
+                    View::Compressed(value) => LargePut::record_bytes_max(value.raw_bytes(), key),
                     View::Value(value) => LargePut::record_bytes_max(codec::encoded_bytes_max(value), key),
                 }
         })
@@ -601,9 +608,7 @@ impl<'a> Ctx<'a> {
     fn put(&mut self, key: &[u8], value: Value, expire_at_ms: u64) -> (u64, usize) {
         debug_assert!(self.cold.is_empty(), "a command that has met a cold key changes nothing");
         let clock = self.settings.access_clock(self.now_ms);
-        let (keyspace, db) = (self.keyspace, self.db);
-        let Reached { hash, shard, part, .. } = self.reach(key);
-        let space = keyspace.space_in(shard, part, db);
+        let (hash, shard, space) = self.space_of_key(key);
         space.put(hash, key, value, expire_at_ms);
         if let Some(mut entry) = space.touch(hash, key) {
             clock.mark_new(&mut entry);
@@ -807,15 +812,6 @@ fn has_expired_fields(entry: &Entry, now_ms: u64) -> bool {
 pub(crate) fn list_of<'a>(entry: impl Into<View<'a>>) -> Result<&'a List, Fail> {
     match entry.into() {
         View::Value(Value::List(list)) => Ok(list),
-        _ => Err(Fail::WRONG_TYPE),
-    }
-}
-
-/// The JSON that an entry holds.
-#[inline]
-pub(super) fn json_of<'a>(entry: impl Into<View<'a>>) -> Result<&'a Json, Fail> {
-    match entry.into() {
-        View::Value(Value::Json(json)) => Ok(json),
         _ => Err(Fail::WRONG_TYPE),
     }
 }

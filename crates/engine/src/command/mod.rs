@@ -4,6 +4,7 @@
 //! family's file, and a test. Handlers see the database only through [`Ctx`] and answer only through
 //! [`Reply`](crate::reply::Reply); they know neither locks nor log nor connections.
 
+mod compress;
 mod context;
 mod defined;
 mod dump;
@@ -41,6 +42,7 @@ mod string_number;
 mod string_options;
 mod string_range;
 
+pub(crate) use compress::Prepared;
 pub(crate) use context::unique::shown;
 pub use context::{Ctx, Scratch};
 pub(crate) use context::{LargePut, Reserve, recent_key};

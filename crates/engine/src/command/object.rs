@@ -4,7 +4,7 @@ use super::{Command, Ctx, Fail, Keys, Outcome, Spec, flag};
 use crate::keyspace::entry::{Entry, View};
 use crate::keyspace::item::Item;
 use crate::reply::Reply;
-use crate::value::{Value, number};
+use crate::value::{Kind, Value, number};
 
 /// The row of a subcommand on one key.
 const fn on_key(name: &'static str, since: &'static str, summary: &'static str) -> Spec {
@@ -108,11 +108,14 @@ fn encoding(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
 fn encoding_of(entry: &Entry) -> &'static str {
     match entry.view() {
         View::Str(text) => string_encoding(entry, text),
+        View::Compressed(value) if value.kind() == Kind::Json => "json",
+        View::Compressed(value) => string_encoding(entry, &value.raw()),
         View::Value(Value::Str(text)) => string_encoding(entry, text),
         View::Value(Value::Long(_)) => "raw",
         View::Value(Value::List(list)) => list.encoding(),
         View::Value(Value::Hash(hash)) => hash.encoding(),
         View::Value(Value::Json(_)) => "json",
+        View::Value(Value::Compressed(_)) => unreachable!("a view of it says what it is"),
     }
 }
 

@@ -4,11 +4,11 @@
 //! anything changes. A large value is shared, and encoded for the log after the locks are gone. A value brings its own expiry and takes the place of whatever the other
 //! key held; so do its tags.
 
-use super::context::{Carried, json_of};
+use super::context::Carried;
 use super::parse::{database, is};
 use super::{Command, Ctx, Fail, Keys, LargePut, Outcome, Spec, flag};
 use crate::effect::Effect;
-use crate::keyspace::entry::{Entry, View};
+use crate::keyspace::entry::{Document, Entry, View};
 use crate::record::DATABASE;
 use crate::reply::Reply;
 use crate::value::{Value, codec};
@@ -109,7 +109,7 @@ fn pack(ctx: &mut Ctx<'_>, from: &[u8], to: &[u8], copy: bool) -> Result<Option<
     let (tags, tag_bytes) = ctx.copy_tags(from, to);
     let Some(entry) = ctx.peek(from) else { return Ok(None) };
     let (expire_at_ms, raw) = (entry.expire_at(), entry.is_raw());
-    if let View::Value(value) = entry.view()
+    if let Some(value) = entry.value()
         && value.heap_bytes() > LARGE_BYTES_MIN
         && to.len() <= LargePut::KEY_BYTES_MAX
     {
@@ -122,6 +122,10 @@ fn pack(ctx: &mut Ctx<'_>, from: &[u8], to: &[u8], copy: bool) -> Result<Option<
     let mut encoded = Vec::new();
     let (kind, bytes) = match entry.view() {
         View::Str(text) => (codec::tag::STRING, text.len()),
+        View::Compressed(value) => {
+            encoded.extend_from_slice(value.bytes());
+            (codec::tag::COMPRESSED, encoded.len())
+        }
         View::Value(Value::Str(text)) => (codec::tag::STRING, text.len()),
         View::Value(value) => (codec::encode(value, &mut encoded), encoded.len()),
     };
@@ -133,6 +137,7 @@ fn pack(ctx: &mut Ctx<'_>, from: &[u8], to: &[u8], copy: bool) -> Result<Option<
 fn clone_of(entry: &Entry) -> Value {
     match entry.view() {
         View::Str(text) => Value::Str(text.to_vec()),
+        View::Compressed(value) => Value::Compressed(value.to_shared()),
         View::Value(value) => value.clone(),
     }
 }
@@ -161,9 +166,11 @@ fn claim_values(ctx: &mut Ctx<'_>, from: &[u8], (db, to): (u32, &[u8]), leaves: 
     if db != DATABASE || !ctx.keyspace.has_unique() {
         return Ok(());
     }
-    let Some(json) = ctx.peek(from).and_then(|entry| json_of(entry).ok().cloned()) else { return Ok(()) };
+    let mut room = Vec::new();
+    let record = ctx.peek(from).and_then(|entry| entry.view().json(&mut room).map(Document::to_json));
+    let Some(json) = record else { return Ok(()) };
     let leaving = (leaves && ctx.db == db).then_some(from);
-    ctx.in_db(db, |ctx| ctx.claim_values(to, &json, leaving))
+    ctx.in_db(db, |ctx| ctx.claim_values(to, json.root(), leaving))
 }
 
 /// Renames a key; false if it may not replace another one that exists.

@@ -142,6 +142,7 @@ pub(super) const COMMANDS: &[Command] = &[
 pub(super) fn reply_text(out: &mut dyn Reply, text: Option<Text<'_>>) {
     match text {
         Some(Text::Flat(text)) => out.bulk(text),
+        Some(Text::Compressed(value)) => out.bulk(&value.raw()),
         Some(Text::Long(long)) => parts::reply_long(out, long, 0..long.len()),
         None => out.null(),
     }

@@ -136,6 +136,7 @@ fn getrange(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
     match text {
         Text::Flat(text) => out.bulk(&text[range]),
         Text::Long(long) => reply_long(out, long, range),
+        Text::Compressed(_) => out.bulk(&text.part(range)),
     }
     Ok(())
 }

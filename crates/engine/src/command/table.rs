@@ -4,6 +4,7 @@
 //! and their kin work on it. What must hold: a record that is put fits the schema that its table has at that moment; a table
 //! is made with its first record, in the same record of the log.
 
+use super::compress::UNDER_LOCK_BYTES_MAX;
 use super::string_options::{Condition, Lifetime, Options, allow};
 use super::{Command, Ctx, Fail, Keys, LargePut, Outcome, Spec, flag, table_options};
 use crate::effect::{Effect, SYSTEM_DB};
@@ -11,8 +12,9 @@ use crate::keyspace::entry::View;
 use crate::keyspace::item::Item;
 use crate::record::{self, DATABASE, Definition, SYSTEM_PREFIX};
 use crate::reply::Reply;
-use crate::value::json::{self, Json};
-use crate::value::{Value, codec};
+use crate::value::compressed::Compressed;
+use crate::value::json::{self, Json, Node};
+use crate::value::{Kind, Value, codec};
 use std::sync::Arc;
 
 /// The row of a command on tables as such.
@@ -167,10 +169,7 @@ fn info(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
     let (now_ms, mut records, mut bytes) = (ctx.now_ms, 0, 0);
     ctx.in_db(DATABASE, |ctx| {
         super::scan::each_entry(ctx, &mut |entry| {
-            if entry.key().starts_with(&prefix)
-                && entry.is_alive(now_ms)
-                && let View::Value(Value::Json(_)) = entry.view()
-            {
+            if entry.key().starts_with(&prefix) && entry.is_alive(now_ms) && entry.kind() == Kind::Json {
                 records += 1;
                 bytes += entry.heap_bytes();
             }
@@ -218,6 +217,9 @@ fn put(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
     if ctx.scratch.document.is_empty() {
         // In a transaction nothing was read before.
         read_document(&mut ctx.scratch.document, args[3])?;
+        if ctx.scratch.document.len() <= UNDER_LOCK_BYTES_MAX {
+            ctx.scratch.compress_document(&ctx.keyspace.compression, args[1]);
+        }
     }
     if ctx.first.is_none() {
         // What was reserved by the arguments may be less than the form takes.
@@ -256,9 +258,9 @@ fn put_document(ctx: &mut Ctx<'_>, args: &[&[u8]], document: &[u8]) -> Result<bo
     }
     let options = Options::parse(&args[4..], allow::MSETEX)?;
     let said = options.expire_at(ctx.now_ms, "table.put")?;
-    let json = Json::from_made(&document[1..]);
-    let record = json.root().object().ok_or_else(|| {
-        Fail::text(format!("ERR a record has to be a JSON object, not {}", json.root().type_name()))
+    let root = Node::of(&document[1..]);
+    let record = root.object().ok_or_else(|| {
+        Fail::text(format!("ERR a record has to be a JSON object, not {}", root.type_name()))
     })?;
     let ttl_ms = match ctx.table(args[1]) {
         Some(table) => {
@@ -292,19 +294,26 @@ fn put_document(ctx: &mut Ctx<'_>, args: &[&[u8]], document: &[u8]) -> Result<bo
         (Lifetime::Unsaid | Lifetime::Kept, _) if ttl_ms > 0 => ctx.now_ms.saturating_add(ttl_ms),
         _ => said,
     };
-    store(ctx, &key, json, document, expire_at_ms)?;
+    store(ctx, &key, document, expire_at_ms)?;
     Ok(true)
 }
 
 /// Stores a record; a time that has passed leaves none.
-fn store(ctx: &mut Ctx<'_>, key: &[u8], json: Json, document: &[u8], expire_at_ms: u64) -> Outcome {
+fn store(ctx: &mut Ctx<'_>, key: &[u8], document: &[u8], expire_at_ms: u64) -> Outcome {
     if expire_at_ms != 0 && expire_at_ms <= ctx.now_ms {
         if ctx.claim(key).is_some() {
             ctx.apply(Effect::Delete { key });
         }
         return Ok(());
     }
-    ctx.claim_values(key, &json, None)?;
+    ctx.claim_values(key, Node::of(&document[1..]), None)?;
+    if !ctx.scratch.compressed_document.is_empty() {
+        let form = std::mem::take(&mut ctx.scratch.compressed_document);
+        ctx.put_compressed(key, &form, expire_at_ms);
+        ctx.scratch.compressed_document = form;
+        return Ok(());
+    }
+    let json = Json::from_made(&document[1..]);
     if document.len() > LARGE_BYTES_MIN && key.len() <= LargePut::KEY_BYTES_MAX {
         ctx.put_large(key, Value::Json(json), expire_at_ms);
     } else {
@@ -316,9 +325,24 @@ fn store(ctx: &mut Ctx<'_>, key: &[u8], json: Json, document: &[u8], expire_at_m
 fn get(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
     let key = ctx.record_key(args[1], args[2]);
     let mut text = std::mem::take(&mut ctx.scratch.document);
+    let mut raw = std::mem::take(&mut ctx.scratch.compressed);
     text.clear();
+    raw.clear();
     let found = ctx.in_db(DATABASE, |ctx| {
-        let Some(json) = ctx.read_json(&key)? else { return Ok(false) };
+        let Some(entry) = ctx.read(&key) else { return Ok(false) };
+        if let View::Compressed(value) = entry.view()
+            && value.kind() == Kind::Json
+        {
+            if value.raw_bytes() <= LARGE_BYTES_MIN {
+                value.json_in(&mut raw).print(&mut text);
+            } else {
+                let shared = value.to_shared();
+                ctx.let_go();
+                Compressed::of_made(&shared).json_in(&mut raw).print(&mut text);
+            }
+            return Ok(true);
+        }
+        let View::Value(Value::Json(json)) = entry.view() else { return Err(Fail::WRONG_TYPE) };
         if json.bytes().len() <= LARGE_BYTES_MIN {
             json.print(&mut text);
         } else {
@@ -334,6 +358,7 @@ fn get(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
         Err(_) => {}
     }
     ctx.scratch.document = text;
+    ctx.scratch.compressed = if raw.capacity() <= LARGE_BYTES_MIN { raw } else { Vec::new() };
     ctx.scratch.forget_document();
     found.map(drop)
 }

@@ -38,6 +38,7 @@ pub(super) fn read(
     progress.total_bytes.store(saved_bytes + log_bytes, Relaxed);
     if let Some(checkpoint) = &checkpoint {
         checkpoint.load(keyspace, packing, threads, progress)?;
+        keyspace.adopt_dictionaries()?;
     }
     let cuts = checkpoint.as_ref().map_or_else(|| vec![0; keyspace.shards()], Reader::cuts);
     let log_options = LogOptions {
@@ -54,10 +55,16 @@ pub(super) fn read(
             records.take(lsn, record).map_err(|Malformed| unreadable(lsn, options.databases))
         })
     });
-    match malformed {
-        Some(lsn) => Err(unreadable(lsn, options.databases)),
-        None => Ok(Read { checkpoint, log: log?, log_options }),
+    drop(held);
+    if let Some(refusal) = keyspace.compression.take_refusal() {
+        return Err(refusal);
     }
+    if let Some(lsn) = malformed {
+        return Err(unreadable(lsn, options.databases));
+    }
+    let log = log?;
+    keyspace.check_compressed(threads)?;
+    Ok(Read { checkpoint, log, log_options })
 }
 
 fn unreadable(lsn: Lsn, databases: u32) -> Error {

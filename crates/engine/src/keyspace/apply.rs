@@ -7,6 +7,7 @@
 use super::entry::{Entry, View};
 use super::space::{Space, held_while_cut};
 use crate::effect::{Effect, Malformed, Side};
+use crate::value::compressed::Compressed;
 use crate::value::hash::Hash;
 use crate::value::list::{End, List};
 use crate::value::{Packing, Text, Value, codec};
@@ -39,6 +40,11 @@ impl Space {
             }
             Effect::Expire { key, at_ms } => {
                 Ok(usize::from(self.change(hash, key, |entry| entry.set_expire_at(at_ms)).is_some()))
+            }
+            Effect::Put { key, kind: codec::tag::COMPRESSED, value, expire_at_ms } => {
+                let value = Compressed::of(value).ok_or(Malformed)?;
+                self.set_compressed(hash, key, value, expire_at_ms, |_, _| {});
+                Ok(1)
             }
             Effect::Put { key, kind, value, expire_at_ms } => {
                 let value = codec::decode(kind, value, packing).map_err(|_| Malformed)?;

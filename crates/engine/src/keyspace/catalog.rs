@@ -131,7 +131,7 @@ impl Keyspace {
     pub(crate) fn build_index(&self, table: &str, index: &Index) {
         let changes = index.changes();
         index.progress.store(0, Relaxed);
-        let mut hashes = Vec::with_capacity(STEP_RECORDS);
+        let (mut hashes, mut room) = (Vec::with_capacity(STEP_RECORDS), Vec::new());
         for shard in 0..self.shards() {
             let mut from = Some(0);
             while let Some(start) = from {
@@ -140,9 +140,9 @@ impl Keyspace {
                 hashes.clear();
                 from = space.record_hashes(table.as_bytes(), start, STEP_RECORDS, &mut hashes);
                 for &hash in &hashes {
-                    space.each_record(hash, table.as_bytes(), &mut |_, json| {
-                        index.change(hash, None, Some(json), false);
-                        index.unique().map(|unique| unique.change(hash, None, Some(json.root())));
+                    space.each_record(hash, table.as_bytes(), &mut room, &mut |_, document| {
+                        index.change(hash, None, Some(document.root()), false);
+                        index.unique().map(|unique| unique.change(hash, None, Some(document.root())));
                     });
                 }
                 index.progress.fetch_add(hashes.len() as u64, Relaxed);

@@ -3,18 +3,21 @@
 //! Owns the layout of an entry and its memory:
 //!
 //! ```text
-//! header, 8 bytes   kind and flags (u8) | access clock (u24) | key length (u16) | embedded value length (u16)
+//! header, 8 bytes   kind and flags (u8) | access clock (u24) | key length (u16) | embedded value length (u16), and in its
+//!                   highest bit whether that value is compressed
 //! expiry, 8 bytes   absolute Unix time in milliseconds; only with EXPIRES
 //! wide key, 8 bytes the key's length; only with WIDE (the key is 64 KiB or longer)
 //! value pointer, 8  only with BOXED: a boxed `Value`
 //! key bytes
-//! value bytes       only without BOXED: a short string
+//! value bytes       only without BOXED: a short string, or a short compressed form
 //! ```
 //!
 //! Integers are in native order: an entry never leaves memory. What must hold: the header alone tells the size of the
 //! allocation, so that it can be freed and be compared with the size that a new value needs.
 
 use super::item::{Borrowed, Item};
+use crate::value::compressed::Compressed;
+use crate::value::json::{Json, Node};
 use crate::value::{Kind, Text, Value, prefetch};
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::mem::ManuallyDrop;
@@ -22,6 +25,9 @@ use std::ptr::NonNull;
 
 /// Strings up to this length are kept in the entry itself.
 const EMBEDDED_BYTES_MAX: usize = 1024;
+
+/// In the length of the embedded value: it is compressed.
+const COMPRESSED: u16 = 1 << 15;
 
 const BOXED: u8 = 1;
 const EXPIRES: u8 = 2;
@@ -51,6 +57,19 @@ struct Header {
 }
 
 const _: () = assert!(size_of::<Header>() == 8);
+const _: () = assert!(EMBEDDED_BYTES_MAX < COMPRESSED as usize);
+
+impl Header {
+    #[inline]
+    fn value_len(self) -> usize {
+        usize::from(self.value_len & !COMPRESSED)
+    }
+
+    #[inline]
+    fn is_compressed(self) -> bool {
+        self.value_len & COMPRESSED != 0
+    }
+}
 
 /// A key and its value. Exactly one pointer wide.
 #[repr(transparent)]
@@ -61,7 +80,9 @@ pub(crate) struct Entry(NonNull<Header>);
 pub(crate) enum View<'a> {
     /// A short string, embedded.
     Str(&'a [u8]),
-    /// Anything else.
+    /// A string or JSON, compressed.
+    Compressed(Compressed<'a>),
+    /// Anything else, not compressed.
     Value(&'a Value),
 }
 
@@ -69,6 +90,32 @@ pub(crate) enum View<'a> {
 unsafe impl Send for Entry {}
 // SAFETY: shared access only reads, and `Value` is Sync.
 unsafe impl Sync for Entry {}
+
+/// JSON that was asked for: as an entry holds it, or bytes of its form that lie elsewhere.
+#[derive(Clone, Copy)]
+pub(crate) enum Document<'a> {
+    Held(&'a Json),
+    Lent(Node<'a>),
+}
+
+impl<'a> Document<'a> {
+    /// The value, to read.
+    #[inline]
+    pub(crate) fn root(self) -> Node<'a> {
+        match self {
+            Self::Held(json) => json.root(),
+            Self::Lent(node) => node,
+        }
+    }
+
+    /// The same, to be kept.
+    pub(crate) fn to_json(self) -> Json {
+        match self {
+            Self::Held(json) => json.clone(),
+            Self::Lent(node) => Json::from_made(node.bytes()),
+        }
+    }
+}
 
 /// An entry that a table lends to be read.
 pub(crate) type EntryRef<'a> = Borrowed<'a, Entry>;
@@ -119,10 +166,26 @@ impl<'a> From<&'a Entry> for View<'a> {
 }
 
 impl<'a> View<'a> {
+    /// The JSON that it is; none for other types. `room` is for what has to be unpacked.
+    #[inline]
+    pub(crate) fn json<'r>(self, room: &'r mut Vec<u8>) -> Option<Document<'r>>
+    where
+        'a: 'r,
+    {
+        match self {
+            View::Value(Value::Json(json)) => Some(Document::Held(json)),
+            View::Compressed(value) if value.kind() == Kind::Json => {
+                Some(Document::Lent(value.json_in(room)))
+            }
+            _ => None,
+        }
+    }
+
     #[inline]
     fn text(self) -> Option<Text<'a>> {
         match self {
             View::Str(text) => Some(Text::Flat(text)),
+            View::Compressed(value) => (value.kind() == Kind::Str).then_some(Text::Compressed(value)),
             View::Value(value) => value.text(),
         }
     }
@@ -139,6 +202,18 @@ impl Entry {
         entry
     }
 
+    /// An entry that holds a compressed value.
+    pub(crate) fn compressed(key: &[u8], value: Compressed<'_>, expire_at_ms: u64) -> Self {
+        let bytes = value.bytes();
+        if bytes.len() > EMBEDDED_BYTES_MAX {
+            return Self::boxed(key, Value::Compressed(value.to_shared()), expire_at_ms);
+        }
+        let entry = Self::allocate(key, bytes.len(), 0, expire_at_ms);
+        entry.write(entry.value_offset(), bytes);
+        entry.update(|to| to.value_len |= COMPRESSED);
+        entry
+    }
+
     /// An entry that holds any value.
     pub(crate) fn boxed(key: &[u8], value: Value, expire_at_ms: u64) -> Self {
         let entry = Self::allocate(key, 0, BOXED, expire_at_ms);
@@ -152,6 +227,9 @@ impl Entry {
     pub(crate) fn of(key: &[u8], value: Value, expire_at_ms: u64) -> Self {
         match value {
             Value::Str(text) if text.len() <= EMBEDDED_BYTES_MAX => Self::string(key, &text, expire_at_ms),
+            Value::Compressed(bytes) if bytes.len() <= EMBEDDED_BYTES_MAX => {
+                Self::compressed(key, Compressed::of_made(&bytes), expire_at_ms)
+            }
             value => Self::boxed(key, value, expire_at_ms),
         }
     }
@@ -161,10 +239,15 @@ impl Entry {
     pub(crate) fn view(&self) -> View<'_> {
         let header = self.header();
         if header.flags & BOXED == 0 {
-            return View::Str(self.bytes(self.value_offset(), usize::from(header.value_len)));
+            let bytes = self.bytes(self.value_offset(), header.value_len());
+            if header.is_compressed() {
+                return View::Compressed(Compressed::of_made(bytes));
+            }
+            return View::Str(bytes);
         }
         // SAFETY: BOXED entries own the value behind this pointer.
-        View::Value(unsafe { &*self.pointer() })
+        let value = unsafe { &*self.pointer() };
+        value.compressed().map_or(View::Value(value), View::Compressed)
     }
 
     /// Fetches the value, if it lies elsewhere. The entry should have been fetched.
@@ -173,6 +256,16 @@ impl Entry {
         if self.header().flags & BOXED != 0 {
             prefetch::line(self.pointer().cast());
         }
+    }
+
+    /// The value as it is kept; none if that is in the entry itself.
+    #[inline]
+    pub(crate) fn value(&self) -> Option<&Value> {
+        if self.header().flags & BOXED == 0 {
+            return None;
+        }
+        // SAFETY: as in `view`.
+        Some(unsafe { &*self.pointer() })
     }
 
     /// The value, to change; none for an embedded string.
@@ -195,7 +288,18 @@ impl Entry {
     pub(crate) fn kind(&self) -> Kind {
         match self.view() {
             View::Str(_) => Kind::Str,
+            View::Compressed(value) => value.kind(),
             View::Value(value) => value.kind(),
+        }
+    }
+
+    /// Whether that is JSON.
+    #[inline]
+    pub(crate) fn is_json(&self) -> bool {
+        match self.view() {
+            View::Str(_) => false,
+            View::Compressed(value) => value.kind() == Kind::Json,
+            View::Value(value) => matches!(value, Value::Json(_)),
         }
     }
 
@@ -210,10 +314,11 @@ impl Entry {
         self.has(mark::UNSETTLED | mark::SETTLING)
     }
 
-    /// True for a short string that does not expire and has nothing to settle.
+    /// True for a short string that does not expire, has nothing to settle and is not compressed.
     #[inline]
     pub(crate) fn is_plain(&self) -> bool {
-        self.header().flags & (BOXED | EXPIRES | mark::UNSETTLED) == 0
+        let header = self.header();
+        header.flags & (BOXED | EXPIRES | mark::UNSETTLED) == 0 && !header.is_compressed()
     }
 
     /// Its marks, see [`mark`].
@@ -270,7 +375,7 @@ impl Entry {
             return;
         }
         let header = self.header();
-        let value_len = usize::from(header.value_len);
+        let value_len = header.value_len();
         let new = ManuallyDrop::new(Self::allocate(self.key(), value_len, header.flags & BOXED, at_ms));
         // SAFETY: both regions are as long as the value or its pointer, and they are of two allocations.
         unsafe {
@@ -283,6 +388,7 @@ impl Entry {
         new.write(new.value_offset(), self.bytes(self.value_offset(), value_len));
         new.update(|to| {
             to.access = header.access;
+            to.value_len = header.value_len;
             to.flags |= header.flags & (RAW | MARKS);
         });
         self.release();
@@ -292,14 +398,28 @@ impl Entry {
     /// Puts a string in place of what it holds, in place where the size allows.
     #[inline]
     pub(crate) fn set_string(&mut self, value: &[u8], expire_at_ms: u64) {
+        self.set_bytes(value, false, expire_at_ms);
+    }
+
+    /// The same for a compressed value.
+    pub(crate) fn set_compressed(&mut self, value: Compressed<'_>, expire_at_ms: u64) {
+        self.set_bytes(value.bytes(), true, expire_at_ms);
+    }
+
+    #[inline]
+    fn set_bytes(&mut self, value: &[u8], is_compressed: bool, expire_at_ms: u64) {
         let header = self.header();
         let offset = self.value_offset();
         let fits = value.len() <= EMBEDDED_BYTES_MAX
             && header.flags & BOXED == 0
             && (header.flags & EXPIRES != 0) == (expire_at_ms != 0)
-            && rounded(offset + value.len()) == rounded(offset + usize::from(header.value_len));
+            && rounded(offset + value.len()) == rounded(offset + header.value_len());
         if !fits {
-            let new = Self::string(self.key(), value, expire_at_ms);
+            let new = if is_compressed {
+                Self::compressed(self.key(), Compressed::of_made(value), expire_at_ms)
+            } else {
+                Self::string(self.key(), value, expire_at_ms)
+            };
             new.update(|to| {
                 to.access = header.access;
                 to.flags |= header.flags & MARKS;
@@ -310,7 +430,7 @@ impl Entry {
         self.write(offset, value);
         #[expect(clippy::cast_possible_truncation, reason = "at most EMBEDDED_BYTES_MAX")]
         self.update(|to| {
-            to.value_len = value.len() as u16;
+            to.value_len = value.len() as u16 | if is_compressed { COMPRESSED } else { 0 };
             to.flags &= !RAW;
         });
         if expire_at_ms != 0 {
@@ -323,20 +443,30 @@ impl Entry {
     pub(crate) fn take_value(&mut self) -> Value {
         match self.value_mut() {
             Some(value) => std::mem::replace(value, Value::Str(Vec::new())),
-            None => Value::Str(self.str().map(|text| text.whole().into_owned()).unwrap_or_default()),
+            None => match self.view() {
+                View::Compressed(value) => Value::Compressed(value.to_shared()),
+                View::Str(text) => Value::Str(text.to_vec()),
+                View::Value(value) => value.clone(),
+            },
         }
     }
 
-    /// Turns an embedded string into a boxed one that can be changed in place, and returns it; none for other types.
+    /// Turns an embedded or compressed string into a boxed one that can be changed in place, and returns it; none for other
+    /// types.
     pub(crate) fn string_mut(&mut self) -> Option<&mut Value> {
-        if let View::Str(text) = self.view() {
+        let plain = match self.view() {
+            View::Str(text) => Some(Value::Str(text.to_vec())),
+            View::Compressed(value) => value.try_string(),
+            View::Value(_) => None,
+        };
+        if let Some(plain) = plain {
             let (access, marks) = (self.access(), self.marks());
-            let new = Self::boxed(self.key(), Value::Str(text.to_vec()), self.expire_at());
+            let new = Self::boxed(self.key(), plain, self.expire_at());
             *self = new;
             self.set_access(access);
             self.set_marks(marks, 0);
         }
-        self.value_mut().filter(|value| value.kind() == Kind::Str)
+        self.value_mut().filter(|value| matches!(value, Value::Str(_) | Value::Long(_)))
     }
 
     /// True for a string that was changed in place: `OBJECT ENCODING` says `raw`.
@@ -365,19 +495,12 @@ impl Entry {
 
     /// Bytes of memory: the entry's own and its value's.
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.layout().size()
-            + match self.view() {
-                View::Str(_) => 0,
-                View::Value(value) => size_of::<Value>() + value.heap_bytes(),
-            }
+        self.layout().size() + self.value().map_or(0, |value| size_of::<Value>() + value.heap_bytes())
     }
 
     /// Bytes of memory of the value alone.
     pub(crate) fn value_bytes(&self) -> usize {
-        match self.view() {
-            View::Str(text) => text.len(),
-            View::Value(value) => value.heap_bytes(),
-        }
+        self.value().map_or_else(|| self.header().value_len(), Value::heap_bytes)
     }
 
     fn allocate(key: &[u8], value_len: usize, boxed: u8, expire_at_ms: u64) -> Self {
@@ -462,7 +585,7 @@ impl Entry {
 
     #[inline]
     fn layout(&self) -> Layout {
-        let size = rounded(self.value_offset() + usize::from(self.header().value_len));
+        let size = rounded(self.value_offset() + self.header().value_len());
         Layout::from_size_align(size, 8).expect("it was allocated with this layout")
     }
 

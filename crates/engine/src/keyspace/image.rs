@@ -22,10 +22,13 @@ use super::space::Space;
 use super::tags::{self, Tags};
 use crate::effect::Malformed;
 use crate::value::codec::{self, tag};
+use crate::value::compressed::Compressed;
 use crate::value::{Packing, Value, varint};
 
 /// Values larger than this are encoded without the lock.
 const SHARED_BYTES_MIN: usize = 64 << 10;
+/// Compressed values up to this size are copied as they are; above it they are not in their entry.
+const COMPRESSED_COPIED_MAX: usize = 1 << 10;
 /// About the size of a part of a large value.
 pub(crate) const PART_BYTES: usize = 256 << 10;
 
@@ -140,7 +143,12 @@ impl Image {
         self.entries += 1;
         match entry.view() {
             View::Str(text) => put(&mut self.bytes, entry.key(), Head::of(entry), tag::STRING, text),
-            View::Value(value) => self.add_value(entry, value),
+            View::Compressed(value) if value.bytes().len() <= COMPRESSED_COPIED_MAX => {
+                put(&mut self.bytes, entry.key(), Head::of(entry), tag::COMPRESSED, value.bytes());
+            }
+            View::Compressed(_) | View::Value(_) => {
+                self.add_value(entry, entry.value().expect("what is not in the entry is behind it"));
+            }
         }
         if entry.has(mark::UNSETTLED | mark::SETTLING) && entry.value_bytes() <= SHARED_BYTES_MIN {
             put_mark(&mut self.bytes, entry.key(), UNSETTLED);
@@ -327,6 +335,8 @@ impl<'a> Loader<'a> {
         let kind = read.flags & KIND;
         let mut entry = if kind == tag::STRING {
             Entry::string(read.key, read.value, read.expire_at_ms)
+        } else if kind == tag::COMPRESSED {
+            Entry::compressed(read.key, Compressed::of(read.value).ok_or(Malformed)?, read.expire_at_ms)
         } else {
             let value = codec::decode(kind, read.value, &self.packing).map_err(|_| Malformed)?;
             Entry::boxed(read.key, value, read.expire_at_ms)

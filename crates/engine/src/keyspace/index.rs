@@ -13,7 +13,7 @@ use key::keys_of;
 pub(crate) use key::{Key, KeyRange, class, nearest};
 pub(crate) use unique::{Claim, Rival, Taken, Unique};
 
-use crate::value::json::{Json, Node};
+use crate::value::json::Node;
 use parking_lot::Mutex;
 use std::collections::BTreeSet;
 use std::ops::Bound;
@@ -137,14 +137,14 @@ impl Index {
         self.tree.lock().classes
     }
 
-    fn value<'j>(&self, json: &'j Json) -> Option<Node<'j>> {
-        self.path.iter().try_fold(json.root(), |node, key| node.get(key.as_bytes()))
+    fn value<'j>(&self, root: Node<'j>) -> Option<Node<'j>> {
+        self.path.iter().try_fold(root, |node, key| node.get(key.as_bytes()))
     }
 
     /// The record with this hash has changed, come or gone. `has_twin`: another record with the same hash is there, whose
     /// entries are not known apart from its own.
-    pub(super) fn change(&self, hash: u64, old: Option<&Json>, new: Option<&Json>, has_twin: bool) {
-        let keys = |json: Option<&Json>| json.map(|json| keys_of(self.value(json)));
+    pub(super) fn change(&self, hash: u64, old: Option<Node<'_>>, new: Option<Node<'_>>, has_twin: bool) {
+        let keys = |root: Option<Node<'_>>| root.map(|root| keys_of(self.value(root)));
         let (old, new) = (keys(old).filter(|_| !has_twin), keys(new));
         if old == new {
             return;

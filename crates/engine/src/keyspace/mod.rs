@@ -10,6 +10,7 @@ mod aside;
 #[expect(unsafe_code, reason = "a bucket owns what has spilled from it by its address")]
 mod bucket;
 mod catalog;
+pub(crate) mod compression;
 #[expect(unsafe_code, reason = "its segments are allocated, addressed and freed by hand")]
 mod directory;
 #[expect(unsafe_code, reason = "one allocation holds header, key and value")]
@@ -68,6 +69,8 @@ pub(crate) struct Keyspace {
     discarded: Mutex<Vec<aside::Flushed>>,
     /// What was put aside by others and is still to be freed.
     answered: Mutex<Vec<Box<dyn Parts>>>,
+    /// How values are compressed.
+    pub(crate) compression: compression::Compression,
     /// What is unsettled in all spaces, if there is a store behind.
     unsettled: Option<Arc<settling::Totals>>,
     catalog: catalog::Catalog,
@@ -101,6 +104,7 @@ impl Keyspace {
             spaces: (0..databases).map(AtomicU32::new).collect(),
             discarded: Mutex::default(),
             answered: Mutex::default(),
+            compression: compression::Compression::default(),
             unsettled: None,
             catalog: catalog::Catalog::default(),
             cleared: Mutex::default(),
@@ -316,6 +320,18 @@ impl Keyspace {
                 sum.expires += space.expires();
                 sum.expire_sum_ms += space.expire_sum_ms();
                 sum.volatile_items += space.volatile_items();
+            }
+        }
+        sum
+    }
+
+    /// What is compressed in all databases.
+    pub(crate) fn compressed(&self) -> space::Saved {
+        let mut sum = space::Saved::default();
+        for shard in 0..self.shards() {
+            let part = self.lock(shard);
+            for space in self.all_databases().filter_map(|db| part.space(self.space_of(db))) {
+                sum.add(space.compressed());
             }
         }
         sum

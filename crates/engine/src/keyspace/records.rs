@@ -5,12 +5,11 @@
 //! hash of each record stands in the set of its table, and no other; each index of the table has been told of each change, under
 //! the same lock. Two records of a table may have one hash, which then stands there once.
 
-use super::entry::{Entry, EntryRef, View};
+use super::entry::{Document, Entry, EntryRef, View};
 use super::index::{Claim, Index};
 use super::item::Item as _;
 use super::space::Space;
 use crate::value::Value;
-use crate::value::json::Json;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -53,16 +52,18 @@ struct Members {
     whole: Whole,
 }
 
-/// The table and the value of a record; none for anything else.
+/// The table of a record; none for anything else.
 #[inline]
-pub(crate) fn record_of(entry: &Entry) -> Option<(&[u8], &Json)> {
-    let View::Value(Value::Json(json)) = entry.view() else { return None };
-    Some((table_of(entry.key())?, json))
+pub(crate) fn table_of_record(entry: &Entry) -> Option<&[u8]> {
+    if !entry.is_json() {
+        return None;
+    }
+    table_of(entry.key())
 }
 
 /// The name of the table that a key would belong to.
 #[inline]
-fn table_of(key: &[u8]) -> Option<&[u8]> {
+pub(super) fn table_of(key: &[u8]) -> Option<&[u8]> {
     memchr::memchr(b':', key).map(|colon| &key[..colon])
 }
 
@@ -75,14 +76,19 @@ fn tell(
     indexes: &[Arc<Index>],
     leaving: &mut Vec<Leaving>,
     hash: u64,
-    (old, new): (Option<&Json>, Option<&Json>),
+    (old, new): (Option<&Entry>, Option<&Entry>),
     has_twin: bool,
 ) {
+    if indexes.is_empty() {
+        return;
+    }
+    let (mut one, mut other) = (Vec::new(), Vec::new());
+    let old = old.and_then(|entry| entry.view().json(&mut one)).map(Document::root);
+    let new = new.and_then(|entry| entry.view().json(&mut other)).map(Document::root);
     for index in indexes {
         index.change(hash, old, new, has_twin);
         let Some(unique) = index.unique() else { continue };
-        let (left, held) =
-            unique.change(hash, old.filter(|_| !has_twin).map(Json::root), new.map(Json::root));
+        let (left, held) = unique.change(hash, old.filter(|_| !has_twin), new);
         if let Some(held) = held {
             // It may have held the same a moment ago.
             let is_held =
@@ -94,27 +100,32 @@ fn tell(
 }
 
 impl Records {
-    fn add(&mut self, hash: u64, table: &[u8], json: &Json) {
+    /// Whether somebody has to be told of what records of this table hold.
+    pub(super) fn has_indexes(&self, table: &[u8]) -> bool {
+        self.tables.get(table).is_some_and(|members| !members.indexes.is_empty())
+    }
+
+    fn add(&mut self, hash: u64, table: &[u8], entry: &Entry) {
         let members = match self.tables.get_mut(table) {
             Some(members) => members,
             None => self.tables.entry(table.into()).or_default(),
         };
         members.hashes.insert(hash);
-        tell(&members.indexes, &mut self.leaving, hash, (None, Some(json)), false);
+        tell(&members.indexes, &mut self.leaving, hash, (None, Some(entry)), false);
     }
 
-    fn remove(&mut self, hash: u64, table: &[u8], json: &Json, has_twin: bool) {
+    fn remove(&mut self, hash: u64, table: &[u8], entry: &Entry, has_twin: bool) {
         let Some(members) = self.tables.get_mut(table) else { return };
         if !has_twin {
             members.hashes.remove(&hash);
         }
-        tell(&members.indexes, &mut self.leaving, hash, (Some(json), None), has_twin);
+        tell(&members.indexes, &mut self.leaving, hash, (Some(entry), None), has_twin);
         if members.hashes.is_empty() && members.indexes.is_empty() && members.whole == Whole::Unknown {
             self.tables.remove(table);
         }
     }
 
-    fn replace(&mut self, hash: u64, table: &[u8], (old, new): (&Json, &Json), has_twin: bool) {
+    fn replace(&mut self, hash: u64, table: &[u8], (old, new): (&Entry, &Entry), has_twin: bool) {
         if let Some(members) = self.tables.get(table) {
             tell(&members.indexes, &mut self.leaving, hash, (Some(old), Some(new)), has_twin);
         }
@@ -138,26 +149,26 @@ impl Space {
     /// To be called for an entry that is about to come.
     #[inline]
     pub(super) fn record_appears(&mut self, hash: u64, entry: &Entry) {
-        if let Some((table, json)) = record_of(entry) {
-            self.records_mut().add(hash, table, json);
+        if let Some(table) = table_of_record(entry) {
+            self.records_mut().add(hash, table, entry);
         }
     }
 
     /// To be called for an entry that has gone.
     #[inline]
     pub(super) fn record_goes(&mut self, hash: u64, entry: &Entry) {
-        if let Some((table, json)) = record_of(entry) {
+        if let Some(table) = table_of_record(entry) {
             let has_twin = self.has_twin(hash, entry.key(), table);
-            self.records_mut().remove(hash, table, json, has_twin);
+            self.records_mut().remove(hash, table, entry, has_twin);
         }
     }
 
     /// To be called for an entry that has taken the place of another one of the same key.
     pub(super) fn record_changes(&mut self, hash: u64, old: &Entry, new: &Entry) {
-        match (record_of(old), record_of(new)) {
-            (Some((table, before)), Some((_, after))) => {
+        match (table_of_record(old), table_of_record(new)) {
+            (Some(table), Some(_)) => {
                 let has_twin = self.has_twin(hash, new.key(), table);
-                self.records_mut().replace(hash, table, (before, after), has_twin);
+                self.records_mut().replace(hash, table, (old, new), has_twin);
             }
             (Some(_), None) => self.record_goes(hash, old),
             (None, _) => self.record_appears(hash, new),
@@ -169,7 +180,7 @@ impl Space {
         let mut found = false;
         self.table().each_with_hash(hash, &mut |entry| {
             found |= entry.key() != key
-                && record_of(&entry).is_some_and(|(other, _)| other == table)
+                && table_of_record(&entry) == Some(table)
                 && self.stable_hash(&entry) == hash;
         });
         found
@@ -189,20 +200,21 @@ impl Space {
         range.next().copied()
     }
 
-    /// Visits the records of a table with this hash.
+    /// Visits the records of a table with this hash. `room` is for those that have to be unpacked.
     #[inline]
     pub(crate) fn each_record<'a>(
         &'a self,
         hash: u64,
         table: &[u8],
-        visit: &mut dyn FnMut(EntryRef<'a>, &Json),
+        room: &mut Vec<u8>,
+        visit: &mut dyn FnMut(EntryRef<'a>, Document<'_>),
     ) {
         self.table().each_with_hash(hash, &mut |entry| {
-            if let Some((of, json)) = record_of(&entry)
-                && of == table
+            if table_of_record(&entry) == Some(table)
                 && self.stable_hash(&entry) == hash
+                && let Some(document) = entry.view().json(room)
             {
-                visit(entry, json);
+                visit(entry, document);
             }
         });
     }
@@ -231,8 +243,9 @@ impl Space {
         &'a self,
         hashes: &[u64],
         table: &[u8],
-        visit: &mut dyn FnMut(EntryRef<'a>, &Json),
+        visit: &mut dyn FnMut(EntryRef<'a>, Document<'_>),
     ) {
+        let mut room = Vec::new();
         let mut group: Vec<EntryRef<'a>> = Vec::with_capacity(GROUP);
         for hashes in hashes.chunks(GROUP) {
             hashes.iter().for_each(|&hash| self.prefetch_bucket(hash));
@@ -252,10 +265,10 @@ impl Space {
                 }
             }
             for entry in &group {
-                if let Some((of, json)) = record_of(entry)
-                    && of == table
+                if table_of_record(entry) == Some(table)
+                    && let Some(document) = entry.view().json(&mut room)
                 {
-                    visit(*entry, json);
+                    visit(*entry, document);
                 }
             }
         }
@@ -298,8 +311,8 @@ impl Space {
     pub(super) fn has_to_stay(&self, entry: &Entry) -> bool {
         let Some(records) = self.records().filter(|records| records.has_unique) else { return false };
         self.settling().is_some()
-            && record_of(entry)
-                .and_then(|(table, _)| records.tables.get(table))
+            && table_of_record(entry)
+                .and_then(|table| records.tables.get(table))
                 .is_some_and(|members| has_unique(&members.indexes))
     }
 

@@ -125,6 +125,12 @@ impl Records<'_, '_> {
                 (0..self.lanes.len()).for_each(|lane| self.deal(lane, dealt, bytes));
                 return Ok(());
             };
+            if db == SYSTEM_DB
+                && let Effect::SetString { value, .. } = effect
+            {
+                // What follows may be about values that need it.
+                self.keyspace.replay_dictionary(key, value)?;
+            }
             let hash = self.keyspace.hash(key);
             let shard = self.keyspace.shard_of(hash);
             if lsn > self.cuts[shard] {

@@ -483,6 +483,7 @@ impl Space {
             entry.set_marks(mark::SETTLING, mark::UNSETTLED);
             let value = match entry.view() {
                 View::Str(text) => Taken::Str(text.to_vec()),
+                View::Compressed(value) => Taken::Value(Value::Compressed(value.to_shared())),
                 View::Value(value) => Taken::Value(value.share()),
             };
             let stored = entry.has(mark::STORED).then(|| settling.stamps.get(&key).copied().unwrap_or(0));

@@ -13,13 +13,14 @@ use super::directory::Directory;
 use super::entry::{Entry, EntryRef, View, mark};
 use super::expiry::Expiry;
 use super::item::{Changing, Item};
-use super::records::{Records, record_of};
+use super::records::{Records, table_of, table_of_record};
 use super::settling::{Settling, signed};
 use super::table::{Table, TableHash};
 use super::tags::Tags;
 use super::walk::Walk;
 use crate::effect::Effect;
-use crate::value::Value;
+use crate::value::compressed::Compressed;
+use crate::value::{Kind, Value};
 use std::sync::Arc;
 
 /// The entries of one database in one shard.
@@ -31,6 +32,7 @@ pub(crate) struct Space {
     expire_sum_ms: u128,
     /// Entries with fields that expire.
     volatile_items: usize,
+    compressed: Saved,
     /// Large values that were removed, until somebody drops them outside of the lock.
     discarded: Aside,
     /// Somebody walks the entries for a checkpoint.
@@ -52,13 +54,39 @@ const STRING_DROPPED_AT_ONCE_BYTES_MAX: usize = 8 << 20;
 const CUT_SHARE: usize = 8;
 const CUT_AT_ONCE_BYTES_MAX: usize = 4 << 20;
 
-/// What is known of an entry before and after a change: its expiry, its bytes if it is unsettled, and if they are counted.
+/// What is known of an entry before and after a change: its expiry, its bytes if it is unsettled and if they are counted, and what
+/// compression saves.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 struct Times {
     key_ms: u64,
     fields_ms: u64,
     unsettled_bytes: usize,
     counted_bytes: usize,
+    compressed: Saved,
+}
+
+/// What is compressed: of one entry, or of all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub(crate) struct Saved {
+    pub(crate) values: usize,
+    /// Bytes of the values, in their codecs.
+    pub(crate) raw_bytes: usize,
+    /// Bytes of what is kept instead.
+    pub(crate) bytes: usize,
+}
+
+impl Saved {
+    pub(crate) fn add(&mut self, other: Self) {
+        self.values += other.values;
+        self.raw_bytes += other.raw_bytes;
+        self.bytes += other.bytes;
+    }
+
+    fn moved(&mut self, before: Self, after: Self) {
+        self.values = self.values + after.values - before.values;
+        self.raw_bytes = self.raw_bytes + after.raw_bytes - before.raw_bytes;
+        self.bytes = self.bytes + after.bytes - before.bytes;
+    }
 }
 
 impl Times {
@@ -69,12 +97,17 @@ impl Times {
         if entry.is_plain() {
             return Self { counted_bytes, ..Self::default() };
         }
-        let fields_ms = match entry.view() {
-            View::Value(Value::Hash(hash)) => hash.next_expiry().unwrap_or(0),
-            _ => 0,
-        };
+        let (mut fields_ms, mut compressed) = (0, Saved::default());
+        match entry.view() {
+            View::Value(Value::Hash(hash)) => fields_ms = hash.next_expiry().unwrap_or(0),
+            View::Compressed(value) => {
+                let (raw_bytes, bytes) = (value.raw_bytes(), value.bytes().len());
+                compressed = Saved { values: 1, raw_bytes, bytes };
+            }
+            _ => {}
+        }
         let unsettled_bytes = unsettled_bytes(entry);
-        Self { key_ms: entry.expire_at(), fields_ms, unsettled_bytes, counted_bytes }
+        Self { key_ms: entry.expire_at(), fields_ms, unsettled_bytes, counted_bytes, compressed }
     }
 
     fn due(self) -> u64 {
@@ -95,6 +128,7 @@ fn unsettled_bytes(entry: &Entry) -> usize {
 fn takes_long_to_drop(entry: &Entry) -> bool {
     match entry.view() {
         View::Str(_) => false,
+        View::Compressed(value) => value.bytes().len() > STRING_DROPPED_AT_ONCE_BYTES_MAX,
         View::Value(value @ (Value::Str(_) | Value::Long(_) | Value::Json(_))) => {
             value.heap_bytes() > STRING_DROPPED_AT_ONCE_BYTES_MAX
         }
@@ -120,6 +154,7 @@ impl Space {
             expires: 0,
             expire_sum_ms: 0,
             volatile_items: 0,
+            compressed: Saved::default(),
             discarded: Aside::default(),
             walk: None,
             settling: None,
@@ -202,6 +237,11 @@ impl Space {
         self.volatile_items
     }
 
+    /// What is compressed here.
+    pub(crate) fn compressed(&self) -> Saved {
+        self.compressed
+    }
+
     /// The table, to scan and to count.
     pub(crate) fn table(&self) -> &Table<Entry> {
         &self.table
@@ -259,37 +299,72 @@ impl Space {
         expire_at_ms: u64,
         mark: impl FnOnce(&mut Entry, bool),
     ) {
+        let make = || Entry::string(key, value, expire_at_ms);
+        self.set(hash, key, false, make, |entry| entry.set_string(value, expire_at_ms), mark);
+    }
+
+    /// The same for a compressed value.
+    pub(crate) fn set_compressed(
+        &mut self,
+        hash: u64,
+        key: &[u8],
+        value: Compressed<'_>,
+        expire_at_ms: u64,
+        mark: impl FnOnce(&mut Entry, bool),
+    ) {
+        let make = || Entry::compressed(key, value, expire_at_ms);
+        let becomes_record = value.kind() == Kind::Json && table_of(key).is_some();
+        self.set(hash, key, becomes_record, make, |entry| entry.set_compressed(value, expire_at_ms), mark);
+    }
+
+    #[inline]
+    fn set(
+        &mut self,
+        hash: u64,
+        key: &[u8],
+        becomes_record: bool,
+        make: impl FnOnce() -> Entry,
+        replace: impl FnOnce(&mut Entry),
+        mark: impl FnOnce(&mut Entry, bool),
+    ) {
         self.before_change(hash);
         let counts = self.share.is_some();
         let Some(mut entry) = self.table.get_mut(hash, key) else {
-            let mut entry = Entry::string(key, value, expire_at_ms);
+            let mut entry = make();
             mark(&mut entry, true);
             self.insert(hash, entry);
             return;
         };
-        let before = Times::of(&entry, counts);
-        if record_of(&entry).is_some() {
+        let was = table_of_record(&entry);
+        let is_indexed =
+            was.is_some_and(|table| self.records.as_ref().is_some_and(|all| all.has_indexes(table)));
+        if was.is_some() != becomes_record || is_indexed {
             drop(entry);
-            self.put(hash, key, Value::Str(value.into()), expire_at_ms);
-            if let Some(mut entry) = self.table.get_mut(hash, key) {
-                mark(&mut entry, false);
-            }
+            self.set_anew(hash, key, make(), mark);
             return;
         }
+        let before = Times::of(&entry, counts);
         if takes_long_to_drop(&entry) {
             let bytes = entry.heap_bytes();
             self.discarded.put(Entry::boxed(b"", entry.take_value(), 0), bytes);
         }
-        entry.set_string(value, expire_at_ms);
+        replace(&mut entry);
         mark(&mut entry, false);
-        let unsettled_bytes = unsettled_bytes(&entry);
-        let counted_bytes = if counts { entry.heap_bytes() } else { 0 };
+        let after = Times::of(&entry, counts);
         drop(entry);
-        self.moved(
-            hash,
-            before,
-            Times { key_ms: expire_at_ms, fields_ms: 0, unsettled_bytes, counted_bytes },
-        );
+        self.moved(hash, before, after);
+    }
+
+    /// Puts an entry in place of one of the same key, where somebody has to be told of that.
+    fn set_anew(&mut self, hash: u64, key: &[u8], mut entry: Entry, mark: impl FnOnce(&mut Entry, bool)) {
+        // The tags are the key's, and stay.
+        let Some(old) = self.take_out(hash, key) else { return };
+        entry.set_marks(old.marks() & (mark::STORED | mark::SETTLING), 0);
+        entry.set_access(old.access());
+        mark(&mut entry, false);
+        self.record_changes(hash, &old, &entry);
+        self.put_in(hash, entry);
+        self.drop_entry(old);
     }
 
     /// Puts a value, whatever was there.
@@ -309,7 +384,7 @@ impl Space {
     /// Takes the value of an entry, which is to be removed then.
     pub(crate) fn take_value(&mut self, hash: u64, key: &[u8]) -> Option<Value> {
         let entry = self.get(hash, key)?;
-        if record_of(&entry).is_some() {
+        if table_of_record(&entry).is_some() {
             // What is left is none.
             let mut entry = self.take_out(hash, key)?;
             self.record_goes(hash, &entry);
@@ -419,7 +494,9 @@ impl Space {
             share.moved(0, std::mem::take(&mut times.counted_bytes));
         }
         if times != Times::default() {
-            due.push((times.due(), hash));
+            if times.due() != 0 {
+                due.push((times.due(), hash));
+            }
             self.count_times(Times::default(), times);
         }
     }
@@ -455,6 +532,7 @@ impl Space {
             expires: std::mem::take(&mut self.expires),
             expire_sum_ms: std::mem::take(&mut self.expire_sum_ms),
             volatile_items: std::mem::take(&mut self.volatile_items),
+            compressed: std::mem::take(&mut self.compressed),
             discarded: std::mem::take(&mut self.discarded),
             walk: None,
             settling: None,
@@ -523,6 +601,7 @@ impl Space {
 
     fn count_times(&mut self, before: Times, after: Times) {
         self.expires = self.expires + usize::from(after.key_ms != 0) - usize::from(before.key_ms != 0);
+        self.compressed.moved(before.compressed, after.compressed);
         self.expire_sum_ms = self.expire_sum_ms + u128::from(after.key_ms) - u128::from(before.key_ms);
         self.volatile_items =
             self.volatile_items + usize::from(after.fields_ms != 0) - usize::from(before.fields_ms != 0);

@@ -48,6 +48,7 @@ impl Encoder {
             Value::List(list) => self.list(list, out),
             Value::Hash(hash) => self.hash(hash, now_ms, out),
             Value::Json(_) => return None,
+            Value::Compressed(_) => return self.value(&value.plain(), now_ms, out),
         })
     }
 

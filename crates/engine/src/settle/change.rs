@@ -2,6 +2,7 @@
 
 use super::Settle;
 use super::tables::table_of;
+use crate::keyspace::compression::Compression;
 use crate::keyspace::entry::Entry;
 use crate::keyspace::settling::{Capture, Taken};
 use crate::record::Snapshot;
@@ -37,6 +38,7 @@ pub(super) fn change_of(
     db: u32,
     capture: &mut Capture,
 ) -> (Change, Option<Change>) {
+    unpack(&mut capture.value);
     let version = settle.base + capture.version;
     // As long as nobody has used tags, no row has any.
     let tags = settle.shards.behind.is_tagged.load(Relaxed).then(|| std::mem::take(&mut capture.tags));
@@ -90,6 +92,18 @@ pub(super) fn change_of(
     (change(table, rest, content, expect), beside)
 }
 
+/// Rows hold what everybody can read: dictionaries are not in the store.
+fn unpack(taken: &mut Taken) {
+    if let Taken::Value(value) = taken
+        && let Some(compressed) = value.compressed()
+    {
+        *taken = match compressed.plain() {
+            Value::Str(text) => Taken::Str(text),
+            plain => Taken::Value(plain),
+        };
+    }
+}
+
 fn content_of(taken: &mut Taken) -> Content {
     match taken {
         Taken::Gone => Content::Gone,
@@ -114,9 +128,11 @@ fn content_of(taken: &mut Taken) -> Content {
 }
 
 /// The entry that a row is; none if its bytes are not a value.
-pub(super) fn entry_of(key: &[u8], row: &Row, packing: &Packing) -> Option<Entry> {
+pub(super) fn entry_of(key: &[u8], row: &Row, packing: &Packing, compression: &Compression) -> Option<Entry> {
     let value = match &row.content {
-        Content::Whole(codec::tag::STRING, text) => return Some(Entry::string(key, text, row.expire_at_ms)),
+        Content::Whole(codec::tag::STRING, text) => Value::string(text),
+        // Rows are not compressed: nothing of this release is read here.
+        Content::Whole(codec::tag::COMPRESSED, _) => return None,
         Content::Whole(kind, bytes) => codec::decode(*kind, bytes, packing).ok()?,
         Content::Parts(kind, parts) => {
             let (first, rest) = parts.split_first()?;
@@ -127,5 +143,5 @@ pub(super) fn entry_of(key: &[u8], row: &Row, packing: &Packing) -> Option<Entry
         Content::Record(text) => Value::Json(Json::parse(text.as_bytes()).ok()?),
         Content::Gone => return None,
     };
-    Some(Entry::of(key, value, row.expire_at_ms))
+    Some(compression.entry_of(key, value, row.expire_at_ms))
 }

@@ -332,7 +332,12 @@ impl Settle {
         });
         let entry = match &row {
             None => None,
-            Some(row) => match entry_of(&wanted.key, row, &self.shards.settings.packing()) {
+            Some(row) => match entry_of(
+                &wanted.key,
+                row,
+                &self.shards.settings.packing(),
+                &self.shards.keyspace.compression,
+            ) {
                 Some(mut entry) => {
                     self.stats.fetched.fetch_add(1, Relaxed);
                     self.shards.settings.access_clock(now_ms).mark_new(&mut entry);

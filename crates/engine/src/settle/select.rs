@@ -10,7 +10,6 @@ use crate::command::Fail;
 use crate::command::query::{Access, Ended, Gather, Looker, Memory, took_too_long};
 use crate::io::Clock;
 use crate::keyspace::Keyspace;
-use crate::keyspace::records::record_of;
 use crate::keyspace::space::Space;
 use crate::log::Lsn;
 use crate::record::{DATABASE, Name};
@@ -184,10 +183,11 @@ impl Settle {
             let part = keyspace.lock(keyspace.shard_of(hash));
             if let Some(space) = part.space(keyspace.space_of(DATABASE)) {
                 if let Some(entry) = space.get(hash, &name) {
+                    let mut room = Vec::new();
                     if entry.is_alive(now_ms)
-                        && let Some((_, json)) = record_of(&entry)
+                        && let Some(document) = entry.view().json(&mut room)
                     {
-                        gather.judge(&key, json, entry.expire_at());
+                        gather.judge(&key, document, entry.expire_at());
                     }
                     return Ok(());
                 }

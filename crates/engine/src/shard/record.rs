@@ -7,11 +7,11 @@ use super::{Caller, RECORD_OVERHEAD, Ran, Shards, refuse, space_for};
 use crate::command::{Command, Fail, LargePut, flag, read_document};
 use crate::error::{Error, ErrorKind};
 use crate::keyspace::Held;
-use crate::keyspace::entry::{Entry, View};
+use crate::keyspace::entry::Entry;
 use crate::keyspace::item::Item as _;
 use crate::record::{DATABASE, Definition, Name, SYSTEM_PREFIX};
 use crate::reply::Reply;
-use crate::value::Value;
+use crate::value::Kind;
 
 /// Records removed in one go.
 const STEP_KEYS: usize = 64;
@@ -34,6 +34,9 @@ impl Shards {
         let puts = command.spec.is(flag::PUTS);
         if puts && let Err(fail) = read_document(&mut caller.scratch.document, args[3]) {
             return refuse(&fail, out);
+        }
+        if puts {
+            caller.scratch.compress_document(&self.keyspace.compression, args[1]);
         }
         let is_simple =
             if puts { caller.scratch.knows_table(&self.registry, args[1]) } else { args.len() == 3 };
@@ -240,7 +243,7 @@ impl Shards {
 }
 
 fn is_record(entry: &Entry) -> bool {
-    matches!(entry.view(), View::Value(Value::Json(_)))
+    entry.kind() == Kind::Json
 }
 
 /// No more room than this is needed in the log to put a document.

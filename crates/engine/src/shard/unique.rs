@@ -96,8 +96,9 @@ impl Shards {
             part.space(self.keyspace.space_of(DATABASE))?.each_record(
                 hash,
                 table.as_bytes(),
-                &mut |entry, json| {
-                    if unique.claim_of(json.root()) == Some(claim) {
+                &mut Vec::new(),
+                &mut |entry, document| {
+                    if unique.claim_of(document.root()) == Some(claim) {
                         *(if entry.is_alive(now_ms) { &mut found } else { &mut expired }) =
                             Some(entry.key().to_vec());
                     }

@@ -5,6 +5,7 @@
 //! list    version 1 | count | count times: length | bytes
 //! hash    version 1 | count | count times: length | field | length | value | expiry
 //! JSON    version 1 | the form of `value::json`
+//! any     compressed: the form of `value::compressed`, whose kind is a tag of its own
 //! ```
 //!
 //! Numbers are LEB128; an expiry is absolute Unix milliseconds, 0 for never. The kind of a value stands beside its bytes,
@@ -14,6 +15,7 @@
 //! What must hold: decoding never panics, whatever the bytes, and allocates no more than a small multiple of them; bytes
 //! that decode are those of exactly one value, with nothing left over.
 
+use super::compressed::Compressed;
 use super::hash::{Field, Hash};
 use super::json::Json;
 use super::list::{ELEMENT_BYTES_MAX, List};
@@ -37,6 +39,9 @@ pub mod tag {
     pub const JSON: u8 = 6;
     /// Reserved for HyperLogLog.
     pub const HYPERLOGLOG: u8 = 7;
+    // 8, 9 and 10 are what checkpoints say of a key beside its value.
+    /// A string or JSON, compressed; which of them it says itself.
+    pub const COMPRESSED: u8 = 11;
 }
 
 /// The version of the layouts above.
@@ -103,6 +108,10 @@ pub fn encode(value: &Value, out: &mut Vec<u8>) -> u8 {
             out.extend_from_slice(json.bytes());
             tag::JSON
         }
+        Value::Compressed(bytes) => {
+            out.extend_from_slice(bytes);
+            tag::COMPRESSED
+        }
     }
 }
 
@@ -117,6 +126,7 @@ pub(crate) fn encoded_bytes_max(value: &Value) -> usize {
         Value::List(list) => list.heap_bytes() + list.len() * ELEMENT_BYTES + ELEMENT_BYTES,
         Value::Hash(hash) => hash.heap_bytes() + hash.stored_len() * FIELD_BYTES + FIELD_BYTES,
         Value::Json(json) => json.bytes().len() + 1,
+        Value::Compressed(bytes) => bytes.len(),
     }
 }
 
@@ -128,6 +138,11 @@ pub fn decode(kind: u8, mut bytes: &[u8], packing: &Packing) -> Result<Value, De
     match kind {
         tag::STRING => return Ok(Value::string(bytes)),
         tag::JSON => return decode_json(bytes),
+        tag::COMPRESSED => {
+            return Compressed::of(bytes)
+                .map(|it| Value::Compressed(it.to_shared()))
+                .ok_or(DecodeError::Invalid);
+        }
         tag::LIST | tag::HASH => {}
         unknown => return Err(DecodeError::UnknownKind(unknown)),
     }
@@ -150,7 +165,7 @@ pub(crate) fn encode_parts<E>(
     part_bytes: usize,
     mut each: impl FnMut(u8, &[u8], bool) -> Result<(), E>,
 ) -> Result<(), E> {
-    if let Some(text) = value.text() {
+    if let Some(text) = value.text().filter(|_| value.compressed().is_none()) {
         let (mut at, len) = (0, text.len());
         while len - at > part_bytes {
             each(tag::STRING, &text.part(at..at + part_bytes), true)?;
@@ -158,7 +173,7 @@ pub(crate) fn encode_parts<E>(
         }
         return each(tag::STRING, &text.part(at..len), false);
     }
-    if let Value::Json(_) = value {
+    if let Value::Json(_) | Value::Compressed(_) = value {
         // Of bounded size, and of no use in parts.
         let mut whole = Vec::with_capacity(encoded_bytes_max(value));
         let kind = encode(value, &mut whole);
@@ -179,7 +194,7 @@ pub(crate) fn encode_parts<E>(
                 parts.item(|out| put_bytes(out, element), |part| each(kind, part, true))?;
             }
         }
-        Value::Str(_) | Value::Long(_) | Value::Json(_) => {}
+        Value::Str(_) | Value::Long(_) | Value::Json(_) | Value::Compressed(_) => {}
     }
     each(kind, parts.take(), false)
 }

@@ -5,6 +5,7 @@
 //! because memory is counted at every change, and no operation panics on what a client can send.
 
 pub mod codec;
+pub mod compressed;
 pub mod glob;
 pub mod hash;
 pub mod items;
@@ -20,12 +21,14 @@ pub(crate) mod varint;
 
 pub use glob::glob;
 
+use compressed::Compressed;
 use hash::{Hash, Limits};
 use json::Json;
 use list::{Fill, List};
 use long::Long;
 use std::borrow::Cow;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// Up to where collections are kept packed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -79,6 +82,8 @@ pub enum Value {
     Hash(Box<Hash>),
     /// JSON.
     Json(Json),
+    /// A string or JSON, compressed: bytes of which [`Compressed`] knows the form.
+    Compressed(Arc<[u8]>),
 }
 
 const _: () = assert!(size_of::<Value>() <= 24);
@@ -113,24 +118,47 @@ impl Value {
         match self {
             Self::Str(text) => Some(Text::Flat(text)),
             Self::Long(long) => Some(Text::Long(long)),
+            Self::Compressed(_) => {
+                self.compressed().filter(|it| it.kind() == Kind::Str).map(Text::Compressed)
+            }
             Self::List(_) | Self::Hash(_) | Self::Json(_) => None,
+        }
+    }
+
+    /// Its compressed form, if it is kept so.
+    #[must_use]
+    #[inline]
+    pub fn compressed(&self) -> Option<Compressed<'_>> {
+        match self {
+            Self::Compressed(bytes) => Some(Compressed::of_made(bytes)),
+            _ => None,
+        }
+    }
+
+    /// The same value, not compressed.
+    #[must_use]
+    pub fn plain(&self) -> Cow<'_, Self> {
+        match self.compressed() {
+            Some(value) => Cow::Owned(value.plain()),
+            None => Cow::Borrowed(self),
         }
     }
 
     /// The data type.
     #[must_use]
-    pub const fn kind(&self) -> Kind {
+    pub fn kind(&self) -> Kind {
         match self {
             Self::Str(_) | Self::Long(_) => Kind::Str,
             Self::List(_) => Kind::List,
             Self::Hash(_) => Kind::Hash,
             Self::Json(_) => Kind::Json,
+            Self::Compressed(bytes) => Compressed::of_made(bytes).kind(),
         }
     }
 
     /// The name that `TYPE` gives.
     #[must_use]
-    pub const fn type_name(&self) -> &'static str {
+    pub fn type_name(&self) -> &'static str {
         self.kind().name()
     }
 
@@ -150,6 +178,8 @@ impl Value {
             Self::List(list) => size_of::<List>() + list.heap_bytes(),
             Self::Hash(hash) => size_of::<Hash>() + hash.heap_bytes(),
             Self::Json(json) => json.heap_bytes(),
+            // The bytes, and the count of those who share them.
+            Self::Compressed(bytes) => bytes.len() + 2 * size_of::<usize>(),
         }
     }
 }
@@ -158,6 +188,8 @@ impl Value {
 impl PartialEq for Value {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
+            (Self::Compressed(one), Self::Compressed(other)) if one == other => true,
+            (Self::Compressed(_), _) | (_, Self::Compressed(_)) => *self.plain() == *other.plain(),
             (Self::List(one), Self::List(other)) => one == other,
             (Self::Hash(one), Self::Hash(other)) => one == other,
             (Self::Json(one), Self::Json(other)) => one == other,
@@ -178,6 +210,8 @@ pub enum Text<'a> {
     Flat(&'a [u8]),
     /// In chunks.
     Long(&'a Long),
+    /// Compressed; to be unpacked at every look.
+    Compressed(Compressed<'a>),
 }
 
 impl<'a> Text<'a> {
@@ -188,6 +222,7 @@ impl<'a> Text<'a> {
         match self {
             Self::Flat(text) => text.len(),
             Self::Long(long) => long.len(),
+            Self::Compressed(value) => value.raw_bytes(),
         }
     }
 
@@ -204,6 +239,12 @@ impl<'a> Text<'a> {
         match self {
             Self::Flat(text) => Cow::Borrowed(&text[range]),
             Self::Long(long) => long.part(range),
+            Self::Compressed(value) => {
+                let mut raw = value.raw();
+                raw.truncate(range.end);
+                raw.drain(..range.start);
+                Cow::Owned(raw)
+            }
         }
     }
 
@@ -214,6 +255,7 @@ impl<'a> Text<'a> {
         match self {
             Self::Flat(text) => Cow::Borrowed(text),
             Self::Long(long) => long.whole(),
+            Self::Compressed(value) => Cow::Owned(value.raw()),
         }
     }
 

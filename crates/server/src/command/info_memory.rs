@@ -116,6 +116,7 @@ pub(super) fn memory(server: &Server, db: &Database, fields: &mut Fields) {
     fields.add_bytes("maxmemory", config.maxmemory());
     fields.add("maxmemory_policy", config.maxmemory_policy());
     add_fragmentation(&figures, fields);
+    add_compression(db, fields);
     fields.add_zeros(&[
         "mem_not_counted_for_evict",
         "mem_replication_backlog",
@@ -130,6 +131,18 @@ pub(super) fn memory(server: &Server, db: &Database, fields: &mut Fields) {
     fields.add_zeros(&["mem_overhead_db_hashtable_rehashing", "active_defrag_running"]);
     fields.add("lazyfree_pending_objects", memory::waiting_to_be_freed().0);
     fields.add("lazyfreed_objects", memory::freed_later());
+}
+
+/// What is compressed, and what that saves.
+fn add_compression(db: &Database, fields: &mut Fields) {
+    let stats = db.compression_stats();
+    fields.add("compression", db.compression().name());
+    fields.add("compressed_values", stats.values);
+    fields.add("compressed_bytes_before", stats.raw_bytes);
+    fields.add("compressed_bytes", stats.bytes);
+    fields.add("compression_ratio", format_args!("{:.2}", ratio(stats.bytes as u64, stats.raw_bytes as u64)));
+    fields.add("compression_dictionaries", stats.dictionaries);
+    fields.add("compression_dictionary_bytes", stats.dictionary_bytes);
 }
 
 /// Three stages: what is in use, what the allocator holds for it, what the system has given to the process.

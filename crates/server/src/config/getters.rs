@@ -325,6 +325,18 @@ impl Config {
         self.bytes("hash-max-listpack-value")
     }
 
+    /// `compression`.
+    #[must_use]
+    pub fn compression(&self) -> String {
+        self.text("compression")
+    }
+
+    /// `compression-min-bytes`.
+    #[must_use]
+    pub fn compression_min_bytes(&self) -> u64 {
+        self.bytes("compression-min-bytes")
+    }
+
     /// `hz`: background rounds a second.
     #[must_use]
     pub fn hz(&self) -> u32 {
@@ -556,6 +568,7 @@ mod tests {
         );
         assert_eq!(config.namespace_idle_timeout_ms(), 60_000);
         assert!(!config.dump_for_redis());
+        assert_eq!((config.compression(), config.compression_min_bytes()), ("none".into(), 64));
         assert!(config.lazyfree_lazy_user_flush() && config.lazyfree_lazy_user_del());
         assert_eq!(
             (config.notify_keyspace_events().bits(), config.logfile(), config.pidfile()),

@@ -68,7 +68,7 @@ impl Ctx<'_> {
 
     /// The same of a value that is not a string; nothing to be seen while there are no tags.
     #[inline]
-    pub(super) fn may_put(&mut self, key: &[u8]) -> bool {
+    pub(in crate::command) fn may_put(&mut self, key: &[u8]) -> bool {
         let Reached { space, part, .. } = self.reach(key);
         let is_plain = part.space(space).is_none_or(|space| space.tags().is_none()) && !self.is_tagged;
         is_plain || self.may_replace(key)

@@ -6,10 +6,10 @@
 
 use super::Ctx;
 use crate::command::{Fail, Outcome};
-use crate::keyspace::index::{Claim, Index, Rival, Taken, Unique};
+use crate::keyspace::index::{Index, Rival, Taken, Unique};
 use crate::keyspace::item::Item as _;
 use crate::record::DATABASE;
-use crate::value::json::Json;
+use crate::value::json::Node;
 use std::sync::Arc;
 
 /// Characters of a key that an error shows at most.
@@ -32,7 +32,7 @@ enum Holder {
 struct Coming<'r> {
     table: &'r [u8],
     hash: u64,
-    json: &'r Json,
+    root: Node<'r>,
     /// The record that goes at the same time.
     leaving: Option<u64>,
 }
@@ -41,11 +41,11 @@ impl Ctx<'_> {
     /// Claims what a record of the selected database is about to hold, for the indexes of its table that have each value once. `leaving`: a key
     /// that goes in the same step. Refused, nothing is claimed; else the record has to be put.
     #[inline]
-    pub(crate) fn claim_values(&mut self, key: &[u8], json: &Json, leaving: Option<&[u8]>) -> Outcome {
+    pub(crate) fn claim_values(&mut self, key: &[u8], root: Node<'_>, leaving: Option<&[u8]>) -> Outcome {
         if !self.keyspace.has_unique() || self.db != DATABASE {
             return Ok(());
         }
-        self.claim_each_value(key, json, leaving)
+        self.claim_each_value(key, root, leaving)
     }
 
     /// The command is not run again with the shards that it has asked for.
@@ -56,11 +56,11 @@ impl Ctx<'_> {
         }
     }
 
-    fn claim_each_value(&mut self, key: &[u8], json: &Json, leaving: Option<&[u8]>) -> Outcome {
+    fn claim_each_value(&mut self, key: &[u8], root: Node<'_>, leaving: Option<&[u8]>) -> Outcome {
         let Some(colon) = memchr::memchr(b':', key) else { return Ok(()) };
         let hash = self.hash(key);
         let leaving = leaving.map(|key| self.hash(key));
-        let coming = Coming { table: &key[..colon], hash, json, leaving };
+        let coming = Coming { table: &key[..colon], hash, root, leaving };
         let place = self.reach(key);
         let indexes = place.part.space(place.space).map(|space| space.unique_indexes(coming.table));
         let indexes = indexes.unwrap_or_default();
@@ -98,7 +98,7 @@ impl Ctx<'_> {
         coming: &Coming<'_>,
     ) -> Result<Taken, Fail> {
         loop {
-            let rival = match unique.take(coming.json.root(), coming.hash, coming.leaving) {
+            let rival = match unique.take(coming.root, coming.hash, coming.leaving) {
                 Ok(taken) => return Ok(taken),
                 Err(rival) => rival,
             };
@@ -124,8 +124,8 @@ impl Ctx<'_> {
         self.seen_lsn = self.seen_lsn.max(part.last_lsn);
         let (now, mut found, mut expired) = (self.now_ms, None, None);
         if let Some(space) = part.space(index) {
-            space.each_record(rival.hash, table, &mut |entry, json| {
-                if has(unique, json, rival.claim) {
+            space.each_record(rival.hash, table, &mut Vec::new(), &mut |entry, document| {
+                if unique.claim_of(document.root()) == Some(rival.claim) {
                     *(if entry.is_alive(now) { &mut found } else { &mut expired }) =
                         Some(Box::from(entry.key()));
                 }
@@ -143,10 +143,6 @@ impl Ctx<'_> {
         unique.release(rival.claim, rival.hash);
         Ok(Holder::Gone)
     }
-}
-
-fn has(unique: &Unique, json: &Json, claim: Claim) -> bool {
-    unique.claim_of(json.root()) == Some(claim)
 }
 
 /// The refusal of a value that is there already.

@@ -4,6 +4,7 @@
 //! be answered.
 
 use super::super::Fail;
+use crate::keyspace::entry::Document;
 use crate::log::Lsn;
 use crate::query::{Cell, Question, Row};
 use crate::reply::Reply;
@@ -111,17 +112,18 @@ impl<'q> Gather<'q> {
 
     /// Judges a record. True if it was found.
     #[inline]
-    pub(crate) fn judge(&mut self, key: &[u8], json: &Json, expire_at_ms: u64) -> bool {
+    pub(crate) fn judge(&mut self, key: &[u8], document: Document<'_>, expire_at_ms: u64) -> bool {
         self.judged += 1;
-        let is_meant = self.question.clause.matches(&row_of(key, json.root(), expire_at_ms)) == Some(true);
+        let is_meant =
+            self.question.clause.matches(&row_of(key, document.root(), expire_at_ms)) == Some(true);
         if is_meant {
-            self.add(key, json, expire_at_ms);
+            self.add(key, document, expire_at_ms);
         }
         is_meant
     }
 
     /// Adds a record that is meant.
-    fn add(&mut self, key: &[u8], json: &Json, expire_at_ms: u64) {
+    fn add(&mut self, key: &[u8], document: Document<'_>, expire_at_ms: u64) {
         self.found += 1;
         if let Some(met) = &mut self.met {
             met.insert(key.into());
@@ -129,7 +131,7 @@ impl<'q> Gather<'q> {
         if self.kept_max == 0 {
             return;
         }
-        self.rows.push(Found { key: key.into(), json: json.clone(), expire_at_ms });
+        self.rows.push(Found { key: key.into(), json: document.to_json(), expire_at_ms });
         if self.question.order.is_some()
             && self.rows.len() >= self.kept_max.saturating_mul(2).saturating_add(SPARE_ROWS)
         {
@@ -149,7 +151,7 @@ impl<'q> Gather<'q> {
 
     /// Judges a record that only the store has.
     pub(crate) fn judge_cold(&mut self, key: &[u8], json: &Json, expire_at_ms: u64) {
-        self.fresh += usize::from(self.judge(key, json, expire_at_ms));
+        self.fresh += usize::from(self.judge(key, Document::Held(json), expire_at_ms));
     }
 
     /// Adds a record that only the store has, which has judged it, to their number.

@@ -405,12 +405,12 @@ fn visit_here(
     key: Option<&[u8]>,
     gather: &mut Gather<'_>,
 ) {
-    space.each_record_of(hashes, table, &mut |entry, json| {
+    space.each_record_of(hashes, table, &mut |entry, document| {
         let own = &entry.key()[table.len() + 1..];
         let is_passed =
             passes_settled && !entry.is_unsettled() && !(1..=now_ms + SOON_MS).contains(&entry.expire_at());
         if entry.is_alive(now_ms) && !is_passed && key.is_none_or(|key| key == own) {
-            gather.judge(own, json, entry.expire_at());
+            gather.judge(own, document, entry.expire_at());
         }
     });
 }

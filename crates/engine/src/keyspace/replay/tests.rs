@@ -61,6 +61,7 @@ fn content(keyspace: &Keyspace) -> Content {
                 let mut bytes = Vec::new();
                 match entry.view() {
                     View::Str(text) => bytes.extend_from_slice(text),
+                    View::Compressed(value) => bytes.extend_from_slice(value.bytes()),
                     View::Value(value) => drop(codec::encode(value, &mut bytes)),
                 }
                 content.insert((db, entry.key().to_vec()), (bytes, entry.expire_at()));

@@ -66,7 +66,7 @@ struct Ends<'a> {
 
 impl<'a> Node<'a> {
     /// The value of these bytes, which must be whole.
-    pub(super) const fn of(bytes: &'a [u8]) -> Self {
+    pub(crate) const fn of(bytes: &'a [u8]) -> Self {
         Self(bytes)
     }
 

@@ -74,6 +74,18 @@ pub(super) const ROWS: &[Directive] = &[
     )
     .alias("hash-max-ziplist-value"),
     Directive::used(
+        "compression",
+        Kind::Enum(&["none", "lz4", "zstd"]),
+        "none",
+        "How strings and records are kept that are set from now on, in memory and on disk, where that makes them smaller by an eighth; what is there already stays as it is. zstd makes texts smaller than lz4, at several times the work.",
+    ),
+    Directive::used(
+        "compression-min-bytes",
+        Kind::MEMORY,
+        "64",
+        "Values from this length on are compressed.",
+    ),
+    Directive::used(
         "set-max-intset-entries",
         Kind::LONG,
         "512",
