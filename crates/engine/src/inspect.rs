@@ -52,6 +52,7 @@ impl Seen<'_> {
             View::Compressed(value) if value.kind() == Kind::Json => Content::Json(Cow::Owned(value.json())),
             View::Compressed(value) => Content::Str(Cow::Owned(value.raw())),
             View::Str(text) => Content::Str(Cow::Borrowed(text)),
+            View::Json(document) => Content::Json(Cow::Owned(Json::from_made(&document[1..]))),
             View::Value(Value::Str(text)) => Content::Str(Cow::Borrowed(text)),
             View::Value(Value::Long(long)) => Content::Str(long.whole()),
             View::Value(Value::List(list)) => Content::List(list),
@@ -93,7 +94,7 @@ impl Seen<'_> {
     #[must_use]
     pub fn encoded_bytes(&self) -> usize {
         match self.entry.view() {
-            View::Str(text) => text.len(),
+            View::Str(text) | View::Json(text) => text.len(),
             View::Compressed(value) => value.bytes().len(),
             View::Value(value) => {
                 let mut bytes = Vec::new();

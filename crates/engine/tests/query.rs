@@ -40,6 +40,9 @@ const VALUES: &[&str] = &[
     "\"customer-000042\"",
     "\"customer-000043\"",
     "\"customer-000042-and-more\"",
+    "\"ringing\\u0000\"",
+    "\"0123456789abcde\"",
+    "\"0123456789abcdef\"",
     "\"é\"",
     "null",
     "true",
@@ -77,6 +80,10 @@ pub(crate) const CLAUSES: &[&str] = &[
     "data->>'a' = 'ringing'",
     "data->>'a' = '5'",
     "data->'a' = '\"ringing\"'",
+    "data->>'a' = '0123456789abcde'",
+    "data->>'a' = '0123456789abcdef'",
+    "data->>'a' IN ('ringing', 'idle', 'nobody')",
+    "data->'a' = 'null'",
     "data->'a' > 10000",
     "data->'a' >= 5 AND data->'a' < 10001",
     "(data->>'n')::int >= 5",
@@ -314,6 +321,119 @@ fn whatever_takes_a_record_away_takes_it_out_of_queries() {
     session.db.sweep();
     assert_eq!(count(), "3");
     assert!(ask(&session, &["INDEX.LIST"]).contains("\"entries\": 3"), "{}", ask(&session, &["INDEX.LIST"]));
+}
+
+#[test]
+fn records_are_counted_by_an_index_alone_where_that_says_all() {
+    let session = Session::new();
+    ask(&session, &["TABLE.CREATE", "t"]);
+    ask(&session, &["INDEX.CREATE", "by_a", "ON", "t", "(a)"]);
+    for n in 0..20_000 {
+        let text = format!("{{\"a\": \"{}\", \"n\": {n}}}", if n % 5 == 0 { "idle" } else { "ringing" });
+        ask(&session, &["TABLE.PUT", "t", &n.to_string(), &text]);
+    }
+    let explained = |clause: &str| {
+        let Response::Map(told) = run(&session.db, &["EXPLAIN", "t", "COUNT", "WHERE", clause]) else {
+            panic!("it is a map")
+        };
+        let number = |name: &str| {
+            let name = Response::Bulk(name.as_bytes().to_vec());
+            told.iter().find(|(key, _)| *key == name).map(|(_, value)| show(value)).unwrap()
+        };
+        (number("judged"), number("found"))
+    };
+    let both = |judged: &str, found: &str| (judged.to_owned(), found.to_owned());
+    assert_eq!(explained("data->>'a' = 'ringing'"), both("0", "16000"));
+    assert_eq!(explained("data->>'a' IN ('ringing', 'idle', 'x')"), both("0", "20000"));
+    assert_eq!(explained("data->>'a' = 'ringing' AND data->'n' < 10"), both("16000", "8"));
+    // What has expired is there until somebody takes it away.
+    session.run("PEXPIRE t:1 10");
+    session.run("PEXPIRE t:2 10");
+    assert_eq!(explained("data->>'a' = 'ringing'"), both("0", "16000"));
+    session.pass(11);
+    assert_eq!(explained("data->>'a' = 'ringing'").1, "15998");
+    while session.db.sweep() > 0 {}
+    assert_eq!(explained("data->>'a' = 'ringing'"), both("0", "15998"));
+}
+
+#[test]
+fn a_long_walk_finds_each_record_once_while_others_come_and_go() {
+    let session = Session::new();
+    ask(&session, &["TABLE.CREATE", "t"]);
+    let put = |name: &str, n: usize| {
+        ask(
+            &session,
+            &["TABLE.PUT", "t", &format!("{name}-{n}"), &format!("{{\"a\": \"{name}\", \"n\": {n}}}")],
+        )
+    };
+    (0..5_000).for_each(|n| drop(put("stays", n)));
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for round in 0.. {
+                if stop.load(std::sync::atomic::Ordering::Relaxed) {
+                    break;
+                }
+                let size = [30_000, 2_000][round % 2];
+                for n in 0..size {
+                    if round % 2 == 0 {
+                        drop(put("goes", n));
+                    } else {
+                        drop(ask(&session, &["DEL", &format!("t:goes-{n}")]));
+                    }
+                }
+                (size..30_000)
+                    .filter(|_| round % 2 == 1)
+                    .for_each(|n| drop(ask(&session, &["DEL", &format!("t:goes-{n}")])));
+            }
+        });
+        for _ in 0..60 {
+            let mut found = rows(run(&session.db, &["QUERY", "t", "WHERE", "data->>'a' = 'stays'"]));
+            let told = found.len();
+            found.sort_unstable();
+            found.dedup();
+            assert_eq!((told, found.len()), (5_000, 5_000));
+        }
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+}
+
+#[test]
+fn rows_are_passed_over_and_limited_in_any_form() {
+    let session = Session::new();
+    ask(&session, &["TABLE.CREATE", "t"]);
+    let long = "x".repeat(3_000);
+    for n in 0..2_000 {
+        let text = format!("{{\"n\": {n}, \"long\": \"{}\"}}", if n % 100 == 0 { &long } else { "" });
+        ask(&session, &["TABLE.PUT", "t", &format!("k{n}"), &text]);
+    }
+    for (tail, expected) in [
+        ("", 2_000),
+        ("LIMIT 10", 10),
+        ("OFFSET 1990", 10),
+        ("LIMIT 0", 0),
+        ("LIMIT 7 OFFSET 1998", 2),
+        ("OFFSET 5000", 0),
+    ] {
+        let found = rows(run(&session.db, &["QUERY", "t", tail]));
+        assert_eq!(found.len(), expected, "{tail}");
+        assert!(
+            found.iter().all(|(key, text)| text.contains(&format!("\"n\": {},", &key[1..]))
+                || text.contains(&format!("\"n\": {}}}", &key[1..]))),
+            "{tail}"
+        );
+        let Response::Array(cells) =
+            run(&session.db, &["QUERY", "t", "SELECT data->'none', data->'n'", tail])
+        else {
+            panic!("rows")
+        };
+        assert!(
+            cells.len() == expected
+                && cells.iter().all(
+                    |row| matches!(row, Response::Array(row) if row.len() == 2 && row[0] == Response::Null)
+                )
+        );
+    }
 }
 
 #[test]

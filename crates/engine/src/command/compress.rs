@@ -112,14 +112,26 @@ impl Ctx<'_> {
 
     /// Puts a value at a key, whatever was there, by its compressed form.
     pub(super) fn put_compressed(&mut self, key: &[u8], form: &[u8], expire_at_ms: u64) {
+        self.put_bytes(key, codec::tag::COMPRESSED, form, expire_at_ms);
+    }
+
+    /// Puts short JSON at a key, whatever was there, by the bytes of its codec.
+    pub(super) fn put_document(&mut self, key: &[u8], document: &[u8], expire_at_ms: u64) {
+        self.put_bytes(key, codec::tag::JSON, document, expire_at_ms);
+    }
+
+    fn put_bytes(&mut self, key: &[u8], kind: u8, bytes: &[u8], expire_at_ms: u64) {
         if !self.cold.is_empty() || !self.may_put(key) {
             return;
         }
         let clock = self.settings.access_clock(self.now_ms);
         let mark = |entry: &mut Entry, new: bool| if new { clock.mark_new(entry) } else { clock.mark(entry) };
         let (hash, shard, space) = self.space_of_key(key);
-        space.set_compressed(hash, key, Compressed::of_made(form), expire_at_ms, mark);
-        let effect = Effect::Put { key, kind: codec::tag::COMPRESSED, value: form, expire_at_ms };
-        self.log(&effect, key, hash, shard);
+        if kind == codec::tag::JSON {
+            space.set_document(hash, key, bytes, expire_at_ms, mark);
+        } else {
+            space.set_compressed(hash, key, Compressed::of_made(bytes), expire_at_ms, mark);
+        }
+        self.log(&Effect::Put { key, kind, value: bytes, expire_at_ms }, key, hash, shard);
     }
 }

@@ -552,7 +552,7 @@ impl<'a> Ctx<'a> {
             64 + key.len() as u64
                 + space.tags_of(hash, key).map(|tag| tag.len() as u64 + 10).sum::<u64>()
                 + match entry.view() {
-                    View::Str(text) => text.len() as u64,
+                    View::Str(text) | View::Json(text) => text.len() as u64,
                     // It may be unpacked to be changed.
                     View::Compressed(value) => LargePut::record_bytes_max(value.raw_bytes(), key),
                     View::Value(value) => LargePut::record_bytes_max(codec::encoded_bytes_max(value), key),

@@ -77,6 +77,7 @@ fn dump(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
 pub(crate) fn object_of(entry: &Entry, encoder: Encoder, now_ms: u64, out: &mut Vec<u8>) -> Option<u8> {
     match entry.view() {
         View::Str(text) => Some(encoder.string(text, out)),
+        View::Json(_) => None,
         View::Compressed(value) => encoder.value(&value.plain(), now_ms, out),
         View::Value(value) => encoder.value(value, now_ms, out),
     }

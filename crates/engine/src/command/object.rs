@@ -108,6 +108,7 @@ fn encoding(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
 fn encoding_of(entry: &Entry) -> &'static str {
     match entry.view() {
         View::Str(text) => string_encoding(entry, text),
+        View::Json(_) => "json",
         View::Compressed(value) if value.kind() == Kind::Json => "json",
         View::Compressed(value) => string_encoding(entry, &value.raw()),
         View::Value(Value::Str(text)) => string_encoding(entry, text),

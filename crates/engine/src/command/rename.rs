@@ -11,6 +11,7 @@ use crate::effect::Effect;
 use crate::keyspace::entry::{Document, Entry, View};
 use crate::record::DATABASE;
 use crate::reply::Reply;
+use crate::value::json::Json;
 use crate::value::{Value, codec};
 
 const TWO_KEYS: Keys = Keys::Range { first: 1, last: 2, step: 1 };
@@ -122,6 +123,10 @@ fn pack(ctx: &mut Ctx<'_>, from: &[u8], to: &[u8], copy: bool) -> Result<Option<
     let mut encoded = Vec::new();
     let (kind, bytes) = match entry.view() {
         View::Str(text) => (codec::tag::STRING, text.len()),
+        View::Json(document) => {
+            encoded.extend_from_slice(document);
+            (codec::tag::JSON, encoded.len())
+        }
         View::Compressed(value) => {
             encoded.extend_from_slice(value.bytes());
             (codec::tag::COMPRESSED, encoded.len())
@@ -137,6 +142,7 @@ fn pack(ctx: &mut Ctx<'_>, from: &[u8], to: &[u8], copy: bool) -> Result<Option<
 fn clone_of(entry: &Entry) -> Value {
     match entry.view() {
         View::Str(text) => Value::Str(text.to_vec()),
+        View::Json(document) => Value::Json(Json::from_made(&document[1..])),
         View::Compressed(value) => Value::Compressed(value.to_shared()),
         View::Value(value) => value.clone(),
     }

@@ -8,6 +8,7 @@ use super::compress::UNDER_LOCK_BYTES_MAX;
 use super::string_options::{Condition, Lifetime, Options, allow};
 use super::{Command, Ctx, Fail, Keys, LargePut, Outcome, Spec, flag, table_options};
 use crate::effect::{Effect, SYSTEM_DB};
+use crate::keyspace::entry::EMBEDDED_BYTES_MAX;
 use crate::keyspace::entry::View;
 use crate::keyspace::item::Item;
 use crate::record::{self, DATABASE, Definition, SYSTEM_PREFIX};
@@ -313,6 +314,10 @@ fn store(ctx: &mut Ctx<'_>, key: &[u8], document: &[u8], expire_at_ms: u64) -> O
         ctx.scratch.compressed_document = form;
         return Ok(());
     }
+    if document.len() <= EMBEDDED_BYTES_MAX {
+        ctx.put_document(key, document, expire_at_ms);
+        return Ok(());
+    }
     let json = Json::from_made(&document[1..]);
     if document.len() > LARGE_BYTES_MIN && key.len() <= LargePut::KEY_BYTES_MAX {
         ctx.put_large(key, Value::Json(json), expire_at_ms);
@@ -340,6 +345,10 @@ fn get(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
                 ctx.let_go();
                 Compressed::of_made(&shared).json_in(&mut raw).print(&mut text);
             }
+            return Ok(true);
+        }
+        if let View::Json(document) = entry.view() {
+            Node::of(&document[1..]).print(&mut text);
             return Ok(true);
         }
         let View::Value(Value::Json(json)) = entry.view() else { return Err(Fail::WRONG_TYPE) };

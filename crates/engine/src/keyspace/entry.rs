@@ -3,13 +3,13 @@
 //! Owns the layout of an entry and its memory:
 //!
 //! ```text
-//! header, 8 bytes   kind and flags (u8) | access clock (u24) | key length (u16) | embedded value length (u16), and in its
-//!                   highest bit whether that value is compressed
+//! header, 8 bytes   kind and flags (u8) | access clock (u24) | key length (u16) | embedded value length (14 bits) | what it is
+//!                   (2 bits): a string, JSON, a compressed form
 //! expiry, 8 bytes   absolute Unix time in milliseconds; only with EXPIRES
 //! wide key, 8 bytes the key's length; only with WIDE (the key is 64 KiB or longer)
 //! value pointer, 8  only with BOXED: a boxed `Value`
 //! key bytes
-//! value bytes       only without BOXED: a short string, or a short compressed form
+//! value bytes       only without BOXED: a short string, short JSON in its codec, or a short compressed form
 //! ```
 //!
 //! Integers are in native order: an entry never leaves memory. What must hold: the header alone tells the size of the
@@ -18,16 +18,23 @@
 use super::item::{Borrowed, Item};
 use crate::value::compressed::Compressed;
 use crate::value::json::{Json, Node};
-use crate::value::{Kind, Text, Value, prefetch};
+use crate::value::{Kind, Text, Value, codec, prefetch};
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 
-/// Strings up to this length are kept in the entry itself.
-const EMBEDDED_BYTES_MAX: usize = 1024;
+/// Strings, and JSON and compressed forms with their heads, up to this length are kept in the entry itself.
+pub(crate) const EMBEDDED_BYTES_MAX: usize = 1024;
 
 /// In the length of the embedded value: it is compressed.
 const COMPRESSED: u16 = 1 << 15;
+/// In the same: it is JSON in its codec.
+const JSON: u16 = 1 << 14;
+const FORM: u16 = COMPRESSED | JSON;
+
+/// The first two lines of an entry are fetched with it.
+const FETCHED_BYTES: usize = 128;
+const LINE_BYTES: usize = 64;
 
 const BOXED: u8 = 1;
 const EXPIRES: u8 = 2;
@@ -57,17 +64,18 @@ struct Header {
 }
 
 const _: () = assert!(size_of::<Header>() == 8);
-const _: () = assert!(EMBEDDED_BYTES_MAX < COMPRESSED as usize);
+const _: () = assert!(EMBEDDED_BYTES_MAX < JSON as usize);
 
 impl Header {
     #[inline]
     fn value_len(self) -> usize {
-        usize::from(self.value_len & !COMPRESSED)
+        usize::from(self.value_len & !FORM)
     }
 
+    /// What the embedded value is.
     #[inline]
-    fn is_compressed(self) -> bool {
-        self.value_len & COMPRESSED != 0
+    fn form(self) -> u16 {
+        self.value_len & FORM
     }
 }
 
@@ -80,6 +88,8 @@ pub(crate) struct Entry(NonNull<Header>);
 pub(crate) enum View<'a> {
     /// A short string, embedded.
     Str(&'a [u8]),
+    /// Short JSON in its codec, embedded.
+    Json(&'a [u8]),
     /// A string or JSON, compressed.
     Compressed(Compressed<'a>),
     /// Anything else, not compressed.
@@ -173,6 +183,7 @@ impl<'a> View<'a> {
         'a: 'r,
     {
         match self {
+            View::Json(document) => Some(Document::Lent(Node::of(&document[1..]))),
             View::Value(Value::Json(json)) => Some(Document::Held(json)),
             View::Compressed(value) if value.kind() == Kind::Json => {
                 Some(Document::Lent(value.json_in(room)))
@@ -185,6 +196,7 @@ impl<'a> View<'a> {
     fn text(self) -> Option<Text<'a>> {
         match self {
             View::Str(text) => Some(Text::Flat(text)),
+            View::Json(_) => None,
             View::Compressed(value) => (value.kind() == Kind::Str).then_some(Text::Compressed(value)),
             View::Value(value) => value.text(),
         }
@@ -197,9 +209,15 @@ impl Entry {
         if value.len() > EMBEDDED_BYTES_MAX {
             return Self::boxed(key, Value::string(value), expire_at_ms);
         }
-        let entry = Self::allocate(key, value.len(), 0, expire_at_ms);
-        entry.write(entry.value_offset(), value);
-        entry
+        Self::embedded(key, value, 0, expire_at_ms)
+    }
+
+    /// An entry that holds JSON, by the bytes of its codec.
+    pub(crate) fn document(key: &[u8], document: &[u8], expire_at_ms: u64) -> Self {
+        if document.len() > EMBEDDED_BYTES_MAX {
+            return Self::boxed(key, Value::Json(Json::from_made(&document[1..])), expire_at_ms);
+        }
+        Self::embedded(key, document, JSON, expire_at_ms)
     }
 
     /// An entry that holds a compressed value.
@@ -208,9 +226,16 @@ impl Entry {
         if bytes.len() > EMBEDDED_BYTES_MAX {
             return Self::boxed(key, Value::Compressed(value.to_shared()), expire_at_ms);
         }
-        let entry = Self::allocate(key, bytes.len(), 0, expire_at_ms);
-        entry.write(entry.value_offset(), bytes);
-        entry.update(|to| to.value_len |= COMPRESSED);
+        Self::embedded(key, bytes, COMPRESSED, expire_at_ms)
+    }
+
+    #[inline]
+    fn embedded(key: &[u8], value: &[u8], form: u16, expire_at_ms: u64) -> Self {
+        let entry = Self::allocate(key, value.len(), 0, expire_at_ms);
+        entry.write(entry.value_offset(), value);
+        if form != 0 {
+            entry.update(|to| to.value_len |= form);
+        }
         entry
     }
 
@@ -223,12 +248,17 @@ impl Entry {
         entry
     }
 
-    /// An entry for a value, embedded if it is a short string.
+    /// An entry for a value, embedded if it is short and no collection.
     pub(crate) fn of(key: &[u8], value: Value, expire_at_ms: u64) -> Self {
         match value {
             Value::Str(text) if text.len() <= EMBEDDED_BYTES_MAX => Self::string(key, &text, expire_at_ms),
             Value::Compressed(bytes) if bytes.len() <= EMBEDDED_BYTES_MAX => {
                 Self::compressed(key, Compressed::of_made(&bytes), expire_at_ms)
+            }
+            Value::Json(json) if json.bytes().len() < EMBEDDED_BYTES_MAX => {
+                let mut document = Vec::with_capacity(json.bytes().len() + 1);
+                codec::encode_json(json.bytes(), &mut document);
+                Self::document(key, &document, expire_at_ms)
             }
             value => Self::boxed(key, value, expire_at_ms),
         }
@@ -240,21 +270,27 @@ impl Entry {
         let header = self.header();
         if header.flags & BOXED == 0 {
             let bytes = self.bytes(self.value_offset(), header.value_len());
-            if header.is_compressed() {
-                return View::Compressed(Compressed::of_made(bytes));
-            }
-            return View::Str(bytes);
+            return match header.form() {
+                0 => View::Str(bytes),
+                JSON => View::Json(bytes),
+                _ => View::Compressed(Compressed::of_made(bytes)),
+            };
         }
         // SAFETY: BOXED entries own the value behind this pointer.
         let value = unsafe { &*self.pointer() };
         value.compressed().map_or(View::Value(value), View::Compressed)
     }
 
-    /// Fetches the value, if it lies elsewhere. The entry should have been fetched.
+    /// Fetches the value, if it lies elsewhere or is long. The entry should have been fetched.
     #[inline]
     pub(crate) fn prefetch_value(&self) {
         if self.header().flags & BOXED != 0 {
             prefetch::line(self.pointer().cast());
+            return;
+        }
+        let end = self.value_offset() + self.header().value_len();
+        for offset in (FETCHED_BYTES..end).step_by(LINE_BYTES) {
+            prefetch::line(self.at(offset));
         }
     }
 
@@ -288,6 +324,7 @@ impl Entry {
     pub(crate) fn kind(&self) -> Kind {
         match self.view() {
             View::Str(_) => Kind::Str,
+            View::Json(_) => Kind::Json,
             View::Compressed(value) => value.kind(),
             View::Value(value) => value.kind(),
         }
@@ -298,6 +335,7 @@ impl Entry {
     pub(crate) fn is_json(&self) -> bool {
         match self.view() {
             View::Str(_) => false,
+            View::Json(_) => true,
             View::Compressed(value) => value.kind() == Kind::Json,
             View::Value(value) => matches!(value, Value::Json(_)),
         }
@@ -314,11 +352,11 @@ impl Entry {
         self.has(mark::UNSETTLED | mark::SETTLING)
     }
 
-    /// True for a short string that does not expire, has nothing to settle and is not compressed.
+    /// True for a short string or JSON that does not expire, has nothing to settle and is not compressed.
     #[inline]
     pub(crate) fn is_plain(&self) -> bool {
         let header = self.header();
-        header.flags & (BOXED | EXPIRES | mark::UNSETTLED) == 0 && !header.is_compressed()
+        header.flags & (BOXED | EXPIRES | mark::UNSETTLED) == 0 && header.form() != COMPRESSED
     }
 
     /// Its marks, see [`mark`].
@@ -398,16 +436,21 @@ impl Entry {
     /// Puts a string in place of what it holds, in place where the size allows.
     #[inline]
     pub(crate) fn set_string(&mut self, value: &[u8], expire_at_ms: u64) {
-        self.set_bytes(value, false, expire_at_ms);
+        self.set_bytes(value, 0, expire_at_ms);
+    }
+
+    /// The same for JSON, by the bytes of its codec.
+    pub(crate) fn set_document(&mut self, document: &[u8], expire_at_ms: u64) {
+        self.set_bytes(document, JSON, expire_at_ms);
     }
 
     /// The same for a compressed value.
     pub(crate) fn set_compressed(&mut self, value: Compressed<'_>, expire_at_ms: u64) {
-        self.set_bytes(value.bytes(), true, expire_at_ms);
+        self.set_bytes(value.bytes(), COMPRESSED, expire_at_ms);
     }
 
     #[inline]
-    fn set_bytes(&mut self, value: &[u8], is_compressed: bool, expire_at_ms: u64) {
+    fn set_bytes(&mut self, value: &[u8], form: u16, expire_at_ms: u64) {
         let header = self.header();
         let offset = self.value_offset();
         let fits = value.len() <= EMBEDDED_BYTES_MAX
@@ -415,10 +458,10 @@ impl Entry {
             && (header.flags & EXPIRES != 0) == (expire_at_ms != 0)
             && rounded(offset + value.len()) == rounded(offset + header.value_len());
         if !fits {
-            let new = if is_compressed {
-                Self::compressed(self.key(), Compressed::of_made(value), expire_at_ms)
-            } else {
-                Self::string(self.key(), value, expire_at_ms)
+            let new = match form {
+                0 => Self::string(self.key(), value, expire_at_ms),
+                JSON => Self::document(self.key(), value, expire_at_ms),
+                _ => Self::compressed(self.key(), Compressed::of_made(value), expire_at_ms),
             };
             new.update(|to| {
                 to.access = header.access;
@@ -430,7 +473,7 @@ impl Entry {
         self.write(offset, value);
         #[expect(clippy::cast_possible_truncation, reason = "at most EMBEDDED_BYTES_MAX")]
         self.update(|to| {
-            to.value_len = value.len() as u16 | if is_compressed { COMPRESSED } else { 0 };
+            to.value_len = value.len() as u16 | form;
             to.flags &= !RAW;
         });
         if expire_at_ms != 0 {
@@ -445,6 +488,7 @@ impl Entry {
             Some(value) => std::mem::replace(value, Value::Str(Vec::new())),
             None => match self.view() {
                 View::Compressed(value) => Value::Compressed(value.to_shared()),
+                View::Json(document) => Value::Json(Json::from_made(&document[1..])),
                 View::Str(text) => Value::Str(text.to_vec()),
                 View::Value(value) => value.clone(),
             },
@@ -457,7 +501,7 @@ impl Entry {
         let plain = match self.view() {
             View::Str(text) => Some(Value::Str(text.to_vec())),
             View::Compressed(value) => value.try_string(),
-            View::Value(_) => None,
+            View::Json(_) | View::Value(_) => None,
         };
         if let Some(plain) = plain {
             let (access, marks) = (self.access(), self.marks());
@@ -660,6 +704,33 @@ mod tests {
                 }
                 assert!(string(&entry) == b"other words" && entry.key() == key);
             }
+        }
+    }
+
+    #[test]
+    fn short_json_lies_in_its_entry_and_reads_back() {
+        for len in [0, 100, 1_010, 1_020, 5_000] {
+            let text = format!("{{\"a\": \"{}\"}}", "x".repeat(len));
+            let json = Json::parse(text.as_bytes()).unwrap();
+            let mut entry = Entry::of(b"t:key", Value::Json(json.clone()), 0);
+            entry.set_access(77);
+            let is_short = json.bytes().len() < EMBEDDED_BYTES_MAX;
+            assert_eq!(matches!(entry.view(), View::Json(_)), is_short, "{len}");
+            for expire_at in [0, 5, 0] {
+                entry.set_expire_at(expire_at);
+                let mut room = Vec::new();
+                let held = entry.view().json(&mut room).unwrap();
+                assert!(held.root() == json.root() && held.to_json() == json && entry.is_json(), "{len}");
+                assert_eq!((entry.kind(), entry.str().is_none(), entry.access()), (Kind::Json, true, 77));
+            }
+            entry.set_string(b"text", 0);
+            assert_eq!((entry.kind(), string(&entry)), (Kind::Str, b"text".to_vec()));
+            let mut document = Vec::new();
+            codec::encode_json(json.bytes(), &mut document);
+            entry.set_document(&document, 9);
+            assert_eq!((entry.key(), entry.expire_at(), entry.kind()), (&b"t:key"[..], 9, Kind::Json));
+            assert!(entry.string_mut().is_none());
+            assert!(matches!(entry.take_value(), Value::Json(taken) if taken == json));
         }
     }
 

@@ -143,6 +143,7 @@ impl Image {
         self.entries += 1;
         match entry.view() {
             View::Str(text) => put(&mut self.bytes, entry.key(), Head::of(entry), tag::STRING, text),
+            View::Json(document) => put(&mut self.bytes, entry.key(), Head::of(entry), tag::JSON, document),
             View::Compressed(value) if value.bytes().len() <= COMPRESSED_COPIED_MAX => {
                 put(&mut self.bytes, entry.key(), Head::of(entry), tag::COMPRESSED, value.bytes());
             }
@@ -339,7 +340,7 @@ impl<'a> Loader<'a> {
             Entry::compressed(read.key, Compressed::of(read.value).ok_or(Malformed)?, read.expire_at_ms)
         } else {
             let value = codec::decode(kind, read.value, &self.packing).map_err(|_| Malformed)?;
-            Entry::boxed(read.key, value, read.expire_at_ms)
+            Entry::of(read.key, value, read.expire_at_ms)
         };
         entry.set_access(read.access);
         if read.flags & RAW != 0 {

@@ -20,8 +20,8 @@ use std::ops::Bound;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
 
-/// Entries that are taken out under one hold of the lock, at most.
-const STEP_ENTRIES: usize = 1024;
+/// Entries that are taken out under one hold of the lock, at most: some hundred microseconds' worth.
+pub(crate) const STEP_ENTRIES: usize = 16 * 1024;
 
 /// An index.
 pub(crate) struct Index {

@@ -13,8 +13,12 @@ use crate::value::Value;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-/// Records that are fetched side by side.
-const GROUP: usize = 16;
+/// Between the steps in which a record's bucket, its entry and its value are fetched, and its visit, there are so many of others.
+const AHEAD: usize = 8;
+/// Bytes of an entry that are fetched before it is known how long it is.
+const RECORD_BYTES: usize = 320;
+/// A table is walked by the buckets of its shard if this part of what lies there are its records.
+const WALKED_SHARE: usize = 3;
 
 /// The tables of one space.
 #[derive(Default)]
@@ -50,6 +54,8 @@ struct Members {
     hashes: BTreeSet<u64>,
     indexes: Vec<Arc<Index>>,
     whole: Whole,
+    /// Two records with one hash were there.
+    had_twins: bool,
 }
 
 /// The table of a record; none for anything else.
@@ -110,7 +116,7 @@ impl Records {
             Some(members) => members,
             None => self.tables.entry(table.into()).or_default(),
         };
-        members.hashes.insert(hash);
+        members.had_twins |= !members.hashes.insert(hash);
         tell(&members.indexes, &mut self.leaving, hash, (None, Some(entry)), false);
     }
 
@@ -137,11 +143,37 @@ impl Records {
             hashes: BTreeSet::new(),
             indexes: members.indexes.clone(),
             whole: members.whole,
+            had_twins: false,
         };
         let lasts = |members: &Members| members.whole != Whole::Unknown || !members.indexes.is_empty();
         let lasting = self.tables.iter().filter(|(_, members)| lasts(members));
         let tables = lasting.map(|(name, members)| (name.clone(), kept(members))).collect();
         std::mem::replace(self, Self { tables, leaving: Vec::new(), has_unique: self.has_unique })
+    }
+}
+
+/// Fetches the bytes of a record that lie apart from its entry.
+#[inline]
+fn prefetch_data(entry: Option<&EntryRef<'_>>) {
+    if let Some(View::Value(Value::Json(json))) = entry.map(|entry| entry.view()) {
+        json.prefetch();
+    }
+}
+
+#[inline]
+fn visit_record<'a>(
+    entry: EntryRef<'a>,
+    table: &[u8],
+    room: &mut Vec<u8>,
+    visit: &mut impl FnMut(EntryRef<'a>, Document<'_>),
+) {
+    let key = entry.key();
+    if key.len() > table.len()
+        && key[table.len()] == b':'
+        && key.starts_with(table)
+        && let Some(document) = entry.view().json(room)
+    {
+        visit(entry, document);
     }
 }
 
@@ -200,6 +232,12 @@ impl Space {
         range.next().copied()
     }
 
+    /// Whether each record of a table has its own hash, and none has expired.
+    pub(crate) fn has_each_once(&self, table: &[u8], now_ms: u64) -> bool {
+        let had_twins = || self.records()?.tables.get(table).map(|members| members.had_twins);
+        self.nothing_due(now_ms) && had_twins() != Some(true)
+    }
+
     /// Visits the records of a table with this hash. `room` is for those that have to be unpacked.
     #[inline]
     pub(crate) fn each_record<'a>(
@@ -219,23 +257,9 @@ impl Space {
         });
     }
 
-    /// Fetches the entry with this hash; its bucket should have been.
-    pub(crate) fn fetch_entry(&self, hash: u64) {
-        self.prefetch_entry(hash);
-    }
-
-    /// Fetches what the entry with this hash points to.
-    pub(crate) fn fetch_value(&self, hash: u64) {
-        self.table().each_with_hash(hash, &mut |entry| entry.prefetch_value());
-    }
-
-    /// Fetches the bytes of the record with this hash.
-    pub(crate) fn fetch_data(&self, hash: u64) {
-        self.table().each_with_hash(hash, &mut |entry| {
-            if let View::Value(Value::Json(json)) = entry.view() {
-                json.prefetch();
-            }
-        });
+    /// Fetches the record with this hash, if it lies in its entry; its bucket should have been.
+    pub(crate) fn fetch_record(&self, hash: u64) {
+        self.table().prefetch_whole(hash, RECORD_BYTES);
     }
 
     /// The same for several, which are fetched side by side.
@@ -243,35 +267,56 @@ impl Space {
         &'a self,
         hashes: &[u64],
         table: &[u8],
-        visit: &mut dyn FnMut(EntryRef<'a>, Document<'_>),
+        visit: &mut impl FnMut(EntryRef<'a>, Document<'_>),
     ) {
         let mut room = Vec::new();
-        let mut group: Vec<EntryRef<'a>> = Vec::with_capacity(GROUP);
-        for hashes in hashes.chunks(GROUP) {
-            hashes.iter().for_each(|&hash| self.prefetch_bucket(hash));
-            hashes.iter().for_each(|&hash| self.prefetch_entry(hash));
-            group.clear();
-            for &hash in hashes {
+        let mut found: Vec<EntryRef<'a>> = Vec::with_capacity(hashes.len());
+        let mut visited = 0;
+        for step in 0..hashes.len() + 2 * AHEAD {
+            if let Some(&hash) = hashes.get(step) {
+                self.prefetch_bucket(hash);
+            }
+            if let Some(&hash) = step.checked_sub(AHEAD).and_then(|at| hashes.get(at)) {
+                self.prefetch_entry(hash);
+            }
+            if let Some(&hash) = step.checked_sub(2 * AHEAD).and_then(|at| hashes.get(at)) {
                 self.table().each_with_hash(hash, &mut |entry| {
                     if entry.key().starts_with(table) && self.stable_hash(&entry) == hash {
                         entry.prefetch_value();
-                        group.push(entry);
+                        found.push(entry);
                     }
                 });
             }
-            for entry in &group {
-                if let View::Value(Value::Json(json)) = entry.view() {
-                    json.prefetch();
-                }
-            }
-            for entry in &group {
-                if table_of_record(entry) == Some(table)
-                    && let Some(document) = entry.view().json(&mut room)
-                {
-                    visit(*entry, document);
-                }
+            if found.len() > visited + AHEAD {
+                prefetch_data(found.get(visited + AHEAD / 2));
+                visit_record(found[visited], table, &mut room, visit);
+                visited += 1;
             }
         }
+        for at in visited..found.len() {
+            prefetch_data(found.get(at + AHEAD / 2));
+            visit_record(found[at], table, &mut room, visit);
+        }
+    }
+
+    /// Whether a walk over a table goes by [`Space::walk_records`]: most of what lies here are its records.
+    pub(crate) fn is_mostly(&self, table: &[u8]) -> bool {
+        let records = self.records().and_then(|records| records.tables.get(table));
+        records.is_some_and(|members| members.hashes.len() * WALKED_SHARE >= self.table().len())
+    }
+
+    /// Visits about so many records of a table, in an order of their own, from a place on. Returns the place behind them; none at
+    /// the end. A record that is there all the while is visited once.
+    pub(crate) fn walk_records<'a>(
+        &'a self,
+        table: &[u8],
+        from: u64,
+        max: usize,
+        visit: &mut impl FnMut(EntryRef<'a>, Document<'_>),
+    ) -> Option<u64> {
+        let mut room = Vec::new();
+        let visit = |entry| visit_record(entry, table, &mut room, visit);
+        self.table().walk(from, max, |entry| entry.prefetch_value(), visit)
     }
 
     /// An index of a table has to be told of its records from now on.

@@ -12,6 +12,7 @@ use super::entry::{Entry, EntryRef, View, mark};
 use super::item::Item as _;
 pub(crate) use super::ready::{Ready, Waiting};
 use super::space::Space;
+use crate::value::json::Json;
 use crate::value::{Kind, Value};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -483,6 +484,7 @@ impl Space {
             entry.set_marks(mark::SETTLING, mark::UNSETTLED);
             let value = match entry.view() {
                 View::Str(text) => Taken::Str(text.to_vec()),
+                View::Json(document) => Taken::Value(Value::Json(Json::from_made(&document[1..]))),
                 View::Compressed(value) => Taken::Value(Value::Compressed(value.to_shared())),
                 View::Value(value) => Taken::Value(value.share()),
             };

@@ -127,7 +127,7 @@ fn unsettled_bytes(entry: &Entry) -> usize {
 #[inline]
 fn takes_long_to_drop(entry: &Entry) -> bool {
     match entry.view() {
-        View::Str(_) => false,
+        View::Str(_) | View::Json(_) => false,
         View::Compressed(value) => value.bytes().len() > STRING_DROPPED_AT_ONCE_BYTES_MAX,
         View::Value(value @ (Value::Str(_) | Value::Long(_) | Value::Json(_))) => {
             value.heap_bytes() > STRING_DROPPED_AT_ONCE_BYTES_MAX
@@ -242,6 +242,11 @@ impl Space {
         self.compressed
     }
 
+    /// Whether nothing has expired.
+    pub(super) fn nothing_due(&self, now_ms: u64) -> bool {
+        self.expiry.first_due(now_ms).is_none()
+    }
+
     /// The table, to scan and to count.
     pub(crate) fn table(&self) -> &Table<Entry> {
         &self.table
@@ -315,6 +320,20 @@ impl Space {
         let make = || Entry::compressed(key, value, expire_at_ms);
         let becomes_record = value.kind() == Kind::Json && table_of(key).is_some();
         self.set(hash, key, becomes_record, make, |entry| entry.set_compressed(value, expire_at_ms), mark);
+    }
+
+    /// The same for short JSON, by the bytes of its codec.
+    pub(crate) fn set_document(
+        &mut self,
+        hash: u64,
+        key: &[u8],
+        document: &[u8],
+        expire_at_ms: u64,
+        mark: impl FnOnce(&mut Entry, bool),
+    ) {
+        let make = || Entry::document(key, document, expire_at_ms);
+        let becomes_record = table_of(key).is_some();
+        self.set(hash, key, becomes_record, make, |entry| entry.set_document(document, expire_at_ms), mark);
     }
 
     #[inline]

@@ -25,6 +25,12 @@ const LOAD: usize = 6;
 /// Below this many entries a bucket, a removal joins two.
 const LOAD_MIN: usize = 3;
 
+/// Buckets that a walk has on their way from memory, and how many steps behind their own those are in which what they hold is
+/// fetched, and all of that.
+const WALK_AHEAD: usize = 8;
+const ITEMS_BEHIND: usize = 3;
+const REST_BEHIND: usize = 6;
+
 /// How keys of one table are hashed.
 #[derive(Clone, Copy)]
 pub(crate) struct TableHash {
@@ -43,6 +49,16 @@ pub(crate) struct Table<T: Item> {
     /// No bucket is split or joined: somebody walks them in order.
     frozen: bool,
     items: PhantomData<T>,
+}
+
+/// The part of a walk that one bucket is.
+struct Stretch {
+    bucket: usize,
+    /// Where the walk has come to.
+    from: u64,
+    begin: u64,
+    /// None: it is the last one.
+    end: Option<u64>,
 }
 
 // SAFETY: the table owns its items; the raw pointers in it are to memory that nobody else reaches.
@@ -112,6 +128,19 @@ impl<T: Item> Table<T> {
             prefetch::line(bucket.spill_address());
         }
         further
+    }
+
+    /// Fetches so many bytes of the items that may be the one with this hash.
+    pub(crate) fn prefetch_whole(&self, stable: u64, bytes: usize) {
+        if self.len == 0 {
+            return;
+        }
+        let hash = stir(stable, self.hash.seed);
+        let bucket = self.at(Directory::index(hash, self.directory.len()));
+        for index in bucket.matching(tag(hash)) {
+            let item = bucket.held(index).pointer.cast::<u8>();
+            (0..bytes).step_by(64).for_each(|offset| prefetch::line(item.wrapping_add(offset)));
+        }
     }
 
     /// Fetches the items that may be the one with this hash, of those that have spilled.
@@ -286,6 +315,74 @@ impl<T: Item> Table<T> {
         let split = (index as u64 & (round - 1)) + round < buckets as u64;
         let mask = if split { round * 2 - 1 } else { round - 1 };
         next_reversed(cursor, mask)
+    }
+
+    /// Visits whole buckets from a place on until there were about `max` items, and returns the place behind them; none at
+    /// the end. Places are numbers from 0 that hold however the table grows and shrinks: an item that is there all the time is
+    /// visited once. `fetch` gets each item some time before its visit, when the item is on its way from memory.
+    pub(crate) fn walk<'a>(
+        &'a self,
+        from: u64,
+        max: usize,
+        mut fetch: impl FnMut(Borrowed<'a, T>),
+        mut visit: impl FnMut(Borrowed<'a, T>),
+    ) -> Option<u64> {
+        if self.len == 0 {
+            return None;
+        }
+        let (mut visited, mut last) = (0, None);
+        // Buckets on their way: the last one itself, the one before with what it holds, those before with all of that.
+        let mut coming: [Option<Stretch>; WALK_AHEAD] = [const { None }; WALK_AHEAD];
+        let mut next = Some(from);
+        for step in 0.. {
+            let bucket = next.filter(|_| visited < max).map(|from| self.stretch(from));
+            if let Some(stretch) = &bucket {
+                prefetch::line(self.directory.bucket(stretch.bucket).cast());
+                next = stretch.end;
+            }
+            if let Some(stretch) = &coming[(step + WALK_AHEAD - ITEMS_BEHIND) % WALK_AHEAD] {
+                self.prefetch_bucket_items(stretch.bucket);
+            }
+            if let Some(stretch) = &coming[(step + WALK_AHEAD - REST_BEHIND) % WALK_AHEAD] {
+                self.items(stretch.bucket).for_each(&mut fetch);
+            }
+            let due = std::mem::replace(&mut coming[step % WALK_AHEAD], bucket);
+            let Some(stretch) = due else {
+                if step >= WALK_AHEAD && coming.iter().all(Option::is_none) {
+                    break;
+                }
+                continue;
+            };
+            // The table has grown since what comes before was visited, or it has shrunk.
+            let begins_inside = stretch.begin != stretch.from;
+            for item in self.items(stretch.bucket) {
+                visited += 1;
+                if !begins_inside || self.place_of(&item) >= stretch.from {
+                    visit(item);
+                }
+            }
+            last = Some(stretch);
+        }
+        last.and_then(|last| last.end)
+    }
+
+    /// Where an item comes in a walk: by its hash, the lowest bit first.
+    fn place_of(&self, item: &T) -> u64 {
+        stir(self.hash.stable.of(item.key()), self.hash.seed).reverse_bits()
+    }
+
+    /// The bucket that a walk comes to at this place.
+    fn stretch(&self, from: u64) -> Stretch {
+        let buckets = self.directory.len();
+        let bucket = Directory::index(from.reverse_bits(), buckets);
+        let round = 1_usize << buckets.ilog2();
+        let is_split = (bucket & (round - 1)) + round < buckets;
+        let bits = buckets.ilog2() + u32::from(is_split);
+        let Some(places) = 1_u64.checked_shl(u64::BITS - bits) else {
+            return Stretch { bucket, from, begin: 0, end: None };
+        };
+        let begin = from & !(places - 1);
+        Stretch { bucket, from, begin, end: begin.checked_add(places) }
     }
 
     /// An item picked by the random number `pick`; nearly uniform.

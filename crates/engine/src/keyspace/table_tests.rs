@@ -90,6 +90,30 @@ proptest! {
             prop_assert!(seen.contains(&key));
         }
     }
+
+    #[test]
+    fn a_walk_visits_once_what_stays_while_the_table_grows_and_shrinks(seed: u64, size in 1_usize..600) {
+        let mut table = table();
+        let stays: Vec<_> = (0..size).map(|n| format!("stays:{n}").into_bytes()).collect();
+        stays.iter().for_each(|key| assert!(add(&mut table, key)));
+        let (mut seen, mut from, mut pick, mut steps) = (BTreeMap::new(), Some(0), seed, 0);
+        while let Some(place) = from {
+            let fetched = std::cell::Cell::new(0);
+            from = table.walk(place, 1 + steps % 40, |_| fetched.set(fetched.get() + 1), |item: Borrowed<'_, Owned>| {
+                *seen.entry(item.key().to_vec()).or_insert(0) += 1;
+            });
+            steps += 1;
+            pick = stir(pick, 99);
+            for n in 0..pick % 90 {
+                let key = format!("goes:{}", (pick >> 8) % 2_000 + n).into_bytes();
+                if pick & 128 == 0 { add(&mut table, &key); } else { table.remove(hash(&key), &key); }
+            }
+            prop_assert!(steps < 100_000);
+        }
+        for key in stays {
+            prop_assert_eq!(seen.get(&key), Some(&1));
+        }
+    }
 }
 
 #[test]

@@ -19,7 +19,7 @@ const HASH: TableHash = TableHash { stable: StableHash::new(7), seed: 11 };
 
 fn content(space: &Space) -> Content {
     let value = |entry: &Entry| match entry.view() {
-        View::Str(text) => text.to_vec(),
+        View::Str(text) | View::Json(text) => text.to_vec(),
         View::Compressed(value) => value.raw(),
         View::Value(value) => {
             let mut bytes = Vec::new();
@@ -228,7 +228,7 @@ fn a_value_of_many_parts_is_one_value_again() {
         let values = [space.get(hash, key), loaded.get(hash, key)].map(|entry| {
             entry.map(|entry| match entry.view() {
                 View::Str(text) => Value::Str(text.to_vec()),
-                View::Compressed(_) => unreachable!("nothing is compressed here"),
+                View::Json(_) | View::Compressed(_) => unreachable!("there is no such value here"),
                 View::Value(value) => value.clone(),
             })
         });

@@ -16,11 +16,22 @@ impl Clause {
     /// that value.
     pub(crate) fn ranges(&self, path: &[Box<str>]) -> Option<Vec<KeyRange>> {
         let facts = self.facts();
-        let (by_element, by_value): (Vec<_>, Vec<_>) =
-            facts.iter().filter_map(|fact| ranges_of(fact, path)).partition(|ranges| has_elements(ranges));
+        let (by_element, by_value): (Vec<_>, Vec<_>) = facts
+            .iter()
+            .filter_map(|fact| ranges_of(fact, path))
+            .partition(|ranges| ranges.iter().any(KeyRange::has_elements));
         // A record has one entry for its value, and others for elements of it.
         let by_value = by_value.into_iter().reduce(|one, two| narrowed(&one, &two));
         by_value.or_else(|| by_element.into_iter().next())
+    }
+
+    /// Whether it is true of all records in those ranges: it says that the value at this path is one of some, each of which has its
+    /// key for itself.
+    pub(crate) fn is_all_of_ranges(&self, path: &[Box<str>]) -> bool {
+        let Some(Fact { place: Place::Data(at), test: Test::OneOf(constants) }) = self.only_fact() else {
+            return false;
+        };
+        at == path && constants.len() <= CONSTANTS_MAX && constants.iter().all(has_own_key)
     }
 
     /// The keys of the only records that this may be true of.
@@ -114,7 +125,7 @@ impl Lead {
             None => vec![values],
         };
         // Elements of arrays stand for the same records once more.
-        if within.is_some_and(has_elements) {
+        if within.is_some_and(|within| within.iter().any(KeyRange::has_elements)) {
             return None;
         }
         if within.is_none() {
@@ -124,12 +135,6 @@ impl Lead {
         }
         Some(ranges)
     }
-}
-
-/// Whether entries of elements are among these.
-fn has_elements(ranges: &[KeyRange]) -> bool {
-    let first = KeyRange::classes(class::ELEMENT, class::ELEMENT).first;
-    ranges.iter().any(|range| range.last >= first)
 }
 
 /// What two lists of ranges have in common.
@@ -238,6 +243,19 @@ fn equal(constant: &Constant) -> Vec<KeyRange> {
             }
             ranges
         }
+    }
+}
+
+/// Whether no value but this constant has the key of the one range that it is looked for in.
+fn has_own_key(constant: &Constant) -> bool {
+    match constant {
+        Constant::Number(_) => false,
+        Constant::Json(value) => match value.root().view() {
+            View::Str(text) => Key::is_whole_string(text),
+            View::Null | View::Bool(_) => true,
+            View::Number(_) | View::Array(_) | View::Object(_) => false,
+        },
+        Constant::Text(text) => Key::is_whole_string(text.as_bytes()) && equal(constant).len() == 1,
     }
 }
 

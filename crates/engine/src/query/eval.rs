@@ -12,7 +12,7 @@ use super::form::{
 };
 use super::jsonb;
 use super::moment;
-use crate::value::json::{Node, View};
+use crate::value::json::{Node, Number as JsonNumber, View};
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
@@ -112,6 +112,14 @@ impl Comparison {
 impl Pair {
     fn compared(&self, how: Comparison, row: &Row<'_>) -> Option<bool> {
         match self {
+            // What is asked most often, by lengths first.
+            Self::Text(Text::At(path), Text::Const(Some(text))) if how == Comparison::Equal => {
+                match jsonb::follow(row.data, path)?.view() {
+                    View::Str(own) => Some(own == text.as_bytes()),
+                    View::Null => None,
+                    _ => how.between(text_at(row.data, path), Some(text.as_bytes().into()), Ord::cmp),
+                }
+            }
             Self::Text(left, right) => how.between(left.of(row), right.of(row), Ord::cmp),
             Self::Json(left, right) => {
                 how.between(left.of(row), right.of(row), |left, right| jsonb::order(*left, *right))
@@ -187,6 +195,16 @@ impl Number {
     pub(super) fn of<'a>(&'a self, row: &Row<'a>) -> Option<Num<'a>> {
         match &self.node {
             NumberNode::Const(value) => value.as_ref().map(|value| Num::Own(Cow::Borrowed(value))),
+            NumberNode::OfText(Text::At(path)) => {
+                let node = jsonb::follow(row.data, path)?;
+                match node.view() {
+                    // What an integer prints reads as that integer.
+                    View::Number(number @ JsonNumber::Int(_)) => within(Num::Json(number), self.kind),
+                    View::Str(text) => cast::number(text, self.kind).map(own),
+                    View::Null => None,
+                    _ => cast::number(&printed(node), self.kind).map(own),
+                }
+            }
             NumberNode::OfText(text) => cast::number(&text.of(row)?, self.kind).map(own),
             NumberNode::OfJson(json) => match json.of(row)?.view() {
                 View::Number(number) => within(Num::Json(number), self.kind),
@@ -210,8 +228,9 @@ fn own<'a>(value: Decimal) -> Num<'a> {
 
 /// A number as one of this kind: rounded, and none outside of its bounds.
 fn within(number: Num<'_>, kind: NumberKind) -> Option<Num<'_>> {
-    if !kind.is_integer() {
-        return Some(number);
+    let Some((least, largest)) = kind.bounds() else { return Some(number) };
+    if let Num::Json(JsonNumber::Int(value)) = number {
+        return (least..=largest).contains(&value).then_some(number);
     }
     let rounded = own(number.rounded()?);
     cast::is_within(&rounded, kind).then_some(rounded)

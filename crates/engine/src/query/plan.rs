@@ -62,6 +62,14 @@ impl Clause {
         collect(&self.condition, &mut facts);
         facts
     }
+
+    /// What this is true of and nothing else is; none if it is more than one comparison.
+    pub(super) fn only_fact(&self) -> Option<Fact> {
+        match &self.condition {
+            condition @ (Condition::Compare(..) | Condition::InTexts { .. }) => fact(condition),
+            _ => None,
+        }
+    }
 }
 
 fn collect(condition: &Condition, facts: &mut Vec<Fact>) {

@@ -78,6 +78,12 @@ impl std::fmt::Display for DecodeError {
 
 impl std::error::Error for DecodeError {}
 
+/// Appends JSON of these bytes, whose tag is [`tag::JSON`].
+pub(crate) fn encode_json(bytes: &[u8], out: &mut Vec<u8>) {
+    out.push(VERSION);
+    out.extend_from_slice(bytes);
+}
+
 /// Appends the bytes of a value and gives the tag of its kind.
 pub fn encode(value: &Value, out: &mut Vec<u8>) -> u8 {
     match value {
@@ -104,8 +110,7 @@ pub fn encode(value: &Value, out: &mut Vec<u8>) -> u8 {
             tag::HASH
         }
         Value::Json(json) => {
-            out.push(VERSION);
-            out.extend_from_slice(json.bytes());
+            encode_json(json.bytes(), out);
             tag::JSON
         }
         Value::Compressed(bytes) => {

@@ -304,6 +304,10 @@ impl EventLoop {
                 let server = Arc::clone(&self.server);
                 self.with(token, id, |session| session.served(&server, wait, &served, now_ms));
             }
+            Message::Answered { token, id, wait, bytes, lsn } => {
+                let server = Arc::clone(&self.server);
+                self.with(token, id, |session| session.answered(&server, wait, (bytes, lsn), now_ms));
+            }
             Message::Obtained { token, id, wait, outcome } => {
                 let server = Arc::clone(&self.server);
                 self.with(token, id, |session| session.obtained(&server, wait, outcome, now_ms));

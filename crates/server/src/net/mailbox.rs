@@ -13,6 +13,8 @@ pub enum Message {
     Accepted(super::connection::Accepted),
     /// A blocked command has been run.
     Served { token: usize, id: u64, wait: u64, served: Served },
+    /// A command has been run elsewhere, and this is its reply.
+    Answered { token: usize, id: u64, wait: u64, bytes: Vec<u8>, lsn: u64 },
     /// What a command needed from the store is here, or cannot be had.
     Obtained { token: usize, id: u64, wait: u64, outcome: Result<Obtained, String> },
     /// The database to which a session goes is open, or cannot be opened.

@@ -1,13 +1,14 @@
 //! Commands that wait: for a key, or for the disk.
 
-use super::Session;
-use super::output::SET_ASIDE;
+use super::output::{Output, SET_ASIDE};
 use super::peer::{Begun, Peer, Wait, Work};
+use super::{Replier, Session};
 use crate::command::Row;
 use crate::net::Message;
 use crate::server::Server;
 use ramekin::command::Command;
-use ramekin::{Caller, Collector, Database, Needs, Obtained, Reply, Response, Served, Waiter};
+use ramekin::{Caller, Database, Needs, Obtained, Reply, Served, Waiter};
+use ramekin_resp::Protocol;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -80,14 +81,16 @@ impl Session {
     pub(super) fn run_elsewhere(&mut self, server: &Arc<Server>, command: &'static Command, args: &[&[u8]]) {
         let args: Vec<Box<[u8]>> = args.iter().map(|arg| Box::from(*arg)).collect();
         let (selected, no_touch) = (self.peer.caller.db, self.peer.caller.no_touch);
-        let mut out = Collector::for_protocol(self.peer.protocol == ramekin_resp::Protocol::Resp3);
-        let db = self.peer.db.clone();
-        self.block_on(server, move |_| {
+        let (db, protocol, client) =
+            (self.peer.db.clone(), self.peer.protocol, Arc::clone(&self.peer.client));
+        self.block_on(server, move |_, wait| {
             let mut caller = Caller::at(db.now_ms());
             (caller.db, caller.no_touch) = (selected, no_touch);
             let args: Vec<&[u8]> = args.iter().map(|arg| &**arg).collect();
-            let lsn = db.run_here_and_wait(&mut caller, command, &args, &mut out);
-            (out.into_response().unwrap_or(Response::Null), lsn)
+            let mut bytes = Vec::new();
+            let lsn =
+                db.run_here_and_wait(&mut caller, command, &args, &mut Replier::apart(&mut bytes, protocol));
+            Message::Answered { token: client.token, id: client.id, wait, bytes, lsn }
         });
     }
 
@@ -159,6 +162,29 @@ impl Session {
 
     /// The engine has run the command that this client waited with.
     pub(crate) fn served(&mut self, server: &Arc<Server>, wait: u64, (response, lsn): &Served, now_ms: u64) {
+        self.answer(server, (wait, *lsn), now_ms, |output, protocol| {
+            response.write_to(&mut output.replier(protocol));
+        });
+    }
+
+    /// The command that this client waited for has been run elsewhere.
+    pub(crate) fn answered(
+        &mut self,
+        server: &Arc<Server>,
+        wait: u64,
+        (bytes, lsn): (Vec<u8>, u64),
+        now_ms: u64,
+    ) {
+        self.answer(server, (wait, lsn), now_ms, |output, _| output.take(bytes));
+    }
+
+    fn answer(
+        &mut self,
+        server: &Arc<Server>,
+        (wait, lsn): (u64, u64),
+        now_ms: u64,
+        write: impl FnOnce(&mut Output, Protocol),
+    ) {
         if !matches!(self.blocked, Some(Blocked::Key { wait: mine, .. } | Blocked::Work { wait: mine }) if mine == wait)
         {
             return;
@@ -168,12 +194,12 @@ impl Session {
             return;
         }
         let from = self.unblock(server);
-        response.write_to(&mut self.output.replier(self.peer.protocol));
-        if *lsn != 0 {
-            self.peer.last_write_lsn = self.peer.last_write_lsn.max(*lsn);
-            self.peer.caller.follow_record(*lsn);
+        write(&mut self.output, self.peer.protocol);
+        if lsn != 0 {
+            self.peer.last_write_lsn = self.peer.last_write_lsn.max(lsn);
+            self.peer.caller.follow_record(lsn);
         }
-        self.finish(from, *lsn);
+        self.finish(from, lsn);
         self.advance(server, now_ms);
     }
 
@@ -204,15 +230,22 @@ impl Session {
 
     /// Has a thread do what takes long, and waits for its answer.
     pub(super) fn block_on_work(&mut self, server: &Arc<Server>, work: Work) {
-        self.block_on(server, move |server| (work(server), 0));
+        let client = Arc::clone(&self.peer.client);
+        self.block_on(server, move |server, wait| {
+            let served = (work(server), 0);
+            Message::Served { token: client.token, id: client.id, wait, served }
+        });
     }
 
-    fn block_on(&mut self, server: &Arc<Server>, work: impl FnOnce(&Server) -> Served + Send + 'static) {
+    fn block_on(
+        &mut self,
+        server: &Arc<Server>,
+        work: impl FnOnce(&Server, u64) -> Message + Send + 'static,
+    ) {
         self.waits += 1;
         let (wait, client, mine) = (self.waits, Arc::clone(&self.peer.client), Arc::clone(server));
         let spawned = std::thread::Builder::new().name("work".to_owned()).spawn(move || {
-            let served = work(&mine);
-            client.mailbox.send(Message::Served { token: client.token, id: client.id, wait, served });
+            client.mailbox.send(work(&mine, wait));
         });
         match spawned {
             Ok(_) => {

@@ -80,6 +80,15 @@ impl Output {
         Replier::new(&mut self.bytes, &mut self.streams, protocol)
     }
 
+    /// Takes a whole reply that was made elsewhere.
+    pub(super) fn take(&mut self, reply: Vec<u8>) {
+        if self.bytes.is_empty() {
+            self.bytes = reply;
+        } else {
+            self.bytes.extend_from_slice(&reply);
+        }
+    }
+
     /// Takes a buffer that has grown already, if it has none and there is one.
     pub(crate) fn borrow(&mut self, spares: &mut Vec<Vec<u8>>) {
         if self.bytes.capacity() == 0

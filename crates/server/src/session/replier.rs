@@ -7,7 +7,8 @@ use ramekin_resp::Encoder;
 /// Writes replies for one client.
 pub struct Replier<'a> {
     encoder: Encoder<'a>,
-    streams: &'a mut Streams,
+    /// Where long answers are left; none: they are written here and now.
+    streams: Option<&'a mut Streams>,
 }
 
 impl<'a> Replier<'a> {
@@ -16,7 +17,12 @@ impl<'a> Replier<'a> {
         streams: &'a mut Streams,
         protocol: ramekin_resp::Protocol,
     ) -> Self {
-        Self { encoder: Encoder::new(out, protocol), streams }
+        Self { encoder: Encoder::new(out, protocol), streams: Some(streams) }
+    }
+
+    /// One that writes whole replies into bytes that a client is given later.
+    pub(super) fn apart(out: &'a mut Vec<u8>, protocol: ramekin_resp::Protocol) -> Self {
+        Self { encoder: Encoder::new(out, protocol), streams: None }
     }
 
     /// Changes the protocol for what follows (HELLO).
@@ -36,7 +42,8 @@ impl<'a> Replier<'a> {
 
     /// Bytes of the replies that begin at this offset, those included that are written later.
     pub(crate) fn replied_bytes(&self, from: usize) -> usize {
-        (self.encoder.out.len() - from).saturating_add(self.streams.left_bytes_from(from))
+        let later = self.streams.as_ref().map_or(0, |streams| streams.left_bytes_from(from));
+        (self.encoder.out.len() - from).saturating_add(later)
     }
 
     /// A big number, as decimal digits.
@@ -103,7 +110,7 @@ impl Reply for Replier<'_> {
         self.encoder.verbatim(format, text);
     }
     fn later(&mut self) -> Option<&mut dyn Later> {
-        Some(self)
+        if self.streams.is_some() { Some(self) } else { None }
     }
     #[inline]
     fn ok(&mut self) {
@@ -115,6 +122,8 @@ impl Later for Replier<'_> {
     fn leave(&mut self, mut parts: Box<dyn Parts>) {
         // A reply begins with bytes of its own: a gate stands before them.
         streams::encode(&mut *parts, 1, self.encoder.out);
-        self.streams.push(self.encoder.out.len(), parts);
+        if let Some(streams) = &mut self.streams {
+            streams.push(self.encoder.out.len(), parts);
+        }
     }
 }

@@ -49,6 +49,10 @@ impl Ctx<'_> {
                 let (at, value) = (self.scratch.record.len(), value.share());
                 self.scratch.large.push(LargePut { at, db, key: key.into(), value, expire_at_ms });
             }
+            View::Json(value) => {
+                let kind = codec::tag::JSON;
+                Effect::Put { key, kind, value, expire_at_ms }.encode(db, &mut self.scratch.record);
+            }
             View::Compressed(value) => {
                 let (kind, value) = (codec::tag::COMPRESSED, value.bytes());
                 Effect::Put { key, kind, value, expire_at_ms }.encode(db, &mut self.scratch.record);

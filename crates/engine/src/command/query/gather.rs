@@ -4,9 +4,10 @@
 //! be answered.
 
 use super::super::Fail;
+use super::rows::{Found, Ready, write_row};
 use crate::keyspace::entry::Document;
 use crate::log::Lsn;
-use crate::query::{Cell, Question, Row};
+use crate::query::{Question, Row};
 use crate::reply::Reply;
 use crate::value::json::{Json, Node};
 use std::cmp::Ordering;
@@ -14,19 +15,6 @@ use std::collections::HashSet;
 
 /// Rows beyond what is needed that are kept until the least wanted of them are dropped.
 const SPARE_ROWS: usize = 1024;
-
-/// A record that was found.
-pub(crate) struct Found {
-    pub(crate) key: Box<[u8]>,
-    pub(crate) json: Json,
-    pub(crate) expire_at_ms: u64,
-}
-
-impl Found {
-    fn row(&self) -> Row<'_> {
-        row_of(&self.key, self.json.root(), self.expire_at_ms)
-    }
-}
 
 /// A record to be judged.
 pub(crate) fn row_of<'a>(key: &'a [u8], data: Node<'a>, expire_at_ms: u64) -> Row<'a> {
@@ -37,6 +25,10 @@ pub(crate) fn row_of<'a>(key: &'a [u8], data: Node<'a>, expire_at_ms: u64) -> Ro
 pub(crate) struct Gather<'q> {
     pub(crate) question: &'q Question,
     rows: Vec<Found>,
+    /// Rows that need not be compared with others, ready to be answered; none if rows are kept in `rows`.
+    ready: Option<Ready>,
+    /// The last one of the first `kept_max` of these is the least wanted of them: what is wanted no more than that is not kept.
+    has_least: bool,
     /// Rows that were found, kept or not.
     pub(crate) found: u64,
     pub(crate) judged: u64,
@@ -61,6 +53,8 @@ impl<'q> Gather<'q> {
         Self {
             question,
             rows: Vec::new(),
+            ready: question.order.is_none().then(Ready::default),
+            has_least: false,
             found: 0,
             judged: 0,
             enough,
@@ -92,6 +86,9 @@ impl<'q> Gather<'q> {
         self.found += other.found;
         self.judged += other.judged;
         self.rows.extend(other.rows);
+        if let (Some(ready), Some(more)) = (&mut self.ready, other.ready) {
+            ready.join(more);
+        }
         if let (Some(met), Some(more)) = (&mut self.met, other.met) {
             met.extend(more);
         }
@@ -108,6 +105,16 @@ impl<'q> Gather<'q> {
         if self.question.order.is_some() {
             self.enough = usize::MAX;
         }
+    }
+
+    /// Whether nothing but the number of records is asked, and nobody has to know which they were.
+    pub(crate) fn only_counts(&self) -> bool {
+        self.question.projection.is_count() && self.met.is_none()
+    }
+
+    /// So many records were found without being looked at.
+    pub(crate) fn count_all(&mut self, records: usize) {
+        self.found += records as u64;
     }
 
     /// Judges a record. True if it was found.
@@ -129,6 +136,19 @@ impl<'q> Gather<'q> {
             met.insert(key.into());
         }
         if self.kept_max == 0 {
+            return;
+        }
+        if let Some(ready) = &mut self.ready {
+            if ready.len() < self.kept_max {
+                ready.add(self.question, &row_of(key, document.root(), expire_at_ms));
+            }
+            return;
+        }
+        if let (Some(order), true) = (&self.question.order, self.has_least)
+            && order
+                .compare(&row_of(key, document.root(), expire_at_ms), &self.rows[self.kept_max - 1].row())
+                .is_ge()
+        {
             return;
         }
         self.rows.push(Found { key: key.into(), json: document.to_json(), expire_at_ms });
@@ -171,15 +191,17 @@ impl<'q> Gather<'q> {
     fn drop_least(&mut self) {
         let Some(order) = &self.question.order else { return };
         if self.kept_max < self.rows.len() {
-            self.rows.select_nth_unstable_by(self.kept_max, |one, two| order.compare(&one.row(), &two.row()));
+            let last = self.kept_max - 1;
+            self.rows.select_nth_unstable_by(last, |one, two| order.compare(&one.row(), &two.row()));
             self.rows.truncate(self.kept_max);
+            self.has_least = true;
         }
     }
 
     /// Whether nothing more is needed.
     #[inline]
     pub(crate) fn is_full(&self) -> bool {
-        self.rows.len() >= self.enough
+        self.ready.as_ref().map_or(self.rows.len(), Ready::len) >= self.enough
     }
 
     /// Answers with the number of records, or with rows.
@@ -188,51 +210,28 @@ impl<'q> Gather<'q> {
             out.int(i64::try_from(self.found).unwrap_or(i64::MAX));
             return;
         }
-        self.sort();
-        let rows = self.answered();
-        out.array(rows.len());
-        for row in rows {
-            write_row(self.question, row, out);
+        let first = self.question.offset;
+        if let Some(ready) = self.ready.take() {
+            let max = self.question.limit.unwrap_or(usize::MAX);
+            return ready.answer(self.question, (first, max), out);
         }
+        self.sort();
+        let last = self.question.needed().unwrap_or(usize::MAX).min(self.rows.len());
+        let rows = &self.rows[first.min(last)..last];
+        out.array(rows.len());
+        let mut text = Vec::new();
+        rows.iter().for_each(|found| write_row(self.question, &found.row(), &mut text, out));
     }
 
     /// Answers with all rows that were found.
-    pub(crate) fn answer_all(self, out: &mut dyn Reply) {
-        out.array(self.rows.len());
-        self.rows.iter().for_each(|row| write_row(self.question, row, out));
-    }
-
-    /// The rows that are answered, once they are sorted.
-    fn answered(&self) -> &[Found] {
-        let first = self.question.offset.min(self.rows.len());
-        let last = self.question.needed().unwrap_or(usize::MAX).min(self.rows.len());
-        &self.rows[first..last]
+    pub(crate) fn answer_all(mut self, out: &mut dyn Reply) {
+        self.ready.take().unwrap_or_default().answer(self.question, (0, usize::MAX), out);
     }
 
     fn sort(&mut self) {
         if let Some(order) = &self.question.order {
             let compare = |one: &Found, two: &Found| -> Ordering { order.compare(&one.row(), &two.row()) };
             self.rows.sort_by(compare);
-        }
-    }
-}
-
-/// One row: its key and the record, or what is asked of it.
-fn write_row(question: &Question, found: &Found, out: &mut dyn Reply) {
-    if question.projection.is_all() {
-        let mut text = Vec::with_capacity(found.json.bytes().len() * 3 / 2);
-        found.json.print(&mut text);
-        out.array(2);
-        out.bulk(&found.key);
-        out.bulk(&text);
-        return;
-    }
-    let row = found.row();
-    out.array(question.projection.names().count());
-    for cell in question.projection.cells(&row) {
-        match cell {
-            Cell::Null => out.null(),
-            Cell::Text(text) | Cell::Json(text) => out.bulk(&text),
         }
     }
 }

@@ -6,6 +6,7 @@
 
 mod gather;
 mod page;
+mod rows;
 mod walk;
 
 pub(crate) use gather::{Gather, took_too_long};

@@ -7,7 +7,7 @@
 
 use super::super::Fail;
 use super::gather::Gather;
-use super::walk::{Looker, Memory, STEP_RECORDS};
+use super::walk::{Looker, Memory, STEP_RECORDS, Way};
 use crate::reply::Reply;
 
 /// Records in a page if it is not said how many.
@@ -80,11 +80,10 @@ impl<M: Memory> Looker<'_, '_, M> {
         (mut shard, mut from): (usize, u64),
         rows: usize,
     ) -> Result<Option<Start>, Fail> {
-        let mut hashes = Vec::new();
+        let (mut hashes, mut way) = (Vec::new(), Way::ByHashes);
         while shard < self.memory.keyspace().shards() {
-            hashes.clear();
             let missing = rows - usize::try_from(self.gather.found).unwrap_or(rows).min(rows - 1);
-            match self.visit_step(shard, (from, missing.min(STEP_RECORDS)), &mut hashes) {
+            match self.visit_step(shard, &mut way, (from, missing.min(STEP_RECORDS)), &mut hashes) {
                 Some(next) => from = next,
                 None => (shard, from) = (shard + 1, 0),
             }

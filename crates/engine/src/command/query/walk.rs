@@ -7,7 +7,8 @@ use super::super::scan::SOON_MS;
 use super::super::{Ctx, Fail};
 use super::gather::{Gather, took_too_long};
 use crate::io::Clock;
-use crate::keyspace::index::{Index, KeyRange};
+use crate::keyspace::entry::{Document, EntryRef};
+use crate::keyspace::index::{Index, KeyRange, STEP_ENTRIES};
 use crate::keyspace::item::Item as _;
 use crate::keyspace::space::Space;
 use crate::keyspace::{Held, Keyspace};
@@ -19,16 +20,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
-/// Records looked at under one lock.
-pub(super) const STEP_RECORDS: usize = 256;
+/// Records looked at under one lock: some tens of microseconds' worth.
+pub(super) const STEP_RECORDS: usize = 512;
 /// Entries of an index that are counted to compare it with others.
 const COUNTED_MAX: usize = 128;
-/// Entries that are taken from an index at once.
+/// Entries that are taken from an index at once where they come in order.
 const INDEX_STEP: usize = 1024;
 /// Threads that look at all records of a table, at most.
 const THREADS_MAX: usize = 4;
 /// Records of different shards that are fetched side by side.
 const GROUP_RECORDS: usize = 16;
+/// Buckets of the next shard that are fetched while one is looked at.
+const FETCHED_AHEAD: usize = 8;
 /// Between two looks at the time.
 const RECORDS_A_LOOK: u64 = 4096;
 
@@ -191,10 +194,9 @@ impl<'m, 'q, M: Memory> Looker<'m, 'q, M> {
         }
         let mut hashes = Vec::with_capacity(STEP_RECORDS);
         for shard in 0..self.memory.keyspace().shards() {
-            let mut from = Some(0);
+            let (mut from, mut way) = (Some(0), Way::Unknown);
             while let Some(start) = from {
-                hashes.clear();
-                from = self.visit_step(shard, (start, STEP_RECORDS), &mut hashes);
+                from = self.visit_step(shard, &mut way, (start, STEP_RECORDS), &mut hashes);
                 if self.gather.is_full() {
                     return Ok(Ended::Whole);
                 }
@@ -220,16 +222,15 @@ impl<'m, 'q, M: Memory> Looker<'m, 'q, M> {
             let mut looked_at = 0;
             let mut hashes = Vec::with_capacity(STEP_RECORDS);
             for shard in (first..shards).step_by(threads) {
-                let mut from = Some(0);
+                let (mut from, mut way) = (Some(0), Way::Unknown);
                 while let Some(start) = from
                     && !is_late.load(Relaxed)
                 {
-                    hashes.clear();
                     let part = keyspace.lock(shard);
                     gather.seen_lsn = gather.seen_lsn.max(part.last_lsn);
                     let Some(space) = part.space(keyspace.space_of(DATABASE)) else { break };
-                    from = space.record_hashes(table.as_bytes(), start, STEP_RECORDS, &mut hashes);
-                    visit_here(space, (table.as_bytes(), now_ms, false), &hashes, None, gather);
+                    let wanted = (table.as_bytes(), now_ms, false);
+                    from = way.visit_step(space, wanted, (start, STEP_RECORDS), &mut hashes, gather);
                     drop(part);
                     if gather.judged - looked_at >= RECORDS_A_LOOK {
                         looked_at = gather.judged;
@@ -274,22 +275,17 @@ impl<'m, 'q, M: Memory> Looker<'m, 'q, M> {
         if is_late.load(Relaxed) { Err(took_too_long(self.timeout_ms)) } else { Ok(Ended::Whole) }
     }
 
-    /// Visits some records of a shard, at most so many, those with this hash and larger ones; returns where the next begin.
+    /// Visits some records of a shard, from a place on that way; returns the place of the next.
     pub(super) fn visit_step(
         &mut self,
         shard: usize,
-        (from, max): (u64, usize),
+        way: &mut Way,
+        range: (u64, usize),
         hashes: &mut Vec<u64>,
     ) -> Option<u64> {
-        let passes_settled = self.passes_settled;
-        let (table, now_ms, gather) = (self.table.as_bytes(), self.now_ms, &mut *self.gather);
-        self.memory
-            .in_shard(shard, |space| {
-                let next = space.record_hashes(table, from, max, hashes);
-                visit_here(space, (table, now_ms, passes_settled), hashes, None, gather);
-                next
-            })
-            .flatten()
+        let wanted = (self.table.as_bytes(), self.now_ms, self.passes_settled);
+        let gather = &mut *self.gather;
+        self.memory.in_shard(shard, |space| way.visit_step(space, wanted, range, hashes, gather)).flatten()
     }
 
     fn look_by_index(
@@ -300,33 +296,45 @@ impl<'m, 'q, M: Memory> Looker<'m, 'q, M> {
     ) -> Result<Ended, Fail> {
         if ordered.is_some() {
             self.gather.set_ordered();
+        } else if self.gather.only_counts()
+            && self.gather.question.clause.is_all_of_ranges(index.path())
+            && let Some(ended) = self.count_by_index(index, ranges)
+        {
+            return Ok(ended);
+        }
+        if ordered.is_none() && self.gather.wants_all() && self.budget != u64::MAX {
+            let max = usize::try_from(self.budget).unwrap_or(usize::MAX);
+            if index.count_upto(ranges, max) > max {
+                return Ok(Ended::Budget);
+            }
         }
         let needed = self.gather.question.needed().unwrap_or(usize::MAX);
         let mut walk = index.walk(ranges.to_vec(), ordered == Some(true));
-        let mut hashes = Vec::new();
+        let (mut hashes, mut came) = (Vec::new(), Vec::new());
         // A record has several entries where elements are told apart, and may move ahead of the walk.
         let mut seen: Option<HashSet<u64>> = None;
-        // Some at the ends of ranges are not meant; if most are not, more are taken at once.
-        let mut step = if ordered.is_some() { needed.saturating_add(8).min(INDEX_STEP) } else { INDEX_STEP };
+        let has_elements = ranges.iter().any(KeyRange::has_elements);
+        // Some are not meant; if most are not, more are taken at once.
+        let step_max = if ordered.is_some() { INDEX_STEP } else { STEP_ENTRIES };
+        let mut step =
+            if self.gather.wants_all() { step_max } else { needed.saturating_add(8).min(step_max) };
         let mut next_step = 16;
         loop {
             hashes.clear();
             let more = walk.next(step, &mut hashes);
-            walk.came(&mut hashes);
+            walk.came(&mut came);
+            let is_each_once = came.is_empty() && !has_elements;
+            hashes.append(&mut came);
             if more || seen.is_some() {
                 let seen = seen.get_or_insert_default();
                 hashes.retain(|hash| seen.insert(*hash));
-            } else if ordered.is_none() {
-                hashes.sort_unstable();
-                hashes.dedup();
-            } else {
+            } else if !is_each_once {
                 let mut once = HashSet::with_capacity(hashes.len());
                 hashes.retain(|hash| once.insert(*hash));
             }
             if ordered.is_none() {
                 // Records of one shard are visited under one lock.
-                let shards = self.memory.keyspace().shards() as u64;
-                hashes.sort_unstable_by_key(|hash| (hash & (shards - 1), *hash));
+                hashes = by_shard(&hashes, self.memory.keyspace());
             }
             self.visit(&hashes, None);
             if !more || self.gather.is_full() {
@@ -336,9 +344,41 @@ impl<'m, 'q, M: Memory> Looker<'m, 'q, M> {
                 return Ok(Ended::Budget);
             }
             self.check_time()?;
-            step = if ordered.is_some() { next_step } else { INDEX_STEP };
-            next_step = (next_step * 2).min(INDEX_STEP);
+            step = if self.gather.wants_all() { step_max } else { next_step };
+            next_step = (next_step * 2).min(step_max);
         }
+    }
+
+    /// Counts the records in these ranges of an index, of which all are meant; none if they have to be looked at for that.
+    fn count_by_index(&mut self, index: &Index, ranges: &[KeyRange]) -> Option<Ended> {
+        let (table, now_ms, shards) = (self.table.as_bytes(), self.now_ms, self.memory.keyspace().shards());
+        for shard in 0..shards {
+            let is_plain = self.memory.in_shard(shard, |space| space.has_each_once(table, now_ms));
+            if is_plain == Some(false) {
+                return None;
+            }
+        }
+        let mut walk = index.walk(ranges.to_vec(), false);
+        let mut hashes = Vec::new();
+        let mut is_first = true;
+        while walk.next(STEP_ENTRIES, &mut hashes) {
+            if self.budget != u64::MAX {
+                return Some(Ended::Budget);
+            }
+            is_first = false;
+        }
+        if !is_first {
+            // What moves ahead of the walk is met again.
+            walk.came(&mut hashes);
+            hashes.sort_unstable();
+            hashes.dedup();
+        }
+        // The answer depends on all that had changed by now.
+        for shard in 0..shards {
+            let _ = self.memory.in_shard(shard, |_| ());
+        }
+        self.gather.count_all(hashes.len());
+        Some(Ended::Whole)
     }
 
     /// Visits records by their hashes; those of one shard that follow each other under one lock.
@@ -361,6 +401,10 @@ impl<'m, 'q, M: Memory> Looker<'m, 'q, M> {
             }
             let here = &hashes[from..from + run];
             from += run;
+            if run > 1 {
+                let next = hashes[from..].iter().take(FETCHED_AHEAD);
+                next.for_each(|hash| self.memory.keyspace().prefetch(DATABASE).bucket(*hash));
+            }
             let (table, now_ms, gather) = (self.table.as_bytes(), self.now_ms, &mut *self.gather);
             self.memory.in_shard(shard, |space| visit_here(space, (table, now_ms, false), here, key, gather));
         }
@@ -370,11 +414,9 @@ impl<'m, 'q, M: Memory> Looker<'m, 'q, M> {
     fn fetch(&mut self, hashes: &[u64]) {
         let prefetch = self.memory.keyspace().prefetch(DATABASE);
         hashes.iter().for_each(|hash| prefetch.bucket(*hash));
-        for step in [Space::fetch_entry, Space::fetch_value, Space::fetch_data] {
-            for &hash in hashes {
-                let shard = self.memory.keyspace().shard_of(hash);
-                self.memory.in_shard(shard, |space| step(space, hash));
-            }
+        for &hash in hashes {
+            let shard = self.memory.keyspace().shard_of(hash);
+            self.memory.in_shard(shard, |space| space.fetch_record(hash));
         }
     }
 
@@ -393,24 +435,92 @@ impl<'m, 'q, M: Memory> Looker<'m, 'q, M> {
     }
 }
 
+/// The same hashes, those of each shard together.
+fn by_shard(hashes: &[u64], keyspace: &Keyspace) -> Vec<u64> {
+    if hashes.len() <= GROUP_RECORDS {
+        let mut sorted = hashes.to_vec();
+        sorted.sort_unstable_by_key(|hash| keyspace.shard_of(*hash));
+        return sorted;
+    }
+    let mut starts = vec![0_usize; keyspace.shards() + 1];
+    hashes.iter().for_each(|hash| starts[keyspace.shard_of(*hash) + 1] += 1);
+    for shard in 1..starts.len() {
+        starts[shard] += starts[shard - 1];
+    }
+    let mut sorted = vec![0; hashes.len()];
+    for hash in hashes {
+        let at = &mut starts[keyspace.shard_of(*hash)];
+        sorted[*at] = *hash;
+        *at += 1;
+    }
+    sorted
+}
+
 fn time(clock: Option<&Arc<dyn Clock>>) -> Duration {
     clock.map_or(Duration::ZERO, |clock| clock.monotonic())
+}
+
+/// How the records of a table in one shard are walked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    Unknown,
+    /// In the order of their hashes; a place is a hash.
+    ByHashes,
+    /// By buckets, see [`Space::walk_records`].
+    ByBuckets,
+}
+
+impl Way {
+    /// Judges about so many records from a place on; returns the place of the next.
+    fn visit_step(
+        &mut self,
+        space: &Space,
+        wanted: (&[u8], u64, bool),
+        (from, max): (u64, usize),
+        hashes: &mut Vec<u64>,
+        gather: &mut Gather<'_>,
+    ) -> Option<u64> {
+        if *self == Self::Unknown {
+            *self = if space.is_mostly(wanted.0) { Self::ByBuckets } else { Self::ByHashes };
+        }
+        if *self == Self::ByBuckets {
+            return space.walk_records(wanted.0, from, max, &mut |entry, document| {
+                judge(entry, document, wanted, None, gather);
+            });
+        }
+        hashes.clear();
+        let next = space.record_hashes(wanted.0, from, max, hashes);
+        visit_here(space, wanted, hashes, None, gather);
+        next
+    }
 }
 
 /// Judges the records with these hashes, or the one of them with this key.
 fn visit_here(
     space: &Space,
-    (table, now_ms, passes_settled): (&[u8], u64, bool),
+    wanted: (&[u8], u64, bool),
     hashes: &[u64],
     key: Option<&[u8]>,
     gather: &mut Gather<'_>,
 ) {
-    space.each_record_of(hashes, table, &mut |entry, document| {
-        let own = &entry.key()[table.len() + 1..];
-        let is_passed =
-            passes_settled && !entry.is_unsettled() && !(1..=now_ms + SOON_MS).contains(&entry.expire_at());
-        if entry.is_alive(now_ms) && !is_passed && key.is_none_or(|key| key == own) {
-            gather.judge(own, document, entry.expire_at());
-        }
-    });
+    space
+        .each_record_of(hashes, wanted.0, &mut |entry, document| judge(entry, document, wanted, key, gather));
+}
+
+#[inline]
+fn judge(
+    entry: EntryRef<'_>,
+    document: Document<'_>,
+    (table, now_ms, passes_settled): (&[u8], u64, bool),
+    key: Option<&[u8]>,
+    gather: &mut Gather<'_>,
+) {
+    let own = &entry.key()[table.len() + 1..];
+    let expire_at_ms = entry.expire_at();
+    let is_passed =
+        passes_settled && !entry.is_unsettled() && !(1..=now_ms + SOON_MS).contains(&expire_at_ms);
+    let is_alive = expire_at_ms == 0 || now_ms <= expire_at_ms;
+    if is_alive && !is_passed && key.is_none_or(|key| key == own) {
+        gather.judge(own, document, expire_at_ms);
+    }
 }

@@ -3,18 +3,23 @@
 //! ```text
 //! class, 1 byte   nothing, empty array, null, string, number, boolean, array, object; element of an array, long array
 //! number          8 bytes of the double next to it, so that their order is that of the numbers
-//! string          up to 15 bytes of it; of a longer one the first 10, and 5 bytes of a hash
+//! string          up to 15 bytes of it; of a longer one the first 10, a byte that is in no text, and 4 bytes of a hash
 //! array, object   how many parts it has, 4 bytes
-//! element         its class, and 14 bytes as above, of strings longer than that 9 and 5
+//! element         its class, and 14 bytes as above, of strings longer than that 9, 1 and 4
 //! ```
 //!
-//! What must hold: of two values the larger one never has the smaller first eleven bytes ([`Key::is_near`]), and equal values have equal keys.
+//! What must hold: of two values the larger one never has the smaller first eleven bytes ([`Key::is_near`]), and equal values have
+//! equal keys. No other value has the key of a string that is kept whole ([`Key::is_whole_string`]): one that ends in zeros is not.
 
 use crate::value::json::{Node, Number, View};
 use std::ops::Bound;
 
 /// Classes of values there are, with room to spare.
 pub(crate) const CLASSES: usize = 16;
+/// A byte that no UTF-8 has.
+const NO_TEXT: u8 = 0xFF;
+/// Bytes of a string that is kept whole, at most.
+const WHOLE_BYTES_MAX: usize = 15;
 /// Elements of a longer array have no entries of their own.
 const ELEMENTS_MAX: usize = 64;
 
@@ -55,6 +60,11 @@ impl KeyRange {
     /// All keys of these classes.
     pub(crate) fn classes(first: u8, last: u8) -> Self {
         Self { first: Key::of(first, [0; 15]), last: Key::of(last, [0xFF; 15]) }
+    }
+
+    /// Whether entries of elements are among these.
+    pub(crate) fn has_elements(&self) -> bool {
+        self.last.class() >= usize::from(class::ELEMENT)
     }
 
     pub(super) fn bounds(&self) -> (EntryBound, EntryBound) {
@@ -116,7 +126,7 @@ impl Key {
 
     /// The key of a value.
     pub(crate) fn of_value(node: Node<'_>) -> Self {
-        let (class, body) = body_of::<15, 10>(node);
+        let (class, body) = body_of::<WHOLE_BYTES_MAX, 10>(node);
         Self::of(class, body)
     }
 
@@ -131,7 +141,12 @@ impl Key {
 
     /// The key of a string.
     pub(crate) fn of_string(text: &[u8]) -> Self {
-        Self::of(class::STRING, string::<15, 10>(text))
+        Self::of(class::STRING, string::<WHOLE_BYTES_MAX, 10>(text))
+    }
+
+    /// Whether no other value has the key of this string.
+    pub(crate) fn is_whole_string(text: &[u8]) -> bool {
+        text.len() <= WHOLE_BYTES_MAX && text.last() != Some(&0)
     }
 
     /// The key of a number.
@@ -179,12 +194,14 @@ fn body_of<const N: usize, const PREFIX: usize>(node: Node<'_>) -> (u8, [u8; N])
 
 fn string<const N: usize, const PREFIX: usize>(text: &[u8]) -> [u8; N] {
     let mut body = [0; N];
-    if text.len() <= N {
+    if text.len() <= N && text.last() != Some(&0) {
         body[..text.len()].copy_from_slice(text);
     } else {
-        body[..PREFIX].copy_from_slice(&text[..PREFIX]);
+        let len = text.len().min(PREFIX);
+        body[..len].copy_from_slice(&text[..len]);
+        body[PREFIX] = NO_TEXT;
         let hash = rapidhash::v3::rapidhash_v3(text).to_be_bytes();
-        body[PREFIX..].copy_from_slice(&hash[..N - PREFIX]);
+        body[PREFIX + 1..].copy_from_slice(&hash[..N - PREFIX - 1]);
     }
     body
 }
@@ -269,6 +286,18 @@ mod tests {
         assert!(
             Key::last_of_prefix(b"0123") >= one.max(two) && Key::first_of_string(b"0123") <= one.min(two)
         );
+    }
+
+    #[test]
+    fn a_string_that_is_kept_whole_has_its_key_alone() {
+        for other in ["\"ringing\\u0000\"", "\"ringing\\u0000\\u0000\"", "\"ringinga\""] {
+            assert_ne!(key("\"ringing\""), key(other), "{other}");
+        }
+        let longest = "\"0123456789abcde\"";
+        assert!(Key::is_whole_string(b"0123456789abcde") && !Key::is_whole_string(b"0123456789abcdef"));
+        assert!(!Key::is_whole_string(b"ringing\0"));
+        assert_ne!(key(longest), key("\"0123456789abcdef\""));
+        assert!(key(longest).is_near(key("\"0123456789abcdef\"")));
     }
 
     #[test]

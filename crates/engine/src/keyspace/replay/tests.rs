@@ -60,7 +60,7 @@ fn content(keyspace: &Keyspace) -> Content {
             for entry in part.space(db).into_iter().flat_map(|space| space.table().iter()) {
                 let mut bytes = Vec::new();
                 match entry.view() {
-                    View::Str(text) => bytes.extend_from_slice(text),
+                    View::Str(text) | View::Json(text) => bytes.extend_from_slice(text),
                     View::Compressed(value) => bytes.extend_from_slice(value.bytes()),
                     View::Value(value) => drop(codec::encode(value, &mut bytes)),
                 }

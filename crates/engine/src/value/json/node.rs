@@ -78,6 +78,7 @@ impl<'a> Node<'a> {
 
     /// What it is.
     #[must_use]
+    #[inline]
     pub fn view(self) -> View<'a> {
         let Some((&tag, body)) = self.0.split_last() else { return View::Null };
         match tag {
@@ -122,7 +123,7 @@ impl<'a> Node<'a> {
 }
 
 /// The width that the tag of a container tells.
-const fn width_of(tag: u8) -> usize {
+pub(super) const fn width_of(tag: u8) -> usize {
     1 << (tag & 3)
 }
 
@@ -182,7 +183,11 @@ impl<'a> Object<'a> {
 
     /// The value of a key.
     #[must_use]
+    #[inline]
     pub fn get(self, key: &[u8]) -> Option<Node<'a>> {
+        if self.key_ends.width == 1 {
+            return self.get_of_few(key);
+        }
         let (mut low, mut high) = (0, self.len());
         while low < high {
             let middle = usize::midpoint(low, high);
@@ -191,6 +196,24 @@ impl<'a> Object<'a> {
                 Ordering::Less => low = middle + 1,
                 Ordering::Greater => high = middle,
             }
+        }
+        None
+    }
+
+    /// The same where a byte tells where a key ends: lengths are looked through before any key is.
+    fn get_of_few(self, key: &[u8]) -> Option<Node<'a>> {
+        let mut start = 0;
+        for (index, &end) in self.key_ends.bytes.iter().enumerate() {
+            let end = usize::from(end);
+            let len = end - start;
+            // Most keys of this length begin otherwise.
+            if len == key.len() && self.keys.get(start) == key.first() && self.keys[start..end] == *key {
+                return Some(self.value(index));
+            }
+            if len > key.len() {
+                return None;
+            }
+            start = end;
         }
         None
     }

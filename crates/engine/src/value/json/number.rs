@@ -6,7 +6,6 @@
 //! What must hold: each number has one form, the smallest of those in the module above that it fits.
 
 use super::node::tag;
-use std::io::Write as _;
 
 const WHOLE_DIGITS_MAX: i64 = 131_072;
 const SCALE_MAX: i64 = 16_383;
@@ -56,11 +55,13 @@ impl Number<'_> {
                     out.push(b'-');
                 }
                 let (digits, scale) = (mantissa.unsigned_abs(), usize::from(scale));
-                let start = out.len();
-                // Writing to memory does not fail.
-                let _ = write!(out, "{digits:0>width$}", width = scale + 1);
-                debug_assert!(out.len() > start + scale);
-                out.insert(out.len() - scale, b'.');
+                let mut buffer = itoa::Buffer::new();
+                let digits = buffer.format(digits).as_bytes();
+                let whole = digits.len().saturating_sub(scale);
+                out.extend_from_slice(if whole == 0 { b"0" } else { &digits[..whole] });
+                out.push(b'.');
+                out.extend(std::iter::repeat_n(b'0', scale.saturating_sub(digits.len())));
+                out.extend_from_slice(&digits[whole..]);
             }
             Self::Large { negative, digits, exponent, scale } => {
                 if negative {
@@ -252,7 +253,7 @@ pub(super) fn read(tag: u8, body: &[u8]) -> Number<'_> {
     }
 }
 
-fn read_int(bytes: &[u8]) -> i64 {
+pub(super) fn read_int(bytes: &[u8]) -> i64 {
     let below = bytes.last().is_some_and(|last| last & 0x80 != 0);
     let mut whole = if below { [0xFF; 8] } else { [0; 8] };
     whole[..bytes.len()].copy_from_slice(bytes);

@@ -51,6 +51,27 @@ fn printed(text: &str) -> String {
     String::from_utf8(out).unwrap()
 }
 
+#[test]
+fn small_decimals_are_printed_with_all_their_digits() {
+    for text in ["0.5", "-0.5", "0.05", "0.001", "12.50", "-12.005", "0.000", "1.0", "123456789.000000001"] {
+        assert_eq!(printed(text), text);
+    }
+}
+
+#[test]
+fn bytes_that_are_escaped_are_at_any_place() {
+    for len in [1, 7, 8, 15, 16, 17, 33] {
+        for at in 0..len {
+            for byte in ['"', '\\', '\n', '\u{1}'] {
+                let mut text: Vec<char> = vec!['x'; len];
+                text[at] = byte;
+                let json = quote(&text.iter().collect::<String>());
+                assert_eq!(Json::parse(printed(&json).as_bytes()), Json::parse(json.as_bytes()), "{json}");
+            }
+        }
+    }
+}
+
 fn refusal(text: &str) -> String {
     Json::parse(text.as_bytes()).unwrap_err().to_string()
 }
