@@ -9,7 +9,7 @@
 //! the same bytes are in memory, in the log and in checkpoints.
 //!
 //! What must hold: what is kept so is smaller by an eighth at least; bytes become a [`Compressed`] only if their head is as
-//! above, and are taken from a disk only once they were unpacked ([`Compressed::check`]): the rest relies on that. Left out:
+//! above, and are taken from a disk only once they were unpacked (`Compressed::check`): the rest relies on that. Left out:
 //! when a value is compressed, and where dictionaries come from.
 
 pub(crate) mod dictionary;
@@ -178,7 +178,7 @@ impl<'a> Compressed<'a> {
     /// Appends the value in its codec: for a string that is its bytes.
     ///
     /// # Panics
-    /// If the bytes do not unpack, which [`Compressed::check`] has ruled out.
+    /// If the bytes do not unpack, which checking what a disk gives has ruled out.
     #[inline]
     pub fn append_to(self, out: &mut Vec<u8>) {
         assert!(self.unpack(out), "what is compressed in memory was made here or has been checked");
