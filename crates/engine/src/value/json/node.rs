@@ -207,7 +207,10 @@ impl<'a> Object<'a> {
             let end = usize::from(end);
             let len = end - start;
             // Most keys of this length begin otherwise.
-            if len == key.len() && self.keys.get(start) == key.first() && self.keys[start..end] == *key {
+            if len == key.len()
+                && self.keys[start..end].first() == key.first()
+                && self.keys[start..end] == *key
+            {
                 return Some(self.value(index));
             }
             if len > key.len() {

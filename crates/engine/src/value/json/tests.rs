@@ -52,6 +52,27 @@ fn printed(text: &str) -> String {
 }
 
 #[test]
+fn each_key_of_an_object_is_found_and_no_other() {
+    let keys = ["", "a", "b", "ba", "bb", "bbb", "zzzz"];
+    for first in 0..keys.len() {
+        for last in first..=keys.len() {
+            let pairs: Vec<_> =
+                keys[first..last].iter().enumerate().map(|(n, key)| format!("\"{key}\": {n}")).collect();
+            let json = Json::parse(format!("{{{}}}", pairs.join(", ")).as_bytes()).unwrap();
+            for (at, key) in keys.iter().enumerate() {
+                let found = json.root().get(key.as_bytes()).map(|node| format!("{node:?}"));
+                assert_eq!(
+                    found,
+                    (first..last).contains(&at).then(|| (at - first).to_string()),
+                    "{json:?} {key}"
+                );
+            }
+            assert!(json.root().get(b"ab").is_none() && json.root().get(b"longer than all").is_none());
+        }
+    }
+}
+
+#[test]
 fn small_decimals_are_printed_with_all_their_digits() {
     for text in ["0.5", "-0.5", "0.05", "0.001", "12.50", "-12.005", "0.000", "1.0", "123456789.000000001"] {
         assert_eq!(printed(text), text);
