@@ -4,22 +4,17 @@
 //! be answered.
 
 use super::super::Fail;
-use super::rows::{Found, Ready, write_row};
+use super::rows::{Found, Ready, row_of, write_row};
 use crate::keyspace::entry::Document;
 use crate::log::Lsn;
-use crate::query::{Question, Row};
+use crate::query::Question;
 use crate::reply::Reply;
-use crate::value::json::{Json, Node};
+use crate::value::json::Json;
 use std::cmp::Ordering;
 use std::collections::HashSet;
 
 /// Rows beyond what is needed that are kept until the least wanted of them are dropped.
 const SPARE_ROWS: usize = 1024;
-
-/// A record to be judged.
-pub(crate) fn row_of<'a>(key: &'a [u8], data: Node<'a>, expire_at_ms: u64) -> Row<'a> {
-    Row { key, data, expire_at_ms: (expire_at_ms != 0).then_some(expire_at_ms) }
-}
 
 /// What a query has found.
 pub(crate) struct Gather<'q> {

@@ -5,7 +5,7 @@
 
 use crate::query::{Cell, Question, Row};
 use crate::reply::Reply;
-use crate::value::json::Json;
+use crate::value::json::{Json, Node};
 
 /// Bytes in a chunk before the next one begins.
 const CHUNK_BYTES: usize = 1 << 20;
@@ -15,20 +15,21 @@ const SPARE_BYTES: usize = 64;
 const NULL: u32 = u32::MAX;
 
 /// A record that was found.
-pub(crate) struct Found {
-    pub(crate) key: Box<[u8]>,
-    pub(crate) json: Json,
-    pub(crate) expire_at_ms: u64,
+pub(super) struct Found {
+    pub(super) key: Box<[u8]>,
+    pub(super) json: Json,
+    pub(super) expire_at_ms: u64,
 }
 
 impl Found {
-    pub(crate) fn row(&self) -> Row<'_> {
-        Row {
-            key: &self.key,
-            data: self.json.root(),
-            expire_at_ms: (self.expire_at_ms != 0).then_some(self.expire_at_ms),
-        }
+    pub(super) fn row(&self) -> Row<'_> {
+        row_of(&self.key, self.json.root(), self.expire_at_ms)
     }
+}
+
+/// A record to be judged.
+pub(super) fn row_of<'a>(key: &'a [u8], data: Node<'a>, expire_at_ms: u64) -> Row<'a> {
+    Row { key, data, expire_at_ms: (expire_at_ms != 0).then_some(expire_at_ms) }
 }
 
 /// Rows that are ready.
