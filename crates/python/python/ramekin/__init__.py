@@ -1,0 +1,48 @@
+"""Ramekin: a memory-first database, in this process or as a server.
+
+    from ramekin import Database
+
+    with Database("./data") as db:
+        db.set("greeting", "hello")
+        print(db.get("greeting"))
+
+Everything is imported when it is first used, so that importing the package takes a few milliseconds.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import errors
+from .errors import RamekinError
+
+__all__ = ["errors", "RamekinError", "AsyncDatabase", "Database", "KeyValueStore", "KeyValueSync", "MemDB", "open_store"]
+
+_WHERE = {
+    "AsyncDatabase": "database",
+    "Database": "database",
+    "KeyValueStore": "kv",
+    "KeyValueSync": "kv",
+    "MemDB": "memdb",
+    "open_store": "kv",
+}
+
+
+def __getattr__(name: str) -> Any:
+    module = _WHERE.get(name)
+    if module is not None:
+        from importlib import import_module
+
+        value = getattr(import_module(f".{module}", __name__), name)
+    elif name == "__version__":
+        from ._ramekin import __version__ as value
+    elif hasattr(errors, name) and not name.startswith("_"):
+        value = getattr(errors, name)
+    else:
+        raise AttributeError(f"module 'ramekin' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_WHERE, "__version__"})
