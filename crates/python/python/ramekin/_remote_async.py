@@ -1,0 +1,300 @@
+"""The connections of one event loop to a server.
+
+Many tasks share one connection: what they send within a turn of the loop leaves in one write, and replies are dealt out in
+order. A cancelled task's reply is taken and dropped. Commands that wait, or work for long, have connections of their own; if
+such a task is cancelled its connection ends, which ends the waiting at the server as well.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from . import errors
+from ._connection import Lost, introduction, tls_context, unreachable
+from ._kinds import FENCES, READS, SESSION, WAITING, name_of
+from ._resp import Decoder, ProtocolError, Push, encode, encode_many
+
+if TYPE_CHECKING:
+    from ._remote import Remote
+
+_MULTI, _EXEC = encode(["MULTI"]), encode(["EXEC"])
+
+
+class Request:
+    """Bytes of commands, and where their replies go."""
+
+    __slots__ = ("count", "future", "payload", "replies", "sent")
+
+    def __init__(self, payload: bytes, count: int, future: asyncio.Future[list[Any]]) -> None:
+        self.payload = payload
+        self.count = count
+        self.future = future
+        self.replies: list[Any] = []
+        self.sent = False
+
+
+class Wire(asyncio.Protocol):
+    """One connection. Used in its loop's thread only."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.epoch = 0
+        self.heard = time.monotonic()  # when something came last
+        self.transport: asyncio.Transport | None = None
+        self.lost = False
+        self._decoder = Decoder()
+        self._waiting: deque[Request] = deque()
+        self._unsent: list[Request] = []
+        self._room: asyncio.Future[None] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport  # type: ignore[assignment]
+
+    def data_received(self, data: bytes) -> None:
+        self.heard = time.monotonic()
+        try:
+            replies = self._decoder.feed(data)
+        except ProtocolError as wrong:
+            self.end(wrong)
+            return
+        waiting = self._waiting
+        for reply in replies:
+            if type(reply) is Push:
+                continue
+            if not waiting:
+                self.end(ProtocolError(f"a reply that nobody asked for: {reply!r:.40}"))
+                return
+            request = waiting[0]
+            request.replies.append(reply)
+            if len(request.replies) == request.count:
+                waiting.popleft()
+                if not request.future.done():
+                    request.future.set_result(request.replies)
+
+    def connection_lost(self, failed: Exception | None) -> None:
+        self.end(failed or ConnectionResetError("the server closed it"))
+
+    def pause_writing(self) -> None:
+        if self._room is None:
+            self._room = self.loop.create_future()
+
+    def resume_writing(self) -> None:
+        room, self._room = self._room, None
+        if room is not None and not room.done():
+            room.set_result(None)
+
+    def end(self, reason: Exception) -> None:
+        """Closes, and tells all who wait."""
+        self.lost = True
+        if self.transport is not None:
+            self.transport.abort()
+        for request in [*self._waiting, *self._unsent]:
+            if not request.future.done():
+                lost = Lost(request.sent)
+                lost.__cause__ = reason
+                request.future.set_exception(lost)
+        self._waiting.clear()
+        self._unsent.clear()
+        self.resume_writing()
+
+    async def send(self, payload: bytes, count: int, timeout: float | None) -> list[Any]:
+        """Replies to a payload. Raises `Lost` or `ServerTimeoutError`."""
+        while self._room is not None:
+            await asyncio.shield(self._room)
+        if self.lost:
+            raise Lost(False)
+        request = Request(payload, count, self.loop.create_future())
+        if not self._unsent:
+            self.loop.call_soon(self._flush)
+        self._unsent.append(request)
+        if timeout is None:
+            return await request.future
+        began = time.monotonic()
+        try:
+            return await asyncio.wait_for(request.future, timeout)
+        except asyncio.TimeoutError:
+            if self.heard < began:  # nothing has come for anybody: it hangs
+                self.end(TimeoutError("the server does not answer"))
+            raise errors.ServerTimeoutError(f"no reply within {timeout:g} s") from None
+
+    def _flush(self) -> None:
+        unsent, self._unsent = self._unsent, []
+        if self.lost or self.transport is None or not unsent:
+            return
+        for request in unsent:
+            request.sent = True
+        self._waiting.extend(unsent)
+        self.transport.write(unsent[0].payload if len(unsent) == 1 else b"".join([r.payload for r in unsent]))
+
+
+class Lane:
+    """What `Remote` keeps for an event loop."""
+
+    def __init__(self, remote: Remote, loop: asyncio.AbstractEventLoop) -> None:
+        self.remote = remote
+        self.loop = loop
+        self._shared: Wire | None = None
+        self._connecting: asyncio.Task[Wire] | None = None
+        self._idle: list[Wire] = []
+        self._wires: set[Wire] = set()
+
+    async def execute(self, args: tuple[Any, ...]) -> Any:
+        remote = self.remote
+        name = name_of(args)
+        remote.check(name)
+        timeout = remote.time_for(name, args)
+        payload = encode(args)
+        if name in WAITING:
+            replies = await self._alone(payload, 1, name, timeout)
+        else:
+            replies = await self._together(payload, 1, name, name in READS or (name in SESSION and len(args) > 1), timeout)
+        reply = replies[0]
+        if isinstance(reply, Exception):
+            raise reply
+        if name in SESSION and len(args) > 1:
+            remote.remember(name, args)
+        return reply
+
+    async def execute_many(self, commands: Sequence[Sequence[Any]], atomic: bool) -> list[Any]:
+        from ._remote import transaction_replies
+
+        if not commands:
+            return []
+        timeout, reads = self.remote.time_for_many(commands, atomic)
+        payload, count, what = encode_many(commands), len(commands), "the commands"
+        if atomic:
+            payload, count, what, reads = _MULTI + payload + _EXEC, count + 2, "the transaction", False
+        if not atomic and any(name_of(args) in WAITING or name_of(args) in FENCES for args in commands):
+            replies = await self._alone(payload, count, what, timeout)
+        else:
+            replies = await self._together(payload, count, what, reads, timeout)
+        return (transaction_replies(replies) or []) if atomic else replies
+
+    def close(self) -> None:
+        """From any thread, also when the loop is closed."""
+        if self.loop.is_closed():
+            self._leave()
+            return
+        try:
+            running = asyncio.get_running_loop()
+        except RuntimeError:
+            running = None
+        if running is self.loop:
+            self._end()
+        else:
+            try:
+                self.loop.call_soon_threadsafe(self._end)
+            except RuntimeError:  # closed meanwhile
+                self._leave()
+
+    def _end(self) -> None:
+        for wire in list(self._wires):
+            wire.end(errors.ClosedError("the database has been closed"))
+        self._wires.clear()
+
+    def _leave(self) -> None:
+        for wire in self._wires:
+            socket = wire.transport.get_extra_info("socket") if wire.transport is not None else None
+            if socket is not None:
+                socket = getattr(socket, "_sock", socket)
+                socket.close()
+        self._wires.clear()
+
+    async def _together(self, payload: bytes, count: int, name: str, again: bool, timeout: float | None) -> list[Any]:
+        for attempt in (0, 1):
+            wire = self._shared
+            if wire is None or wire.lost or wire.epoch != self.remote.epoch:
+                wire = await self._share()
+            try:
+                return await wire.send(payload, count, timeout)
+            except Lost as lost:
+                if attempt or self.remote.closed or (lost.sent and not again):
+                    raise self.remote.lost(name) from lost.__cause__
+        raise AssertionError("unreachable")
+
+    async def _alone(self, payload: bytes, count: int, name: str, timeout: float | None) -> list[Any]:
+        for attempt in (0, 1):
+            wire = self._idle.pop() if self._idle and not attempt else await self._connect()
+            while wire.lost or not await self._is_set_up(wire):
+                self._wires.discard(wire)
+                wire = self._idle.pop() if self._idle and not attempt else await self._connect()
+            try:
+                replies = await wire.send(payload, count, timeout)
+            except Lost as lost:
+                self._wires.discard(wire)
+                if attempt or self.remote.closed or (lost.sent and name not in READS):
+                    raise self.remote.lost(name) from lost.__cause__
+            except BaseException as gone:  # cancelled, or late: the reply may still come
+                wire.end(gone if isinstance(gone, Exception) else ConnectionAbortedError("cancelled"))
+                self._wires.discard(wire)
+                raise
+            else:
+                self._idle.append(wire)
+                return replies
+        raise AssertionError("unreachable")
+
+    async def _share(self) -> Wire:
+        """The connection of all tasks. Who asks while it is being made waits for the same one."""
+        if self._connecting is None:
+            self._connecting = self.loop.create_task(self._make_shared())
+            self._connecting.add_done_callback(self._made)
+        return await asyncio.shield(self._connecting)
+
+    def _made(self, task: asyncio.Task[Wire]) -> None:
+        self._connecting = None
+        if not task.cancelled():
+            task.exception()  # seen, also if all who waited are gone
+
+    async def _make_shared(self) -> Wire:
+        wire = self._shared
+        if wire is not None:
+            if not wire.lost and await self._is_set_up(wire):
+                return wire
+            self._wires.discard(wire)
+        self._shared = await self._connect()
+        return self._shared
+
+    async def _is_set_up(self, wire: Wire) -> bool:
+        if wire.epoch == self.remote.epoch:
+            return True
+        epoch, setup = self.remote.epoch, list(self.remote.session.values())
+        try:
+            replies = await wire.send(encode_many(setup), len(setup), self.remote.target.connect_timeout)
+        except (Lost, errors.ServerTimeoutError):
+            return False
+        wire.epoch = epoch
+        return not any(isinstance(reply, Exception) for reply in replies)
+
+    async def _connect(self) -> Wire:
+        remote, target = self.remote, self.remote.target
+        remote.check("")
+        epoch, setup = remote.epoch, introduction(target) + list(remote.session.values())
+        wire = Wire(self.loop)
+        if target.path is not None:
+            opening: Any = self.loop.create_unix_connection(lambda: wire, target.path)
+        else:
+            tls = {"ssl": tls_context(target), "server_hostname": target.host} if target.tls else {}
+            opening = self.loop.create_connection(lambda: wire, target.host, target.port, **tls)
+        try:
+            await asyncio.wait_for(opening, target.connect_timeout)
+            replies = await wire.send(encode_many(setup), len(setup), target.connect_timeout) if setup else []
+        except asyncio.TimeoutError as late:
+            raise errors.ServerTimeoutError(f"{target} did not answer within {target.connect_timeout:g} s") from late
+        except Lost as lost:
+            text = f"{target} closed the connection: {lost.__cause__ or 'no reply'}"
+            raise errors.ServerConnectionError(text) from lost
+        except errors.RamekinError:
+            raise
+        except OSError as failed:
+            raise unreachable(target, failed) from failed
+        refused = next((reply for reply in replies if isinstance(reply, Exception)), None)
+        if refused is not None or remote.closed:
+            wire.end(ConnectionAbortedError("not needed"))
+            raise refused or errors.ClosedError("the database has been closed")
+        wire.epoch = epoch
+        self._wires.add(wire)
+        return wire
