@@ -46,7 +46,7 @@ def postgres():
     from harness.postgres import Postgres
 
     with Postgres() as server:
-        yield server.url()
+        yield server.url
 
 
 @pytest.fixture
