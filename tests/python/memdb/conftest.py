@@ -1,6 +1,7 @@
 """Fixtures of MemDB's tests: databases behind it, embedded and served, and how to look into them."""
 
 import asyncio
+import re
 import sqlite3
 
 import asyncpg
@@ -8,6 +9,7 @@ import pytest
 
 from harness.server import Server
 from ramekin import MemDB
+from store.proxy import Proxy
 
 BEHIND = ["sqlite", "postgres", "server over sqlite", "server over postgres"]
 # Nothing settles, and nothing leaves memory, unless it is asked for.
@@ -23,10 +25,13 @@ def store_kind(request):
 class Behind:
     """A database behind a MemDB."""
 
-    def __init__(self, address, postgres=None, file=None):
+    def __init__(self, address, postgres=None, file=None, proxy=None, server=None):
         self.address = address
         self.postgres = postgres
         self.file = file
+        # What stands between the engine and a PostgreSQL, and what runs the engine, where that is not this process.
+        self.proxy = proxy
+        self.server = server
 
     def open(self, **keywords):
         """A MemDB in front of it, whose intervals are an hour unless said otherwise."""
@@ -49,7 +54,8 @@ class Behind:
     async def _ask(self, statement):
         connection = await asyncpg.connect(self.postgres)
         try:
-            return [tuple(row) for row in await connection.fetch(statement)]
+            rows = await connection.fetch(statement)
+            return [tuple(row) for row in rows]
         finally:
             await connection.close()
 
@@ -67,6 +73,23 @@ def behind(store_kind, tmp_path, monkeypatch, request):
         yield Behind(f"ramekin://127.0.0.1:{server.port}", postgres, server.folder / "store.db")
     finally:
         server.remove()
+
+
+@pytest.fixture(params=["postgres", "server over postgres"])
+def behind_proxy(request, postgres_url, tmp_path, monkeypatch):
+    """An empty PostgreSQL, reached through a proxy that can delay, hold and cut."""
+    monkeypatch.chdir(tmp_path)
+    port = int(re.search(r":(\d+)/", postgres_url)[1])
+    with Proxy(port) as proxy:
+        url = proxy.url(postgres_url) + ("&" if "?" in postgres_url else "?") + "statement_timeout=1"
+        if request.param == "postgres":
+            yield Behind(url, postgres_url, proxy=proxy)
+            return
+        server = Server("ramekin", store=url, shutdown_timeout="2")
+        try:
+            yield Behind(f"ramekin://127.0.0.1:{server.port}", postgres_url, proxy=proxy, server=server)
+        finally:
+            server.remove()
 
 
 @pytest.fixture(autouse=True)
