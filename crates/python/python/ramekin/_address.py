@@ -9,17 +9,19 @@ Each option may be given as a keyword argument as well, which wins.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from .errors import OpenError
 
+if TYPE_CHECKING:
+    import socket
+
 SCHEMES = ("ramekin://", "ramekins://", "ramekin+unix://")
 
 
-@dataclass(frozen=True)
-class Target:
+class Target(NamedTuple):
     """Where a connection goes and how it introduces itself. Times are in seconds, None is without end."""
 
     host: str = "127.0.0.1"
@@ -38,8 +40,12 @@ class Target:
     tls_cert_file: str | None = None
     tls_key_file: str | None = None
     tls_verify: bool = True
+    # Instead of all that: makes a socket that is connected.
+    opener: Callable[[], socket.socket] | None = None
 
     def __str__(self) -> str:
+        if self.opener is not None:
+            return "the database"
         return self.path or (f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}")
 
 

@@ -157,6 +157,8 @@ def connect(target: Target) -> socket.socket:
     """A connected socket, TLS included. Blocking, with the timeout of connecting."""
     made: socket.socket | None = None
     try:
+        if target.opener is not None:
+            return target.opener()
         if target.path is not None:
             made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             made.settimeout(target.connect_timeout)

@@ -21,7 +21,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from . import errors
-from ._address import parse
+from ._address import Target, parse
 from ._connection import Connection, Lost
 from ._kinds import FENCES, READS, REFUSED, SESSION, WAITING, name_of, seconds_of
 from ._resp import encode, encode_many
@@ -42,8 +42,8 @@ class Remote:
     'OK'
     """
 
-    def __init__(self, address: str, **options: Any) -> None:
-        self.target = parse(address, options)
+    def __init__(self, address: str | Target, **options: Any) -> None:
+        self.target = address if isinstance(address, Target) else parse(address, options)
         self.session: dict[str, tuple[Any, ...]] = {}  # what connections are set up with, by kind
         self.epoch = 0  # how often that has changed
         self.closed = False

@@ -274,8 +274,12 @@ class Lane:
         remote.check("")
         epoch, setup = remote.epoch, introduction(target) + list(remote.session.values())
         wire = Wire(self.loop)
-        if target.path is not None:
-            opening: Any = self.loop.create_unix_connection(lambda: wire, target.path)
+        if target.opener is not None:
+            made = target.opener()
+            made.setblocking(False)
+            opening: Any = self.loop.create_connection(lambda: wire, sock=made)
+        elif target.path is not None:
+            opening = self.loop.create_unix_connection(lambda: wire, target.path)
         else:
             tls = {"ssl": tls_context(target), "server_hostname": target.host} if target.tls else {}
             opening = self.loop.create_connection(lambda: wire, target.host, target.port, **tls)

@@ -84,6 +84,14 @@ class WatchError(RamekinError):
     """A watched key has changed: the transaction was not run. Read again and try again."""
 
 
+class LockError(RamekinError, ValueError):
+    """A lock is not held, or was not to be had in time."""
+
+
+class LockNotOwnedError(LockError):
+    """A lock is not held any more: its time was over, or its key was deleted."""
+
+
 class OpenError(RamekinError):
     """The database cannot be opened; the text says why and what to do."""
 
