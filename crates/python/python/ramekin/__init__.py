@@ -11,10 +11,13 @@ Everything is imported when it is first used, so that importing the package take
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import errors
 from .errors import RamekinError
+
+if TYPE_CHECKING:
+    from .memdb import MemDB as MemDB
 
 __all__ = ["errors", "RamekinError", "AsyncDatabase", "Database", "KeyValueStore", "KeyValueSync", "MemDB", "open_store"]
 

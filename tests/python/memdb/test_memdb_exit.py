@@ -1,0 +1,102 @@
+"""How a program that holds a MemDB may end: nothing acknowledged is lost, and an orderly end settles."""
+
+import asyncio
+import signal
+import sqlite3
+import subprocess
+import sys
+
+import pytest
+
+from ramekin import MemDB
+
+PROGRAM = """
+import asyncio, os, sys
+from ramekin import MemDB
+
+async def main():
+    db = MemDB(sys.argv[1], flush_interval=3600, evict_interval=3600)
+    await db.start()
+    for n in range(50):
+        await db.insert("t", f"k{n}", {"n": n})
+    print("ready", flush=True)
+    if sys.argv[2] == "wait":
+        await asyncio.sleep(600)
+    elif sys.argv[2] == "stop":
+        await db.stop()
+    elif sys.argv[2] == "raise":
+        raise RuntimeError("the program is wrong")
+    # Else it ends here, without a stop.
+
+asyncio.run(main())
+"""
+
+
+def run(address, how, folder, number=None):
+    """Runs the program until it ends; gives its exit code."""
+    process = subprocess.Popen([sys.executable, "-c", PROGRAM, address, how], cwd=folder, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout.readline() == "ready\n"
+        if number is not None:
+            process.send_signal(number)
+        return process.wait(60)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def settled(folder):
+    """How many rows the database has."""
+    connection = sqlite3.connect(f"file:{folder / 'data' / 'store.db'}?mode=ro", uri=True)
+    try:
+        return connection.execute("SELECT count(*) FROM t").fetchone()[0]
+    finally:
+        connection.close()
+
+
+ENDS = [("stop", None), ("end", None), ("raise", None), ("wait", signal.SIGTERM), ("wait", signal.SIGINT)]
+
+
+@pytest.mark.parametrize(("how", "number"), ENDS)
+def test_an_orderly_end_settles_what_is_unsettled(tmp_path, how, number):
+    code = run("sqlite:", how, tmp_path, number)
+    assert (code == 0) == (how in ("stop", "end")), code
+    assert settled(tmp_path) == 50
+
+
+@pytest.mark.parametrize(("how", "number"), [*ENDS, ("wait", signal.SIGKILL)])
+def test_however_a_program_ends_all_is_there_at_the_next_start(address, tmp_path, how, number):
+    run(address, how, tmp_path, number)
+
+    async def body():
+        async with MemDB(address) as db:
+            assert len(await db.query("t")) == 50
+            assert await db.get("t", "k49") == {"n": 49}
+
+    asyncio.run(body())
+
+
+def test_a_program_that_ends_while_the_database_hangs_ends_in_bounded_time(behind_proxy, tmp_path):
+    async def prepare():
+        async with behind_proxy.open() as db:
+            await db.insert("t", "first", {})
+
+    asyncio.run(prepare())
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, behind_proxy.address, "wait"], cwd=tmp_path, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout.readline() == "ready\n"
+        behind_proxy.proxy.holds.set()
+        process.send_signal(signal.SIGTERM)
+        process.wait(30)
+    finally:
+        behind_proxy.proxy.holds.clear()
+        process.kill()
+        process.wait()
+
+    async def look():
+        async with behind_proxy.open() as db:
+            assert len(await db.query("t", limit=None)) == 51
+
+    asyncio.run(look())
