@@ -114,7 +114,7 @@ class MemDB:
                 await asyncio.wait_for(self._settle(backend, None), STOP_SECONDS)
                 self._last_stats = await asyncio.to_thread(read_stats, backend)
             except (RamekinError, OSError, TimeoutError, asyncio.TimeoutError) as error:
-                _log.warning("not everything has settled, it is in the log: %s", error or "it took too long")
+                _log.warning("not everything has settled, it is in the log: %s", str(error) or "it took too long")
             finally:
                 self._backend = None
                 self._defined.clear()
