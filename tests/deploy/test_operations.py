@@ -133,3 +133,10 @@ def test_links_lead_somewhere():
         if page.exists():
             for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
                 assert (page.parent / target).exists(), (page.name, target)
+
+
+def test_the_page_of_comparisons_has_no_figure_of_its_own():
+    text = (ROOT / "docs" / "COMPARISON.md").read_text()
+    figures = re.findall(r"\d+(?:,\d{3})+|\d+\.\d+", re.sub(r"Valkey \d+\.\d+", "", text))
+    assert len(figures) >= 10
+    assert [figure for figure in figures if figure not in PERFORMANCE] == []
