@@ -156,6 +156,19 @@ def test_a_cancelled_blocking_pop_takes_nothing(remote):
     asyncio.run(main())
 
 
+def test_what_is_pushed_after_a_blocking_pop_was_cancelled_stays(remote):
+    async def main():
+        for i in range(50):
+            waiting = asyncio.ensure_future(remote.execute_async("BLPOP", "queue", 0))
+            await _until(remote, "blocked_clients:1")
+            waiting.cancel()
+            await asyncio.gather(waiting, return_exceptions=True)
+            assert await remote.execute_async("RPUSH", "queue", i) == 1
+            assert await remote.execute_async("LPOP", "queue") == str(i).encode()
+
+    asyncio.run(main())
+
+
 async def _until(remote, line):
     for _ in range(1000):
         if line.encode() in await remote.execute_async("INFO", "clients"):
@@ -164,6 +177,7 @@ async def _until(remote, line):
     raise AssertionError(line)
 
 
+@pytest.mark.filterwarnings("error")
 def test_loops_in_threads_have_connections_of_their_own(remote):
     wrong = []
 

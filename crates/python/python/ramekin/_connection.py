@@ -31,11 +31,12 @@ class Lost(Exception):
 class Connection:
     """Connected and introduced once it is made."""
 
-    __slots__ = ("__weakref__", "_decoder", "_poll", "_replies", "_tls", "epoch", "socket", "timeout")
+    __slots__ = ("__weakref__", "_decoder", "_poll", "_replies", "_tls", "closed", "epoch", "socket", "timeout")
 
     def __init__(self, target: Target, setup: list[tuple[Any, ...]]) -> None:
         self.timeout = target.timeout
         self.epoch = 0  # of what `Remote` wants set up on its connections
+        self.closed = False
         self._tls = target.tls
         self._decoder = Decoder()
         self._replies: list[Any] = []
@@ -150,6 +151,7 @@ class Connection:
             pass
 
     def close(self) -> None:
+        self.closed = True
         self.socket.close()
 
 

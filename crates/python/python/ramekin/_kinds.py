@@ -38,6 +38,9 @@ WAITING: dict[str, tuple[int, float] | None] = {
     "TABLE.DROP": None,
 }
 
+# They wait for an element, and take it.
+POPS = frozenset({"BLMOVE", "BLMPOP", "BLPOP", "BRPOP", "BRPOPLPUSH"})
+
 # They wait for what this connection has written.
 FENCES: dict[str, tuple[int, float]] = {"WAIT": (-1, 0.001), "WAITAOF": (-1, 0.001), "WAITSTORE": (-1, 0.001)}
 

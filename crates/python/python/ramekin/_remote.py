@@ -8,14 +8,17 @@ Threads: a connection has one user at a time and goes back to those that idle. E
 - No reply goes to another command: a connection whose replies have not all been taken is closed.
 - A child of a fork opens connections of its own.
 - `SELECT`, `CLIENT DURABILITY` and their like hold for all connections, those to come included.
+- `WAITAOF` and `WAITSTORE` are about all that the calling thread, or the event loop, has written, by whichever connection.
 
-Left out: following a cluster, and replies that nobody asked for.
+Left out: following a cluster, replies that nobody asked for, and waiting for what a blocking pop took while its connection is
+blocked in another thread.
 """
 
 from __future__ import annotations
 
 import os
 import threading
+import time
 import weakref
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -32,6 +35,8 @@ if TYPE_CHECKING:
     from ._remote_async import Lane
 
 _MULTI, _EXEC = encode(["MULTI"]), encode(["EXEC"])
+# What a fence answers when its time is up.
+NOT_IN_TIME: dict[str, Any] = {"WAIT": 0, "WAITAOF": [0, 0], "WAITSTORE": 0}
 
 
 class Remote:
@@ -53,6 +58,7 @@ class Remote:
     def _forget(self) -> None:
         """No connections: at the beginning, and in the child of a fork."""
         self._idle: list[Connection] = []
+        self._idle_waiting: list[Connection] = []  # for commands that wait: nobody else's writes are on these
         self._all: weakref.WeakSet[Connection] = weakref.WeakSet()
         self._lock = threading.Lock()
         self._local = threading.local()
@@ -71,7 +77,7 @@ class Remote:
         timeout = self.target.timeout
         if timeout is not None and name in WAITING:
             timeout = self.time_for(name, args)
-        reply = self._run(encode(args), 1, name, name in READS, True, timeout)[0]
+        reply = self._run(encode(args), 1, name, name in READS, timeout, name in WAITING)[0]
         if isinstance(reply, Exception):
             raise reply
         return reply
@@ -82,8 +88,8 @@ class Remote:
         timeout, reads = self.time_for_many(commands, atomic)
         payload = encode_many(commands)
         if not atomic:
-            return self._run(payload, len(commands), "the commands", reads, len(commands) == 1, timeout)
-        replies = self._run(_MULTI + payload + _EXEC, len(commands) + 2, "the transaction", False, True, timeout)
+            return self._run(payload, len(commands), "the commands", reads, timeout)
+        replies = self._run(_MULTI + payload + _EXEC, len(commands) + 2, "the transaction", False, timeout)
         return transaction_replies(replies) or []
 
     def execute_async(self, *args: Arg) -> Awaitable[Any]:
@@ -113,7 +119,8 @@ class Remote:
         """Ends all connections; who waits for a reply gets a `ClosedError`."""
         self.closed = True
         with self._lock:
-            idle, self._idle = self._idle, []
+            idle = self._idle + self._idle_waiting
+            self._idle, self._idle_waiting = [], []
             rest = list(self._all)
             lanes, self._loops = list(self._loops.values()), {}
         for connection in idle:
@@ -173,10 +180,18 @@ class Remote:
 
     # Connections.
 
-    def _run(self, payload: bytes, count: int, name: str, again: bool, whole: bool, timeout: float | None) -> list[Any]:
-        """Replies to a payload. `again`: it may be run twice; `whole`: a part of it is run by nobody."""
+    def _run(
+        self,
+        payload: bytes,
+        count: int,
+        name: str,
+        again: bool,
+        timeout: float | None,
+        waits: bool = False,
+    ) -> list[Any]:
+        """Replies to a payload. `again`: it may be run twice; `waits`: it may take its time."""
         for attempt in (0, 1):
-            connection = self._acquire(attempt > 0)
+            connection = self._acquire(attempt > 0, waits)
             try:
                 replies = connection.exchange(payload, count, timeout)
             except Lost as lost:
@@ -187,19 +202,22 @@ class Remote:
                 self._drop(connection)
                 raise
             else:
-                self._release(connection)
+                if not again:
+                    self.note_write(connection)
+                self._release(connection, waits)
                 return replies
         raise AssertionError("unreachable")
 
-    def _acquire(self, fresh: bool) -> Connection:
+    def _acquire(self, fresh: bool, waits: bool = False) -> Connection:
         if self.closed:
             raise errors.ClosedError("the database has been closed")
         if self._places is not None:
             self._places.acquire()
+        idle = self._idle_waiting if waits else self._idle
         try:
-            while self._idle:
+            while idle:
                 try:
-                    connection = self._idle.pop()
+                    connection = idle.pop()
                 except IndexError:  # another thread was faster
                     break
                 if not fresh and connection.is_idle() and self._is_set_up(connection):
@@ -229,11 +247,11 @@ class Remote:
         connection.epoch = epoch
         return not any(isinstance(reply, Exception) for reply in replies)
 
-    def _release(self, connection: Connection) -> None:
+    def _release(self, connection: Connection, waits: bool = False) -> None:
         if self.closed:
             connection.close()
         else:
-            self._idle.append(connection)
+            (self._idle_waiting if waits else self._idle).append(connection)
         if self._places is not None:
             self._places.release()
 
@@ -248,17 +266,93 @@ class Remote:
         connection.close()
 
     def _set_up(self, name: str, args: tuple[Any, ...]) -> Any:
-        reply = self._run(encode(args), 1, name, True, True, self.target.timeout)[0]
+        reply = self._run(encode(args), 1, name, True, self.target.timeout)[0]
         if isinstance(reply, Exception):
             raise reply
         self.remember(name, args)
         return reply
 
+    # Waiting for what was written.
+
+    def note_write(self, connection: Connection) -> None:
+        """This thread has written by this connection."""
+        try:
+            wrote: set[Connection] = self._local.wrote
+        except AttributeError:
+            wrote = self._local.wrote = set()
+            self._local.lost = False
+        if connection not in wrote:
+            gone = {other for other in wrote if other.closed}
+            if gone:
+                wrote -= gone
+                self._local.lost = True
+            wrote.add(connection)
+
     def _fence(self, name: str, args: tuple[Any, ...]) -> Any:
-        reply = self._run(encode(args), 1, name, False, True, self.time_for(name, args))[0]
-        if isinstance(reply, Exception):
-            raise reply
-        return reply
+        """The least of what the connections answer by which this thread has written."""
+        wrote: set[Connection] = getattr(self._local, "wrote", set())
+        lost = getattr(self._local, "lost", False) or any(connection.closed for connection in wrote)
+        self._local.wrote, self._local.lost = set(), False
+        if lost:
+            return self._fence_all(name)
+        if not wrote:
+            return self._answer(self._run(encode(args), 1, name, True, self.time_for(name, args)))
+        limit = seconds_of(name, args)
+        deadline = None if limit is None else time.monotonic() + limit
+        answers = []
+        for connection in wrote:
+            if not self._claim(connection, deadline):
+                self._local.wrote |= wrote
+                return NOT_IN_TIME[name]
+            try:
+                answers.append(self._answer(connection.exchange(encode(args), 1, self.time_for(name, args))))
+            except Lost:
+                self._drop(connection)
+                return self._fence_all(name)
+            except errors.ServerTimeoutError:
+                self._drop(connection)
+                raise
+            except BaseException:
+                self._local.wrote |= wrote
+                self._release(connection)
+                raise
+            self._release(connection)
+        least = min(answers)
+        if not (least if isinstance(least, int) else least[0]):
+            self._local.wrote |= wrote
+        return least
+
+    def _claim(self, connection: Connection, deadline: float | None) -> bool:
+        """Takes this connection as soon as nobody uses it. False: not in time."""
+        while True:
+            for idle in (self._idle, self._idle_waiting):
+                try:
+                    idle.remove(connection)
+                except ValueError:
+                    continue
+                if self._places is not None:
+                    self._places.acquire()
+                return True
+            if connection.closed or (deadline is not None and time.monotonic() > deadline):
+                return False
+            time.sleep(0.0005)
+
+    def _fence_all(self, name: str) -> Any:
+        """A connection that had written is gone, so all is waited for, where that can be asked for."""
+        self.check_fence(name)
+        self.execute("FLUSH")
+        return 1
+
+    def check_fence(self, name: str) -> None:
+        """Raises if there is no way to wait for what a lost connection has written."""
+        if name != "WAITSTORE":
+            raise errors.ServerConnectionError(f"a connection that had written was lost: {name} does not know of its writes")
+
+    @staticmethod
+    def _answer(replies: list[Any]) -> Any:
+        if isinstance(replies[0], Exception):
+            raise replies[0]
+        return replies[0]
 
     def _lane(self) -> Lane:
         """The connections of the running event loop."""
@@ -285,6 +379,7 @@ class RemoteWatching:
     def __init__(self, remote: Remote, connection: Connection) -> None:
         self._remote = remote
         self._connection: Connection | None = connection
+        self._wrote = False
 
     def execute(self, *args: Arg) -> Any:
         reply = self._exchange(encode(args), 1)[0]
@@ -295,6 +390,7 @@ class RemoteWatching:
     def commit(self, commands: Sequence[Sequence[Arg]]) -> list[Any] | None:
         self._remote.time_for_many(commands, True)
         replies = self._exchange(_MULTI + encode_many(commands) + _EXEC, len(commands) + 2)
+        self._wrote = True
         return transaction_replies(replies)
 
     def close(self) -> None:
@@ -306,6 +402,8 @@ class RemoteWatching:
         except (Lost, errors.ServerTimeoutError):
             self._remote._drop(connection)
         else:
+            if self._wrote:
+                self._remote.note_write(connection)
             self._remote._release(connection)
 
     def _exchange(self, payload: bytes, count: int) -> list[Any]:

@@ -2,20 +2,21 @@
 
 Many tasks share one connection: what they send within a turn of the loop leaves in one write, and replies are dealt out in
 order. A cancelled task's reply is taken and dropped. Commands that wait, or work for long, have connections of their own; if
-such a task is cancelled its connection ends, which ends the waiting at the server as well.
+such a task is cancelled, what it waited for is called off at the server before the task ends.
 """
 
 from __future__ import annotations
 
 import asyncio
+import select
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from . import errors
 from ._connection import Lost, introduction, tls_context, unreachable
-from ._kinds import FENCES, READS, SESSION, WAITING, name_of
+from ._kinds import FENCES, POPS, READS, SESSION, WAITING, name_of
 from ._resp import Decoder, ProtocolError, Push, encode, encode_many
 
 if TYPE_CHECKING:
@@ -45,14 +46,18 @@ class Wire(asyncio.Protocol):
         self.epoch = 0
         self.heard = time.monotonic()  # when something came last
         self.transport: asyncio.Transport | None = None
+        self.id: int | None = None  # by which the server knows it
         self.lost = False
+        self.wrote = False  # and nobody has waited for it
         self._decoder = Decoder()
         self._waiting: deque[Request] = deque()
         self._unsent: list[Request] = []
         self._room: asyncio.Future[None] | None = None
+        self._poll = select.poll()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport  # type: ignore[assignment]
+        self._poll.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
 
     def data_received(self, data: bytes) -> None:
         self.heard = time.monotonic()
@@ -101,16 +106,21 @@ class Wire(asyncio.Protocol):
         self._unsent.clear()
         self.resume_writing()
 
+    def is_quiet(self) -> bool:
+        """All that was sent has been answered."""
+        return not self._waiting and not self._unsent
+
     async def send(self, payload: bytes, count: int, timeout: float | None) -> list[Any]:
         """Replies to a payload. Raises `Lost` or `ServerTimeoutError`."""
         while self._room is not None:
             await asyncio.shield(self._room)
+        if not self._waiting and not self._unsent and not self.lost and self._poll.poll(0):
+            # Something has come that nobody asked for, perhaps the end: the loop has not looked yet.
+            for _ in range(3):
+                await asyncio.sleep(0)
         if self.lost:
             raise Lost(False)
-        request = Request(payload, count, self.loop.create_future())
-        if not self._unsent:
-            self.loop.call_soon(self._flush)
-        self._unsent.append(request)
+        request = self.post(payload, count)
         if timeout is None:
             return await request.future
         began = time.monotonic()
@@ -120,6 +130,14 @@ class Wire(asyncio.Protocol):
             if self.heard < began:  # nothing has come for anybody: it hangs
                 self.end(TimeoutError("the server does not answer"))
             raise errors.ServerTimeoutError(f"no reply within {timeout:g} s") from None
+
+    def post(self, payload: bytes, count: int) -> Request:
+        """Sends with what else is sent in this turn of the loop."""
+        request = Request(payload, count, self.loop.create_future())
+        if not self._unsent:
+            self.loop.call_soon(self._flush)
+        self._unsent.append(request)
+        return request
 
     def _flush(self) -> None:
         unsent, self._unsent = self._unsent, []
@@ -141,6 +159,9 @@ class Lane:
         self._connecting: asyncio.Task[Wire] | None = None
         self._idle: list[Wire] = []
         self._wires: set[Wire] = set()
+        self._fenced: set[Wire] = set()  # that were shared, until what they wrote has settled
+        self._lost_writes = False
+        self._at_end: AsyncGenerator[None, None] | None = None
 
     async def execute(self, args: tuple[Any, ...]) -> Any:
         remote = self.remote
@@ -148,6 +169,8 @@ class Lane:
         remote.check(name)
         timeout = remote.time_for(name, args)
         payload = encode(args)
+        if name in FENCES:
+            return await self._fence(name, payload, timeout)
         if name in WAITING:
             replies = await self._alone(payload, 1, name, timeout)
         else:
@@ -200,8 +223,10 @@ class Lane:
         for wire in self._wires:
             socket = wire.transport.get_extra_info("socket") if wire.transport is not None else None
             if socket is not None:
-                socket = getattr(socket, "_sock", socket)
-                socket.close()
+                try:
+                    getattr(socket, "_sock", socket).close()
+                except TypeError:  # the loop has closed it
+                    pass
         self._wires.clear()
 
     async def _together(self, payload: bytes, count: int, name: str, again: bool, timeout: float | None) -> list[Any]:
@@ -210,7 +235,9 @@ class Lane:
             if wire is None or wire.lost or wire.epoch != self.remote.epoch:
                 wire = await self._share()
             try:
-                return await wire.send(payload, count, timeout)
+                replies = await wire.send(payload, count, timeout)
+                wire.wrote = wire.wrote or not again
+                return replies
             except Lost as lost:
                 if attempt or self.remote.closed or (lost.sent and not again):
                     raise self.remote.lost(name) from lost.__cause__
@@ -220,22 +247,92 @@ class Lane:
         for attempt in (0, 1):
             wire = self._idle.pop() if self._idle and not attempt else await self._connect()
             while wire.lost or not await self._is_set_up(wire):
-                self._wires.discard(wire)
+                self._forget(wire)
                 wire = self._idle.pop() if self._idle and not attempt else await self._connect()
             try:
                 replies = await wire.send(payload, count, timeout)
+                wire.wrote = wire.wrote or name not in READS
             except Lost as lost:
-                self._wires.discard(wire)
+                self._forget(wire)
                 if attempt or self.remote.closed or (lost.sent and name not in READS):
                     raise self.remote.lost(name) from lost.__cause__
             except BaseException as gone:  # cancelled, or late: the reply may still come
+                if isinstance(gone, asyncio.CancelledError) and await self._is_unblocked(wire, name):
+                    self._idle.append(wire)
+                    raise
                 wire.end(gone if isinstance(gone, Exception) else ConnectionAbortedError("cancelled"))
-                self._wires.discard(wire)
+                self._forget(wire)
                 raise
             else:
                 self._idle.append(wire)
                 return replies
         raise AssertionError("unreachable")
+
+    async def _is_unblocked(self, wire: Wire, name: str) -> bool:
+        """Ends a blocking pop, and waits until it has ended: what is pushed from then on stays."""
+        if name not in POPS or wire.id is None:
+            return False
+        try:
+            for pause_ms in (0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500):
+                await self._together(encode(("CLIENT", "UNBLOCK", wire.id)), 1, "CLIENT", True, 1.0)
+                await asyncio.sleep(pause_ms / 1000)
+                if wire.lost or wire.is_quiet():
+                    return not wire.lost
+        except (errors.RamekinError, asyncio.CancelledError):
+            pass
+        return False
+
+    async def _fence(self, name: str, payload: bytes, timeout: float | None) -> Any:
+        """The least of what the connections answer by which this loop has written; others go on by a new one meanwhile."""
+        shared = self._shared
+        if shared is not None and shared.wrote:
+            self._fenced.add(shared)
+            self._shared = None
+        wires = [*self._fenced, *(wire for wire in self._idle if wire.wrote)]
+        if self._lost_writes or any(wire.lost for wire in wires):
+            return await self._fence_all(name)
+        if not wires:
+            return self._answer(await self._together(payload, 1, name, True, timeout))
+        for wire in wires:
+            wire.wrote = False
+        try:
+            found = await asyncio.gather(*[wire.send(payload, 1, timeout) for wire in wires])
+            answers = [self._answer(replies) for replies in found]
+        except Lost:
+            return await self._fence_all(name)
+        except BaseException:
+            for wire in wires:
+                wire.wrote = True
+            raise
+        least = min(answers)
+        for wire in wires:
+            if not (least if isinstance(least, int) else least[0]):
+                wire.wrote = True
+            elif wire in self._fenced and not wire.wrote:
+                self._fenced.discard(wire)
+                self._idle.append(wire)
+        return least
+
+    async def _fence_all(self, name: str) -> Any:
+        """A connection that had written is gone, so all is waited for, where that can be asked for."""
+        self._lost_writes = False
+        for wire in [wire for wire in self._fenced if wire.lost]:
+            self._fenced.discard(wire)
+            self._wires.discard(wire)
+        self.remote.check_fence(name)
+        await self.execute(("FLUSH",))
+        return 1
+
+    def _forget(self, wire: Wire) -> None:
+        """This one is lost."""
+        self._wires.discard(wire)
+        self._lost_writes = self._lost_writes or wire.wrote
+
+    @staticmethod
+    def _answer(replies: list[Any]) -> Any:
+        if isinstance(replies[0], Exception):
+            raise replies[0]
+        return replies[0]
 
     async def _share(self) -> Wire:
         """The connection of all tasks. Who asks while it is being made waits for the same one."""
@@ -254,9 +351,17 @@ class Lane:
         if wire is not None:
             if not wire.lost and await self._is_set_up(wire):
                 return wire
-            self._wires.discard(wire)
+            self._forget(wire)
         self._shared = await self._connect()
         return self._shared
+
+    async def _until_the_end(self) -> AsyncGenerator[None, None]:
+        """What `asyncio.run` ends before it closes the loop: connections end in order, whether or not anybody closed them."""
+        try:
+            yield
+        finally:
+            self._end()
+            await asyncio.sleep(0)
 
     async def _is_set_up(self, wire: Wire) -> bool:
         if wire.epoch == self.remote.epoch:
@@ -272,6 +377,9 @@ class Lane:
     async def _connect(self) -> Wire:
         remote, target = self.remote, self.remote.target
         remote.check("")
+        if self._at_end is None:
+            self._at_end = self._until_the_end()
+            await self._at_end.__anext__()
         epoch, setup = remote.epoch, introduction(target) + list(remote.session.values())
         wire = Wire(self.loop)
         if target.opener is not None:
@@ -299,6 +407,8 @@ class Lane:
         if refused is not None or remote.closed:
             wire.end(ConnectionAbortedError("not needed"))
             raise refused or errors.ClosedError("the database has been closed")
+        if replies and isinstance(replies[0], dict):
+            wire.id = replies[0].get(b"id")
         wire.epoch = epoch
         self._wires.add(wire)
         return wire
