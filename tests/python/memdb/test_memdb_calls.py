@@ -285,7 +285,6 @@ def test_a_refusal_names_what_is_wrong_with_the_record():
     async def body(db):
         for record, said in (
             ([1], "dict, not list"),
-            (None, "dict, not NoneType"),
             ({"a": {"b": [1, float("nan")]}}, r"'a\.b\[1\]' holds nan"),
             ({"$types": {}}, r"\$types"),
         ):

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from math import frexp
 
-# One call in so many is measured.
-EVERY = 16
+# One call in so many is measured. Odd, so that calls which alternate are all measured.
+EVERY = 17
 _PER_DOUBLING = 4
 _BUCKETS = 40 * _PER_DOUBLING
 
