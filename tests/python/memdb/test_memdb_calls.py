@@ -1,6 +1,8 @@
 """Each call of MemDB in each of its forms, wherever the data is."""
 
 import asyncio
+import subprocess
+import sys
 from datetime import timedelta
 
 import pytest
@@ -297,3 +299,30 @@ def test_a_refusal_names_what_is_wrong_with_the_record():
 def test_the_kinds_of_refusal_are_commands_refused_and_wrong_values():
     assert issubclass(SchemaError, (CommandError)) and issubclass(SchemaError, ValueError)
     assert issubclass(QueryError, (CommandError)) and issubclass(QueryError, ValueError)
+
+
+IN_THREADS = """
+import threading
+
+def use(number):
+    import asyncio
+    from ramekin import MemDB
+
+    async def body():
+        async with MemDB("memory:") as db:
+            await db.insert("t", "k", {"n": number})
+            assert await db.get("t", "k") == {"n": number}
+
+    asyncio.run(body())
+
+for number in range(20):
+    thread = threading.Thread(target=use, args=(number,))
+    thread.start()
+    thread.join()
+print("all of them")
+"""
+
+
+def test_a_program_may_import_and_use_it_in_threads_that_end(tmp_path):
+    done = subprocess.run([sys.executable, "-c", IN_THREADS], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.stdout == "all of them\n", (done.returncode, done.stderr)
