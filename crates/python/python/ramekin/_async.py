@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -52,7 +52,7 @@ class AsyncDatabase(Commands[V]):
                 await asyncio.to_thread(opened.close)
         return self
 
-    def __await__(self) -> Any:
+    def __await__(self) -> Generator[Any, None, AsyncDatabase[V]]:
         return self.open().__await__()
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -156,7 +156,7 @@ class AsyncPipeline(Queue[V]):
 
         return self._made(await to_thread(watching.execute, *queued[0]), queued)
 
-    def __await__(self) -> Any:
+    def __await__(self) -> Generator[Any, None, AsyncPipeline[V]]:
         async def itself() -> AsyncPipeline[V]:
             return self
 
