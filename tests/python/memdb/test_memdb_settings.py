@@ -155,6 +155,25 @@ def test_intervals_change_while_it_runs(behind):
     asyncio.run(body())
 
 
+def test_the_number_of_connections_may_be_changed_at_any_time(behind):
+    async def body():
+        async with behind.open(max_connections=7) as db:
+            db.max_connections = 12
+            assert db.max_connections == 12 and db.stats()["pool"]["max_connections"] == 12
+            with pytest.raises(ValueError, match="max_connections"):
+                db.max_connections = 0
+            await db.insert("t", "k", {"n": 1})
+            await db.flush()
+            await db.stop()
+            await db.start()
+            assert await db.get("t", "k") == {"n": 1} and db.max_connections == 12
+        # As few as the documents of the original have.
+        async with behind.open(max_connections=1) as db:
+            assert await db.get("t", "k") == {"n": 1}
+
+    asyncio.run(body())
+
+
 @pytest.mark.places("server")
 def test_a_server_keeps_its_settings_unless_others_are_said(address):
     async def body(db):

@@ -155,8 +155,9 @@ def test_a_field_named_like_the_notes_that_is_none_is_left_as_it_is(notes):
     assert decode(json.dumps(stored)) == stored
 
 
-def test_random_records_come_back_as_they_were():
-    chance = random.Random(7)
+def random_records(seed, count):
+    """Records of all kinds of values, nested."""
+    chance = random.Random(seed)
     leaves = [value for _, value in ALL if not isinstance(value, (dict, list))]
 
     def value(depth):
@@ -165,11 +166,32 @@ def test_random_records_come_back_as_they_were():
             return {chance.choice(["a", "b/c", "~", "", "0", "$types"]): value(depth - 1) for _ in range(chance.randrange(4))}
         if depth and kind < 0.4:
             return [value(depth - 1) for _ in range(chance.randrange(4))]
+        if kind > 0.9:
+            small, any_size = chance.uniform(-1e3, 1e3), chance.gauss(0, 1) * 10.0 ** chance.randrange(-300, 300)
+            return chance.choice([small, any_size, chance.getrandbits(90)])
         return chance.choice(leaves)
 
-    for _ in range(2000):
-        record = {name: value(4) for name in chance.sample("abcdef", chance.randrange(6))}
+    for _ in range(count):
+        yield {name: value(4) for name in chance.sample("abcdef", chance.randrange(6))}
+
+
+def test_random_records_come_back_as_they_were():
+    for record in random_records(7, 2000):
         assert same(record, decode(encode(record))), record
+
+
+@pytest.mark.places("folder", "server")
+def test_a_record_is_the_same_to_the_engine_however_it_gets_there(address):
+    async def body(db):
+        for record in random_records(8, 500):
+            await db.insert("t", "k", record)
+            text = await db._run("TABLE.GET", "t", "k")
+            await db._run("TABLE.PUT", "t", "k2", encode(record))
+            assert text == await db._run("TABLE.GET", "t", "k2"), record
+            assert same(record, await db.get("t", "k")), record
+            assert same(record, await db.get("t", "k2")), record
+
+    on(address, body)
 
 
 def test_values_come_back_through_memory_and_queries(address):

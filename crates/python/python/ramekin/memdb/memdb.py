@@ -188,7 +188,12 @@ class MemDB:
     def _change(self, name: str, value: float) -> None:
         if self._backend is not None:
             least = CONNECTIONS_MIN if name == "max_connections" else 0
-            _configure(self._backend, name, max(value, least))
+            try:
+                _configure(self._backend, name, max(value, least))
+            except CommandError as error:
+                if "immutable" not in str(error):
+                    raise
+                _log.warning("%s = %s counts from the next start on", name, value)
         setattr(self, f"_{name}", value)
         self._said |= {name}
 
