@@ -4,6 +4,7 @@ import threading
 
 import pytest
 
+import ramekin
 import ramekin.kv as package
 from harness.server import Server
 from ramekin.errors import OpenError
@@ -236,6 +237,7 @@ def test_postgres_needs_an_address(monkeypatch):
 def test_all_that_nadb_exports_is_there():
     for name in (
         *("KeyValueStore", "KeyValueSync", "KeyValueMetadata", "PerformanceMetrics", "StoredValue", "StorageFactory", "open_store"),
-        *("RedisStorage", "StorageBackend", "BackendCapabilities"),
+        "RedisStorage",
     ):
-        assert getattr(package, name)
+        assert getattr(ramekin, name) is getattr(package, name)
+    assert issubclass(package.RedisStorage, StorageBackend)

@@ -17,6 +17,14 @@ from . import errors
 from .errors import RamekinError
 
 if TYPE_CHECKING:
+    from .kv import KeyValueMetadata as KeyValueMetadata
+    from .kv import KeyValueStore as KeyValueStore
+    from .kv import KeyValueSync as KeyValueSync
+    from .kv import PerformanceMetrics as PerformanceMetrics
+    from .kv import RedisStorage as RedisStorage
+    from .kv import StorageFactory as StorageFactory
+    from .kv import StoredValue as StoredValue
+    from .kv import open_store as open_store
     from .memdb import MemDB as MemDB
 
 __all__ = ["errors", "RamekinError", "AsyncDatabase", "Database", "KeyValueStore", "KeyValueSync", "MemDB", "open_store"]
@@ -24,9 +32,14 @@ __all__ = ["errors", "RamekinError", "AsyncDatabase", "Database", "KeyValueStore
 _WHERE = {
     "AsyncDatabase": "database",
     "Database": "database",
+    "KeyValueMetadata": "kv",
     "KeyValueStore": "kv",
     "KeyValueSync": "kv",
     "MemDB": "memdb",
+    "PerformanceMetrics": "kv",
+    "RedisStorage": "kv",
+    "StorageFactory": "kv",
+    "StoredValue": "kv",
     "open_store": "kv",
 }
 

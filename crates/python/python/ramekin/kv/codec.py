@@ -13,19 +13,25 @@ import zlib
 from collections.abc import Callable
 from hashlib import blake2b
 from hmac import compare_digest
+from importlib import import_module
+from typing import Any
 
 COMPRESS_MIN_SIZE = 1024
 _LEVEL = 6
 _NONCE_BYTES = 16
 _DIGEST_BYTES = 32
 
-_zstd: tuple[Callable[[bytes], bytes], Callable[[bytes], bytes]] | None
-try:
-    from .. import _ramekin
 
-    _zstd = (_ramekin.zstd_compress, _ramekin.zstd_decompress)
-except (ImportError, AttributeError):
-    _zstd = None
+def _native_zstd() -> tuple[Callable[[bytes], bytes], Callable[[bytes], bytes]] | None:
+    """Zstandard of the native module, if that is there and has it."""
+    try:
+        native: Any = import_module("ramekin._ramekin")
+        return native.zstd_compress, native.zstd_decompress
+    except (ImportError, AttributeError):
+        return None
+
+
+_zstd = _native_zstd()
 
 
 def pack(data: bytes, compress: bool, secret: bytes | None) -> tuple[str, bytes]:
