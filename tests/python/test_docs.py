@@ -2,7 +2,7 @@
 
 A block of ```python in docs/python/*.md is a program: it is run in an empty folder. One whose first line is `# signature` is no
 program. What it prints is compared with its lines that begin with `#> `, if there are some. Where a block names a server, there is
-one, empty and its own: `localhost:6379`, `127.0.0.1:6379` and `host:6379` are a Ramekin's address, `redis://…` a Valkey's, and
+one, empty and its own: `localhost:6379`, `127.0.0.1:6379`, `host:6379` and `port=6379` are a Ramekin's address, `redis://…` a Valkey's, and
 `postgresql://…` a database's.
 """
 
@@ -58,9 +58,10 @@ def test_an_example_runs(block, tmp_path, request):
 
 def with_servers(block, servers, request):
     """The block with addresses of servers that are there."""
-    if re.search(r"(localhost|127\.0\.0\.1|host):6379", re.sub(r"redis://\S*", "", block)):
+    if re.search(r"(localhost|127\.0\.0\.1|host):6379|port=6379", re.sub(r"redis://\S*", "", block)):
         servers.append(Server("ramekin"))
         block = re.sub(r"(?<!redis://)\b(localhost|127\.0\.0\.1|host):6379", f"127.0.0.1:{servers[-1].port}", block)
+        block = block.replace("port=6379", f"port={servers[-1].port}")
     if "redis://" in block:
         servers.append(Server("valkey"))
         block = re.sub(r"redis://[^\"'/]*", f"redis://127.0.0.1:{servers[-1].port}", block)

@@ -14,6 +14,9 @@ from .replies import named, ok, text, texts
 
 Record = Mapping[str, Any]
 
+# What clauses begin with that say themselves what they are.
+_BEGINNINGS = frozenset({"WHERE", "ORDER", "LIMIT", "OFFSET"})
+
 
 class Tables(Base[V]):
     def table_create(
@@ -187,7 +190,9 @@ class Tags(Base[V]):
 
 
 def _clauses(where: str = "", order_by: str | None = None, limit: int | None = None, offset: int | None = None) -> list[Any]:
-    words: list[Any] = [where] if where else []
+    words: list[Any] = []
+    if where.strip():
+        words = [where] if where.split(None, 1)[0].upper() in _BEGINNINGS else ["WHERE", where]
     if order_by is not None:
         words += ["ORDER BY", order_by]
     if limit is not None:
