@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime
+import decimal
 import threading
 
 import pytest
@@ -57,6 +58,19 @@ def test_records_are_put_asked_for_and_deleted(db):
     assert db.table_info("calls")["schema"] == {"state": "string", "seconds": "integer"}
     assert db.table_list() == ["calls"]
     assert db.table_drop("calls") is True and db.table_list() == []
+
+
+def test_what_json_lacks_comes_back_as_it_was(db):
+    at = datetime.datetime(2026, 11, 21, 8, 30, tzinfo=datetime.timezone.utc)
+    record = {"at": at, "price": decimal.Decimal("19.90"), "raw": b"\x00\xff", "n": 10**30}
+    db.table_put("orders", "o1", record)
+    assert db.table_get("orders", "o1") == record
+    assert db.query("orders", "(data->>'at')::timestamptz = '2026-11-21 08:30Z'") == [{**record, "_key": "o1"}]
+    found = db.table_get("orders", "o1")
+    found["at"] = None
+    assert db.table_get("orders", "o1") == record
+    with pytest.raises(errors.SchemaError, match="'list\\[0\\]'"):
+        db.table_put("orders", "o2", {"list": [{1, 2}]})
 
 
 def test_a_record_expires_when_it_was_said(db):

@@ -17,6 +17,8 @@ from . import errors
 from .errors import RamekinError
 
 if TYPE_CHECKING:
+    from .database import AsyncDatabase as AsyncDatabase
+    from .database import Database as Database
     from .kv import KeyValueMetadata as KeyValueMetadata
     from .kv import KeyValueStore as KeyValueStore
     from .kv import KeyValueSync as KeyValueSync

@@ -1,6 +1,7 @@
 """Commands about tables of records, queries, indexes and tags.
 
-A record is a dict of what JSON has. Clauses are PostgreSQL's over `data`, `key` and `expires_at`.
+A record is a dict; what JSON lacks in it is kept with a note of its type and comes back as it was (`_records`). Clauses are
+PostgreSQL's over `data`, `key` and `expires_at`.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ class Tables(Base[V]):
         if isinstance(ttl, timedelta):
             ttl = ttl.total_seconds()
         words = expiry(px=None if ttl is None else round(ttl * 1000), exat=exat, keepttl=keepttl)
-        body = record if isinstance(record, (str, bytes)) else _json(record)
+        body = record if isinstance(record, (str, bytes)) else _encoded(record)
         return self._run(("TABLE.PUT", table, key, body, *options(nx=nx, xx=xx), *words), ok)
 
     def table_get(self, table: str, key: Key) -> Reply[dict[str, Any] | None]:
@@ -208,16 +209,22 @@ def _json(value: Any) -> str:
     return dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
-def _record(reply: Any) -> Any:
-    from json import loads
+def _encoded(record: Record) -> bytes:
+    from .._records import encode
 
-    return None if reply is None else loads(reply)
+    return encode(record if isinstance(record, dict) else dict(record))
+
+
+def _record(reply: Any) -> Any:
+    from .._records import decode
+
+    return None if reply is None else decode(reply)
 
 
 def _records(reply: Any) -> list[dict[str, Any]]:
-    from json import loads
+    from .._records import decode
 
-    return [{**loads(record), "_key": text(key)} for key, record in reply]
+    return [{**decode(record), "_key": text(key)} for key, record in reply]
 
 
 def _page(reply: Any) -> tuple[str, list[dict[str, Any]]]:
