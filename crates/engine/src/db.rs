@@ -7,6 +7,7 @@
 mod beyond;
 mod compression;
 mod limits;
+mod now;
 mod query;
 mod read;
 mod saving;
@@ -15,6 +16,7 @@ mod store;
 mod tagged;
 
 pub use compression::CompressionStats;
+pub use now::{RecordForm, Tried};
 pub use saving::{Checkpoint, CheckpointRules, CheckpointStats};
 pub use store::StoreTuning;
 
@@ -602,7 +604,11 @@ impl Database {
     }
 
     /// Waits until a reply with this LSN may be given.
-    pub(crate) fn wait(&self, lsn: Lsn) -> Result<(), Error> {
+    ///
+    /// # Errors
+    /// `Failed`: the log takes nothing more, and what waits for it may not be acknowledged.
+    #[inline]
+    pub fn wait(&self, lsn: Lsn) -> Result<(), Error> {
         let Some(log) = &self.inner.shards.log else { return Ok(()) };
         match self.appendfsync() {
             AppendFsync::Always if log.durable() < lsn => log.sync().map(|_| ()),
@@ -664,8 +670,7 @@ impl Database {
         self.inner.shards.keyspace.put_aside(answer);
     }
 
-    /// Makes everything durable and closes the log; later changes are refused. The folder is free for others once the last
-    /// clone of this database is dropped.
+    /// Makes everything durable and closes the log; later changes are refused. The folder is free for others then.
     ///
     /// # Errors
     /// `Failed`: what was not durable before may be lost.
@@ -681,7 +686,11 @@ impl Database {
         if self.inner.closed.swap(true, Ordering::AcqRel) {
             return Ok(());
         }
-        self.inner.shards.log.as_ref().map_or(Ok(()), Log::close)
+        let closed = self.inner.shards.log.as_ref().map_or(Ok(()), Log::close);
+        if let Some(disk) = &self.inner.disk {
+            disk.unlock();
+        }
+        closed
     }
 
     /// The disk that holds the folder; none for a database in memory.

@@ -13,6 +13,8 @@ pub enum ErrorKind {
     DiskFull,
     /// Another process holds the folder. **Retry** after it has ended, or choose another folder.
     Locked,
+    /// The store behind belongs to another owner or folder. **Fix the input**: other tables, or another store, or ask the owner.
+    Owned,
     /// The system refuses access: owner, mode, a read-only mount. **Fix the input**: the path or its permissions.
     Denied,
     /// A file or folder that is needed does not exist. **Fix the input**: the path.

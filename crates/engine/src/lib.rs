@@ -44,7 +44,8 @@ mod typed;
 pub mod value;
 
 pub use db::{
-    Checkpoint, CheckpointRules, CheckpointStats, CompressionStats, Database, Options, StoreTuning,
+    Checkpoint, CheckpointRules, CheckpointStats, CompressionStats, Database, Options, RecordForm,
+    StoreTuning, Tried,
 };
 pub use effect::Side;
 pub use error::{Error, ErrorKind};

@@ -17,6 +17,7 @@
 //! - `compression`: values that are kept compressed, and their dictionaries.
 //! - `checkpoint`: what comes back from one, what is refused, what a failure leaves.
 //! - `namespaces`: databases with names; `namespaces_crash`: wherever their making and dropping is cut short.
+//! - `now`: commands for callers that must not wait.
 //! - `opening`: reading a folder on several cores.
 //! - `store`: what settles in a store and comes back from it; `store_walk`: commands that tell of all keys, over
 //!   both; `store_races`: what happens while a row is on its way;
@@ -40,6 +41,7 @@ mod limits;
 mod list;
 mod namespaces;
 mod namespaces_crash;
+mod now;
 mod opening;
 mod own_store;
 mod query;

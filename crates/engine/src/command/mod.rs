@@ -53,7 +53,7 @@ pub use index::NameIndex;
 pub use parse::database;
 pub use settings::Settings;
 pub use spec::{Command, FindKeys, Handler, Keys, Spec, flag};
-pub(crate) use table::read_document;
+pub(crate) use table::{GET_FORMED, PUT_FORMED, read_document, take_document};
 
 use std::sync::LazyLock;
 

@@ -99,6 +99,8 @@ pub mod flag {
     pub const APART: u32 = 1 << 25;
     /// Tells of all keys: with a store behind, also of those that only the store knows. In a transaction it tells of memory.
     pub const BEYOND: u32 = 1 << 26;
+    /// The record that it puts comes in the form in which it will lie, and not as text.
+    pub const FORMED: u32 = 1 << 27;
 }
 
 /// Finds the indices of a command's keys; its error is what the command answers, so it is the first that the command checks.

@@ -113,6 +113,24 @@ pub(super) const COMMANDS: &[Command] = &[
     },
 ];
 
+/// TABLE.PUT for whoever has the record in the form in which it will lie.
+pub(crate) static PUT_FORMED: Command = Command {
+    spec: Spec {
+        flags: flag::WRITE | flag::DENYOOM | flag::MOVABLE_KEYS | flag::PUTS | flag::BLIND | flag::FORMED,
+        ..on_tables("table.put", -4, 0, Keys::Records(2))
+    },
+    run: put,
+};
+
+/// TABLE.GET for whoever wants the record in the form in which it lies.
+pub(crate) static GET_FORMED: Command = Command {
+    spec: Spec {
+        flags: flag::READONLY | flag::FAST | flag::MOVABLE_KEYS,
+        ..on_tables("table.get", 3, 0, Keys::Records(2))
+    },
+    run: get_formed,
+};
+
 /// Documents larger than this are encoded for the log when their record is written, and printed without a lock.
 const LARGE_BYTES_MIN: usize = 256 << 10;
 
@@ -251,6 +269,13 @@ pub(crate) fn read_document(document: &mut Vec<u8>, text: &[u8]) -> Result<(), F
     })
 }
 
+/// Takes the bytes of a record that is in its form already.
+pub(crate) fn take_document(document: &mut Vec<u8>, form: &[u8]) {
+    document.clear();
+    document.push(codec::VERSION);
+    document.extend_from_slice(form);
+}
+
 /// Puts a record, unless its condition does not hold.
 fn put_document(ctx: &mut Ctx<'_>, args: &[&[u8]], document: &[u8]) -> Result<bool, Fail> {
     if std::str::from_utf8(args[2]).is_err() || args[2].contains(&0) {
@@ -369,6 +394,43 @@ fn get(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
     ctx.scratch.compressed = if raw.capacity() <= LARGE_BYTES_MIN { raw } else { Vec::new() };
     ctx.scratch.forget_document();
     found.map(drop)
+}
+
+/// Answers with the bytes of the form, see [`json`].
+fn get_formed(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
+    let key = ctx.record_key(args[1], args[2]);
+    let mut raw = std::mem::take(&mut ctx.scratch.compressed);
+    raw.clear();
+    let answered = ctx.in_db(DATABASE, |ctx| {
+        let Some(entry) = ctx.read(&key) else {
+            out.null();
+            return Ok(());
+        };
+        match entry.view() {
+            View::Json(document) => out.bulk(&document[1..]),
+            View::Compressed(value) if value.kind() == Kind::Json => {
+                let shared = (value.raw_bytes() > LARGE_BYTES_MIN).then(|| value.to_shared());
+                match shared {
+                    None => out.bulk(value.json_in(&mut raw).bytes()),
+                    Some(shared) => {
+                        ctx.let_go();
+                        out.bulk(Compressed::of_made(&shared).json_in(&mut raw).bytes());
+                    }
+                }
+            }
+            View::Value(Value::Json(json)) => {
+                let json = json.clone();
+                if json.bytes().len() > LARGE_BYTES_MIN {
+                    ctx.let_go();
+                }
+                out.bulk(json.bytes());
+            }
+            _ => return Err(Fail::WRONG_TYPE),
+        }
+        Ok(())
+    });
+    ctx.scratch.compressed = if raw.capacity() <= LARGE_BYTES_MIN { raw } else { Vec::new() };
+    answered
 }
 
 fn del(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {

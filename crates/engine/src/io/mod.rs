@@ -17,6 +17,9 @@ use std::time::Duration;
 
 /// One folder of files, held exclusively by its owner. Names are flat: no separators.
 pub trait Disk: Send + Sync {
+    /// Gives the folder free for others, before this value goes: nothing is written through it any more.
+    fn unlock(&self) {}
+
     /// Creates an empty file for reading and writing. A file of that name must not exist.
     ///
     /// # Errors

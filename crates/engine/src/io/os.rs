@@ -21,14 +21,14 @@ const LOCK_NAME: &str = "LOCK";
 /// store into allocated space may still find the disk full, which through a mapping would end the process.
 const KEEPS_SPACE: [rustix::fs::FsWord; 3] = [0xef53, 0x5846_5342, 0x0102_1994];
 
-/// A folder on a real disk, locked against other users for as long as this value lives.
+/// A folder on a real disk, locked against other users for as long as this value lives, or until [`Disk::unlock`].
 #[derive(Debug)]
 pub struct OsDisk {
     dir: PathBuf,
     dir_handle: fs::File,
     read_only: bool,
     /// Held for its lock; `None` if there was no lock file to share.
-    _lock: Option<fs::File>,
+    lock: Option<fs::File>,
 }
 
 impl OsDisk {
@@ -73,7 +73,7 @@ impl OsDisk {
         let dir_handle = fs::File::open(dir).map_err(|error| {
             Error::from_os(format!("cannot open the data folder {}", dir.display()), error)
         })?;
-        Ok(Self { dir: dir.to_path_buf(), dir_handle, read_only, _lock: lock })
+        Ok(Self { dir: dir.to_path_buf(), dir_handle, read_only, lock })
     }
 
     fn file(&self, name: &str, options: &OpenOptions, doing: &str) -> Result<Arc<dyn File>, Error> {
@@ -107,6 +107,13 @@ fn locked(dir: &Path, mut lock: &fs::File, error: TryLockError) -> Error {
 }
 
 impl Disk for OsDisk {
+    fn unlock(&self) {
+        if let Some(lock) = &self.lock {
+            // It fails for no lock that is held; at the latest it ends with the file.
+            let _ = lock.unlock();
+        }
+    }
+
     fn create(&self, name: &str) -> Result<Arc<dyn File>, Error> {
         self.file(name, OpenOptions::new().read(true).write(true).create_new(true), "create")
     }

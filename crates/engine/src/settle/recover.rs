@@ -78,7 +78,7 @@ fn refused(store: &dyn crate::store::Store, error: &StoreError) -> Error {
     };
     let kind = match error.kind {
         Kind::Newer => ErrorKind::Newer,
-        Kind::Owned => ErrorKind::Locked,
+        Kind::Owned | Kind::Foreign | Kind::Fenced => ErrorKind::Owned,
         Kind::Unavailable | Kind::InDoubt | Kind::Busy => ErrorKind::Failed,
         _ => ErrorKind::Invalid,
     };

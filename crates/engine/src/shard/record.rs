@@ -4,7 +4,7 @@
 //! the first of its records goes, so that the next opening ends what a crash has cut short.
 
 use super::{Caller, RECORD_OVERHEAD, Ran, Shards, refuse, space_for};
-use crate::command::{Command, Fail, LargePut, flag, read_document};
+use crate::command::{Command, Fail, LargePut, flag, read_document, take_document};
 use crate::error::{Error, ErrorKind};
 use crate::keyspace::Held;
 use crate::keyspace::entry::Entry;
@@ -32,7 +32,9 @@ impl Shards {
             return refuse(&Fail::arity(command.spec.name), out);
         }
         let puts = command.spec.is(flag::PUTS);
-        if puts && let Err(fail) = read_document(&mut caller.scratch.document, args[3]) {
+        if command.spec.is(flag::FORMED) {
+            take_document(&mut caller.scratch.document, args[3]);
+        } else if puts && let Err(fail) = read_document(&mut caller.scratch.document, args[3]) {
             return refuse(&fail, out);
         }
         if puts {

@@ -62,6 +62,19 @@ impl Builder {
         number::parse(text, &mut self.out)
     }
 
+    /// A number, by its text in decimal. Returns how many bytes it takes when it is printed; none if it is no number, or has too
+    /// many digits.
+    pub fn decimal(&mut self, text: &str) -> Option<usize> {
+        let before = self.out.len();
+        match self.number(text.as_bytes()) {
+            Ok(read) if read.len == text.len() => Some(read.printed),
+            _ => {
+                self.out.truncate(before);
+                None
+            }
+        }
+    }
+
     /// A string.
     pub fn str(&mut self, text: &str) {
         self.out.extend_from_slice(text.as_bytes());
