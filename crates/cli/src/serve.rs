@@ -30,8 +30,11 @@ fn start(loaded: Loaded) -> Result<(), String> {
     ramekin_server::serve(loaded, Arc::new(store_of)).map_err(|error| error.to_string())
 }
 
-/// The store of an address.
-pub(crate) fn store_of(address: &str, data_folder: &Path) -> Result<Arc<dyn Store>, String> {
+/// The store of an address, for the data in this folder.
+///
+/// # Errors
+/// What is wrong with the address.
+pub fn store_of(address: &str, data_folder: &Path) -> Result<Arc<dyn Store>, String> {
     let scheme = address.split(':').next().unwrap_or_default();
     let store: Arc<dyn Store> = match scheme {
         "sqlite" => {

@@ -27,6 +27,8 @@ pub struct Client {
     pub unix: bool,
     /// Connected from this machine.
     pub local: bool,
+    /// It is this process, which needs no password for its own data.
+    pub trusted: bool,
     /// `CLIENT SETNAME`.
     pub name: Mutex<Vec<u8>>,
     /// `CLIENT SETINFO`: library name and version.

@@ -8,11 +8,13 @@ use ramekin::io::Clock as _;
 use ramekin::io::os::OsClock;
 use ramekin::log::AppendFsync as LogSync;
 use ramekin::store::Store;
-use ramekin::{CheckpointRules, Compression, Database, DiskState, Options, Policy, Progress, StoreOptions};
+use ramekin::{
+    CheckpointRules, Compression, Database, DiskState, ErrorKind, Options, Policy, Progress, StoreOptions,
+};
 use std::io::Write as _;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -104,6 +106,34 @@ pub(crate) fn store_behind(config: &Config, store: Arc<dyn Store>) -> StoreOptio
 /// # Errors
 /// One line that says what to do: the data folder or its store cannot be used.
 pub fn open(config: &Config, progress: &Arc<Progress>, stores: &Stores) -> Result<Database, Error> {
+    open_database(config, progress, stores).map_err(|failure| Error(failure.text))
+}
+
+/// Why a database could not be opened.
+#[derive(Debug)]
+pub struct Failure {
+    /// What the engine says of it; none if the configuration is wrong, or a store, a socket or a thread cannot be had.
+    pub kind: Option<ErrorKind>,
+    /// One line that says what to do.
+    pub text: String,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self { kind: None, text: error.0 }
+    }
+}
+
+/// As [`open`], with the kind of what is wrong.
+pub(crate) fn open_database(
+    config: &Config,
+    progress: &Arc<Progress>,
+    stores: &Stores,
+) -> Result<Database, Failure> {
+    let failed = |place: &str, error: &ramekin::Error| Failure {
+        kind: Some(error.kind()),
+        text: if place.is_empty() { error.to_string() } else { format!("{place}: {error}") },
+    };
     let options = Options {
         databases: u32::try_from(config.databases()).unwrap_or(16),
         appendfsync: log_sync(config.appendfsync()),
@@ -114,13 +144,14 @@ pub fn open(config: &Config, progress: &Arc<Progress>, stores: &Stores) -> Resul
         ..Options::default()
     };
     if !config.appendonly() {
-        return Database::memory(&options).map_err(|error| Error(error.to_string()));
+        return Database::memory(&options).map_err(|error| failed("", &error));
     }
     let dir = config.dir();
-    std::fs::create_dir_all(&dir).map_err(|error| {
-        Error(format!("cannot make the data folder {}: {error}: check `dir`", dir.display()))
+    std::fs::create_dir_all(&dir).map_err(|error| Failure {
+        kind: Some(ErrorKind::of(&error)),
+        text: format!("cannot make the data folder {}: {error}: check `dir`", dir.display()),
     })?;
-    Database::open_with(&dir, &options).map_err(|error| Error(format!("{}: {error}", dir.display())))
+    Database::open_with(&dir, &options).map_err(|error| failed(&dir.display().to_string(), &error))
 }
 
 /// When checkpoints are taken, by the directives.
@@ -191,7 +222,7 @@ pub(crate) fn apply_to(db: &Database, config: &Config) {
 }
 
 /// Says what may end the process or stop writes later: the container's limit of memory, and a disk that fills up.
-fn warn_of_limits(server: &Server) {
+pub(crate) fn warn_of_limits(server: &Server) {
     let maxmemory = server.config.snapshot().maxmemory();
     if let Some(limit) = crate::container::limit_bytes() {
         if maxmemory == 0 {
@@ -221,7 +252,7 @@ fn warn_of_limits(server: &Server) {
 }
 
 /// Makes room for `maxclients` connections, or lowers it to what the operating system allows.
-fn lower_maxclients(server: &Server) {
+pub(crate) fn lower_maxclients(server: &Server) {
     let wanted = server.config.hot().maxclients();
     let Err(possible) = crate::open_files::make_room(wanted) else { return };
     let possible = possible.max(1);
@@ -254,7 +285,7 @@ fn report_recovery(db: &Database) {
     }
 }
 
-fn start_loops(
+pub(crate) fn start_loops(
     server: &Arc<Server>,
     listeners: Vec<Listener>,
     loops: usize,
@@ -375,8 +406,20 @@ fn write_pidfile(path: &Path) {
     }
 }
 
+/// Takes the lines for the operator, in a program that has a log of its own.
+static LISTENER: OnceLock<fn(&str)> = OnceLock::new();
+
+/// Has the lines for the operator go here, and not to standard error. It is called on any thread and must not wait. Only the first
+/// call counts.
+pub fn say_to(listener: fn(&str)) {
+    LISTENER.get_or_init(|| listener);
+}
+
 /// One line for the operator.
 pub(crate) fn say(text: &str) {
+    if let Some(listener) = LISTENER.get() {
+        return listener(text);
+    }
     // Nobody may be listening.
     let _ = writeln!(std::io::stderr(), "ramekin: {text}");
 }

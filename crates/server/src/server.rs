@@ -46,6 +46,8 @@ pub struct Server {
     pub started_ms: u64,
     /// Counts time on behalf of whoever measures commands.
     pub ticks: quanta::Clock,
+    /// It is part of a program, which is not its clients' to end.
+    pub(crate) is_embedded: AtomicBool,
     stopping: AtomicBool,
     stop: (Mutex<Option<Stop>>, Condvar),
 }
@@ -81,6 +83,7 @@ impl Server {
             run_id,
             started_ms,
             ticks: quanta::Clock::new(),
+            is_embedded: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             stop: (Mutex::new(None), Condvar::new()),
         }

@@ -9,6 +9,7 @@ use crate::session::{Peer, Replier};
 use ramekin::command::{Fail, Keys, Outcome, Spec, flag};
 use ramekin::{Error, Response};
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 pub(super) const COMMANDS: &[ServerCommand] = &[ServerCommand {
     spec: Spec {
@@ -40,6 +41,11 @@ fn shutdown(peer: &mut Peer, server: &Arc<Server>, args: &[&[u8]], _: &mut Repli
     let asked = parse(&args[1..])?;
     if asked.abort {
         return Err(Fail::new("ERR No shutdown in progress."));
+    }
+    if server.is_embedded.load(Relaxed) {
+        return Err(Fail::new(
+            "ERR this server is part of a program: end that, or have it close the database",
+        ));
     }
     let is_due = asked.save || !server.config.snapshot().save().is_empty();
     let stop = Stop { save: !asked.no_save && !asked.force, checkpoint: is_due && !asked.no_save };

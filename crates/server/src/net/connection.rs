@@ -32,6 +32,8 @@ pub struct Accepted {
     pub laddr: String,
     /// It comes from this machine.
     pub local: bool,
+    /// It comes from this process, which needs no password for its own data.
+    pub trusted: bool,
 }
 
 impl Stream {

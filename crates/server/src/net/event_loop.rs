@@ -300,6 +300,7 @@ impl EventLoop {
                     reading.push(at);
                 }
             }
+            Message::Listen(listener) => self.listen_too(listener),
             Message::Served { token, id, wait, served } => {
                 let server = Arc::clone(&self.server);
                 self.with(token, id, |session| session.served(&server, wait, &served, now_ms));
@@ -325,6 +326,20 @@ impl EventLoop {
             }
             Message::Look => self.next_tick_ms = 0,
             Message::LogProgress => self.log_progress(now_ms),
+        }
+    }
+
+    /// Takes connections from one socket more.
+    fn listen_too(&mut self, mut listener: Listener) {
+        let token = Token(self.listeners.len() + 1);
+        let has_room = token.0 < FIRST_CONNECTION;
+        if has_room && self.poll.registry().register(listener.source(), token, Interest::READABLE).is_ok() {
+            self.listeners.push(listener);
+        } else {
+            crate::run::say(&format!(
+                "warning: {} is not listened on: there are too many sockets already",
+                listener.describe()
+            ));
         }
     }
 
@@ -419,7 +434,7 @@ impl EventLoop {
 
     /// Takes a connection in. Returns where it lies.
     fn adopt(&mut self, accepted: Accepted) -> Option<usize> {
-        let Accepted { id, mut stream, addr, laddr, local } = accepted;
+        let Accepted { id, mut stream, addr, laddr, local, trusted } = accepted;
         let at = self.free.pop().unwrap_or_else(|| {
             self.connections.push(None);
             self.connections.len() - 1
@@ -439,6 +454,7 @@ impl EventLoop {
             connected_ms: self.server.db.now_ms(),
             unix: matches!(stream, Stream::Unix(_)),
             local,
+            trusted,
             name: Mutex::default(),
             library: Mutex::default(),
             active_ms: AtomicU64::new(self.server.db.now_ms()),

@@ -12,8 +12,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// A socket that takes connections.
-pub(crate) enum Listener {
+pub enum Listener {
+    /// Over TCP.
     Tcp(TcpListener),
+    /// Over a Unix socket at this path.
     Unix(UnixListener, PathBuf),
 }
 
@@ -39,6 +41,17 @@ pub(crate) fn listen(config: &Config) -> Result<Vec<Listener>, Error> {
         return Err(Error("there is nothing to listen on: set `port` or `unixsocket`".to_owned()));
     }
     Ok(listeners)
+}
+
+/// Opens a socket of its own at this address; port 0 is any that is free.
+pub(crate) fn listen_at(host: &str, port: u16, backlog: i32) -> Result<(Listener, SocketAddr), Error> {
+    let bound = listen_tcp(host, port, backlog).and_then(|found| {
+        let first = found.into_iter().next();
+        let listener = first.ok_or_else(|| io::Error::from(io::ErrorKind::AddrNotAvailable))?;
+        let address = listener.local_addr()?;
+        Ok((Listener::Tcp(listener), address))
+    });
+    bound.map_err(|error| refused(host, port, &error))
 }
 
 fn refused(host: &str, port: u16, error: &io::Error) -> Error {
@@ -132,7 +145,14 @@ impl Listener {
                 }
                 let laddr = stream.local_addr().map(|at| at.to_string()).unwrap_or_default();
                 let local = addr.ip().to_canonical().is_loopback();
-                Ok(Accepted { id: 0, stream: Stream::Tcp(stream), addr: addr.to_string(), laddr, local })
+                Ok(Accepted {
+                    id: 0,
+                    stream: Stream::Tcp(stream),
+                    addr: addr.to_string(),
+                    laddr,
+                    local,
+                    trusted: false,
+                })
             }
             Listener::Unix(listener, path) => {
                 let (stream, _) = listener.accept()?;
@@ -143,6 +163,7 @@ impl Listener {
                     addr: name.clone(),
                     laddr: name,
                     local: true,
+                    trusted: false,
                 })
             }
         }

@@ -11,6 +11,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub enum Message {
     /// A connection was accepted for this loop.
     Accepted(super::connection::Accepted),
+    /// A socket takes connections from now on, for this loop to deal.
+    Listen(super::listen::Listener),
     /// A blocked command has been run.
     Served { token: usize, id: u64, wait: u64, served: Served },
     /// A command has been run elsewhere, and this is its reply.

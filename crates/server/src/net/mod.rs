@@ -10,8 +10,8 @@ mod listen;
 mod loading;
 mod mailbox;
 
-pub(crate) use connection::Accepted;
+pub(crate) use connection::{Accepted, Stream};
 pub(crate) use event_loop::EventLoop;
-pub(crate) use listen::{Listener, listen};
+pub(crate) use listen::{Listener, listen, listen_at};
 pub(crate) use loading::serve_while;
 pub(crate) use mailbox::{Mailbox, Message};

@@ -149,7 +149,7 @@ pub struct Peer {
 
 impl Peer {
     pub(super) fn new(server: &Server, client: Arc<Client>) -> Self {
-        let authenticated = server.config.snapshot().requirepass().is_none();
+        let authenticated = client.trusted || server.config.snapshot().requirepass().is_none();
         let mut caller = Caller::default();
         caller.leaves_large = true;
         let db = server.db.clone();
@@ -204,7 +204,7 @@ impl Peer {
         self.protocol = Protocol::Resp2;
         self.reply = ReplyMode::On;
         self.durability = Durability::Server;
-        self.authenticated = server.config.snapshot().requirepass().is_none();
+        self.authenticated = self.client.trusted || server.config.snapshot().requirepass().is_none();
         self.client.no_touch.store(false, Relaxed);
         self.client.no_evict.store(false, Relaxed);
         self.client.name.lock().clear();
