@@ -35,7 +35,7 @@ test-rust: need-rust $(VENV)/ready ## unit and integration tests of the crates
 	fi
 	cargo test --workspace --doc
 
-test-clients: $(VENV)/ready server ## conformance, differential, crash and linearizability tests over TCP
+test-clients: $(VENV)/ready server python ## conformance, differential, crash and linearizability tests over TCP
 	$(PYTEST) tests $(ARGS)
 
 .PHONY: server
@@ -43,6 +43,19 @@ server: need-rust
 	@if [ "$(RAMEKIN_BIN)" = "$(TARGET)/quick/ramekin" ]; then \
 	  cargo build --profile quick --package ramekin-cli; \
 	fi
+
+# The package as users get it: a wheel, put where the tests run. One that was built elsewhere is named by RAMEKIN_WHEEL.
+WHEELS := $(TARGET)/wheels
+.PHONY: python wheel
+python: $(VENV)/ready need-rust ## the Python package, built and installed for the tests
+	@if [ -z "$${RAMEKIN_WHEEL:-}" ]; then \
+	  rm -rf $(WHEELS)/quick; \
+	  $(VENV)/bin/maturin build --quiet --profile quick --manifest-path crates/python/Cargo.toml --auditwheel skip --out $(WHEELS)/quick; \
+	fi
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-index --force-reinstall $${RAMEKIN_WHEEL:-$(WHEELS)/quick/*.whl}
+
+wheel: $(VENV)/ready need-rust ## a wheel for this machine, optimised, in target/wheels
+	$(VENV)/bin/maturin build --release --manifest-path crates/python/Cargo.toml --out $(WHEELS)
 
 # Counts of the long campaigns; each can be set from outside.
 test-long: export TEST_SEQUENCES   ?= 4000

@@ -53,7 +53,9 @@ def __getattr__(name: str) -> Any:
 
         value = getattr(import_module(f".{module}", __name__), name)
     elif name == "__version__":
-        from ._ramekin import __version__ as value
+        from importlib.metadata import version
+
+        value = version("ramekin")
     elif hasattr(errors, name) and not name.startswith("_"):
         value = getattr(errors, name)
     else:

@@ -13,11 +13,12 @@ from ._commands import Commands, V
 from ._commands.base import options
 from ._commands.replies import decoded, word
 from ._lock import AsyncLock
+from ._native import AsyncStrings, Engine
 from ._opening import Address, from_url, open_address
 from ._pipeline import AsyncPipeline, str_or
 
 
-class AsyncDatabase(Commands[V]):
+class AsyncDatabase(AsyncStrings, Commands[V]):
     """A database in this process, or a server's, for tasks. Addresses and directives are those of `Database`.
 
     >>> async with AsyncDatabase("./data") as db:
@@ -47,7 +48,7 @@ class AsyncDatabase(Commands[V]):
         if self._opened is None:
             opened = await asyncio.to_thread(open_address, *self._opening)
             if self._opened is None:
-                self._opened = opened
+                self._adopt(opened)
             elif opened is not self._opened:  # another task was faster
                 await asyncio.to_thread(opened.close)
         return self
@@ -59,8 +60,13 @@ class AsyncDatabase(Commands[V]):
     def backend(self) -> Backend:
         """Where commands run."""
         if self._opened is None:
-            self._opened = open_address(*self._opening)
-        return self._opened
+            self._adopt(open_address(*self._opening))
+        return self._opened  # type: ignore[return-value]
+
+    def _adopt(self, backend: Backend) -> None:
+        self._opened = backend
+        if isinstance(backend, Engine) and not self._decode:
+            self._attach(backend)
 
     async def _run(self, args: tuple[Any, ...], convert: Callable[[Any], Any] | None = None, raw: bool = False) -> Any:
         backend = self._opened or self.backend

@@ -52,6 +52,6 @@ def open_backend(address: str | None = None, **directives: Any) -> Backend:
         from ._remote import Remote
 
         return Remote(address, **directives)
-    from ._ramekin import open_engine
+    from ._embedded import Embedded
 
-    return open_engine(address, directives)
+    return Embedded(address, directives)

@@ -12,11 +12,12 @@ from ._commands import Commands, V
 from ._commands.base import options
 from ._commands.replies import decoded, word
 from ._lock import Lock
+from ._native import Engine, Strings
 from ._opening import Address, from_url, open_address
 from ._pipeline import Pipeline, str_or
 
 
-class Database(Commands[V]):
+class Database(Strings, Commands[V]):
     """A database in this process, or a server's.
 
     >>> with Database("./data") as db:
@@ -35,6 +36,8 @@ class Database(Commands[V]):
         self._decode = decode_responses
         if not decode_responses:
             self._word = word
+            if isinstance(self._backend, Engine):
+                self._attach(self._backend)
 
     @classmethod
     def from_url(cls, url: str, **directives: Any) -> Database[V]:

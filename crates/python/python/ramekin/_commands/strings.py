@@ -30,6 +30,9 @@ class Strings(Base[V]):
         """The value of a key, None if there is none."""
         return self._run(("GET", name))
 
+    # The native half answers these two where it can, and asks here for the rest.
+    _get = get
+
     def getdel(self, name: Key) -> Reply[V | None]:
         """The value of a key, which is deleted."""
         return self._run(("GETDEL", name))
@@ -134,6 +137,8 @@ class Strings(Base[V]):
             words += ["IFEQ", ifeq]
         words += options(get=get)
         return self._run(("SET", name, value, *words, *expiry(ex, px, exat, pxat, keepttl)), None if get else ok)
+
+    _set = set
 
     def setex(self, name: Key, time: Expiry, value: Value) -> Reply[bool]:
         """Sets a value that expires."""

@@ -16,6 +16,7 @@ from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
 from .._backend import open_backend
+from .._native import Engine, Records
 from .._records import decode, encode
 from ..errors import ClosedError, CommandError, QueryError, RamekinError, SchemaError
 from .clause import has_limit
@@ -40,7 +41,7 @@ _MISSING: Any = type("Missing", (), {"__repr__": lambda self: "<missing>"})()
 _log = logging.getLogger("ramekin")
 
 
-class MemDB:
+class MemDB(Records):
     """Records in memory, in front of a database.
 
         async with MemDB("postgresql://me@host/name") as db:
@@ -101,7 +102,9 @@ class MemDB:
         """Opens the database, and returns once all that it has is there. Does nothing if it is open."""
         async with self._starting:
             if self._backend is None:
-                self._backend = await asyncio.to_thread(self._open)
+                self._backend = backend = await asyncio.to_thread(self._open)
+                if isinstance(backend, Engine):
+                    self._attach(backend, self._stored_as is None)
                 _log.info("MemDB started on %s", self._where())
 
     async def stop(self) -> None:
@@ -116,6 +119,7 @@ class MemDB:
             except (RamekinError, OSError, TimeoutError, asyncio.TimeoutError) as error:
                 _log.warning("not everything has settled, it is in the log: %s", str(error) or "it took too long")
             finally:
+                self._attach(None)
                 self._backend = None
                 self._defined.clear()
                 await asyncio.to_thread(backend.close)
@@ -197,7 +201,12 @@ class MemDB:
         setattr(self, f"_{name}", value)
         self._said |= {name}
 
-    # Tables and records
+    def _measured(self, name: str, nanoseconds: int) -> None:
+        """A call that the native half has answered, and measured."""
+        self._latencies[name].add(nanoseconds)
+
+    # Tables and records. `get`, `insert` and `upsert` are the native half's, which answers what is in memory; the methods with an
+    # underscore have the rest: what has to wait, values that JSON lacks, and every refusal.
 
     async def create_table(
         self, table: str = _MISSING, schema: dict[str, str] | None = None, *, table_name: str = _MISSING
@@ -214,11 +223,11 @@ class MemDB:
         elif name not in await self._tables():
             await self._define(name, ())
 
-    async def insert(
+    async def _insert(
         self,
         table: str = _MISSING,
         key: str = _MISSING,
-        record: Record = _MISSING,
+        record: Record | None = None,
         ttl: float | timedelta | None = None,
         *,
         table_name: str = _MISSING,
@@ -231,9 +240,7 @@ class MemDB:
             table = _named(table, table_name)
         if type(key) is not str:
             key = _text(key, "key")
-        if record is _MISSING:
-            raise TypeError("a record is missing")
-        words: tuple[Arg, ...] = ("TABLE.PUT", table, key, encode(record))
+        words: tuple[Arg, ...] = ("TABLE.PUT", table, key, encode(record))  # type: ignore[arg-type]
         if ttl is not None:
             words += ("PX", _milliseconds(ttl))
         if self._stored_as is not None and table not in self._defined:
@@ -247,9 +254,7 @@ class MemDB:
             self._latencies["insert"].add(perf_counter_ns() - begun)
         self._inserts += 1
 
-    upsert = insert
-
-    async def get(
+    async def _get(
         self, table: str = _MISSING, key: str = _MISSING, use_cache: bool = True, *, table_name: str = _MISSING
     ) -> Record | None:
         """A record, from memory or, if it was evicted, from the database; None if there is none.
@@ -351,7 +356,7 @@ class MemDB:
         figures = dict(self._last_stats or {})
         pool = {"max_connections": self._max_connections, "connections_made": figures.pop("connections_made", 0)}
         latencies = {name: latency.percentiles() for name, latency in self._latencies.items()}
-        return {**figures, "inserts": self._inserts, "pool": pool, "latency_ms": latencies}
+        return {**figures, "inserts": self._inserts + self._puts(), "pool": pool, "latency_ms": latencies}
 
     async def _settle(self, backend: Backend, table: str | None) -> None:
         try:

@@ -1,0 +1,596 @@
+//! The engine as an object of Python: commands run where the call stands.
+//!
+//! What must hold: a call that may wait, for a store, the disk or a long walk, lets other Python threads run meanwhile; one that an event
+//! loop awaits never waits, what would is handed to `_by_wire`, which the Python half defines and sends over [`Engine::connect`].
+
+use crate::lent::lent;
+use crate::open::{self, Open};
+use crate::ready::ready;
+use crate::tape::{LARGE_BYTES_MIN, One, State, Tape};
+use crate::{arg, failure, object};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
+use ramekin::command::{self, Command, flag};
+use ramekin::log::AppendFsync;
+use ramekin::{Caller, Database, Later, Parts, Piece, Planned, Refusal, Reply, Tried};
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::mem::MaybeUninit;
+use std::os::fd::IntoRawFd as _;
+use std::sync::Arc;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+static GET: LazyLock<&'static Command> = LazyLock::new(|| row("get"));
+static SET: LazyLock<&'static Command> = LazyLock::new(|| row("set"));
+
+fn row(name: &str) -> &'static Command {
+    command::find(name.as_bytes()).expect("the command is in the table")
+}
+
+thread_local! {
+    static ONE: RefCell<One> = RefCell::default();
+    static TAPE: RefCell<Tape> = RefCell::default();
+}
+
+/// A database of this process, opened by an address.
+#[pyclass(frozen, subclass, module = "ramekin._ramekin")]
+pub(crate) struct Engine {
+    pub(crate) open: Arc<Open>,
+    pub(crate) database: Database,
+    /// What `SELECT` would select.
+    db: u32,
+    is_left: AtomicBool,
+    /// Something is selected or set for connections, so that all commands go by them.
+    is_wired: AtomicBool,
+}
+
+/// What a command that was tried came to.
+enum Ran<'py> {
+    Reply(Bound<'py, PyAny>),
+    Waits,
+}
+
+#[pymethods]
+impl Engine {
+    #[new]
+    #[pyo3(signature = (address=None, directives=None, db=0))]
+    fn new(
+        py: Python<'_>,
+        address: Option<&str>,
+        directives: Option<&Bound<'_, PyDict>>,
+        db: u32,
+    ) -> PyResult<Self> {
+        let none = PyDict::new(py);
+        let open = open::open(py, address, directives.unwrap_or(&none))?;
+        let database = open.get(py)?.database().clone();
+        if db >= database.databases() {
+            open.leave(py, CLOSE_PATIENCE)?;
+            return Err(PyValueError::new_err(format!(
+                "there is no database {db}: `databases` allows {}",
+                database.databases()
+            )));
+        }
+        Ok(Self { open, database, db, is_left: AtomicBool::new(false), is_wired: AtomicBool::new(false) })
+    }
+
+    /// The string at a key.
+    #[inline]
+    fn get<'py>(slf: &Bound<'py, Self>, key: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        if !slf.get()._is_direct() {
+            return slf.call_method1("execute", ("GET", key));
+        }
+        slf.get().get_here(slf.py(), key)
+    }
+
+    /// Sets a string at a key.
+    #[inline]
+    fn set<'py>(
+        slf: &Bound<'py, Self>,
+        key: &Bound<'py, PyAny>,
+        value: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        if !slf.get()._is_direct() {
+            slf.call_method1("execute", ("SET", key, value))?;
+            return Ok(true.into_pyobject(slf.py())?.to_owned().into_any());
+        }
+        slf.get().set_here(slf.py(), key, value)
+    }
+
+    /// Runs a command, or returns `NotImplemented` for one that only a server's connection knows.
+    #[pyo3(signature = (*args))]
+    fn execute<'py>(&self, py: Python<'py>, args: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, PyAny>> {
+        self.open.get(py)?;
+        let objects: Vec<_> = args.iter().collect();
+        let args = arg::all(&objects)?;
+        let args: Vec<&[u8]> = args.iter().map(|arg| &**arg).collect();
+        let Some(command) = self.here(&args) else { return Ok(py.NotImplemented().into_bound(py)) };
+        if args.iter().map(|arg| arg.len()).sum::<usize>() >= LARGE_BYTES_MIN {
+            return self.waiting(py, command, &args);
+        }
+        match self.tried(py, command, &args, true)? {
+            Ran::Reply(reply) => Ok(reply),
+            Ran::Waits => self.waiting(py, command, &args),
+        }
+    }
+
+    /// The same to be awaited; what has to wait goes by `_by_wire`.
+    #[pyo3(signature = (*args))]
+    fn execute_async<'py>(slf: &Bound<'py, Self>, args: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, PyAny>> {
+        let (py, this) = (slf.py(), slf.get());
+        this.open.get(py)?;
+        let objects: Vec<_> = args.iter().collect();
+        let bytes = arg::all(&objects)?;
+        let bytes: Vec<&[u8]> = bytes.iter().map(|arg| &**arg).collect();
+        if let Some(command) = this.here(&bytes)
+            && !this.waits_by_itself(command)
+            && let Ran::Reply(reply) = this.tried(py, command, &bytes, false)?
+        {
+            return ready(py, reply);
+        }
+        slf.call_method1("_by_wire", args)
+    }
+
+    /// Runs several commands, each by itself, or, if they are `atomic`, as one. Returns their replies, exceptions among them; or
+    /// `NotImplemented` if there is one that only a server's connection knows.
+    #[pyo3(signature = (commands, atomic=false))]
+    fn execute_many<'py>(
+        &self,
+        py: Python<'py>,
+        commands: &Bound<'py, PyAny>,
+        atomic: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        self.many(py, commands, atomic, true)
+    }
+
+    /// The same without ever waiting: `NotImplemented` also if something would have to.
+    #[pyo3(signature = (commands, atomic=false))]
+    fn try_many<'py>(
+        &self,
+        py: Python<'py>,
+        commands: &Bound<'py, PyAny>,
+        atomic: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        self.many(py, commands, atomic, false)
+    }
+
+    /// From now on all commands go by connections.
+    fn _go_by_wire(&self) {
+        self.is_wired.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether commands run where they are called.
+    pub(crate) fn _is_direct(&self) -> bool {
+        !self.is_wired.load(Ordering::Relaxed)
+    }
+
+    /// The descriptor of a new connection to this database, as if to a server.
+    fn connect(&self, py: Python<'_>) -> PyResult<i32> {
+        let embedded = self.open.get(py)?;
+        let stream = py.detach(|| embedded.connect());
+        stream
+            .map(std::os::unix::net::UnixStream::into_raw_fd)
+            .map_err(|error| failure::of_kind(py, "open", &error.to_string()))
+    }
+
+    /// Opens the RESP port; 0 is any that is free. Returns the address.
+    #[pyo3(signature = (port, host="127.0.0.1"))]
+    fn _serve(&self, py: Python<'_>, port: u16, host: &str) -> PyResult<(String, u16)> {
+        let embedded = self.open.get(py)?;
+        let address = py.detach(|| embedded.serve(host, port));
+        let address = address.map_err(|error| failure::of_kind(py, "open", &error.to_string()))?;
+        Ok((address.ip().to_string(), address.port()))
+    }
+
+    /// Lets go of the database; the last one who does closes it. Returns false if that was not done in so many seconds.
+    #[pyo3(signature = (timeout=10.0))]
+    fn _leave(&self, py: Python<'_>, timeout: f64) -> PyResult<bool> {
+        if self.is_left.swap(true, Ordering::AcqRel) {
+            return Ok(true);
+        }
+        self.open.leave(py, Duration::try_from_secs_f64(timeout).unwrap_or(CLOSE_PATIENCE))
+    }
+
+    /// What SELECT would select.
+    #[getter]
+    fn db(&self) -> u32 {
+        self.db
+    }
+
+    /// The data folder; none in memory.
+    #[getter]
+    fn folder(&self) -> Option<String> {
+        self.open.folder().map(|folder| folder.to_string_lossy().into_owned())
+    }
+}
+
+/// Who closes without saying how long that may take waits so long.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(10);
+
+impl Engine {
+    /// The row of a command that needs no connection.
+    fn here(&self, args: &[&[u8]]) -> Option<&'static Command> {
+        let command = command::resolve(args)?;
+        // A blocking command waits on its connection; there is one for each that does.
+        let needs = command.spec.is(flag::BLOCKING) || command.spec.is(flag::CONTAINER);
+        (!needs && !self.is_wired.load(Ordering::Relaxed)).then_some(command)
+    }
+
+    /// The string at a key, unless it has to be waited for.
+    #[inline]
+    pub(crate) fn get_now<'py>(
+        &self,
+        py: Python<'py>,
+        key: &Bound<'py, PyAny>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        self.open.get(py)?;
+        let key = arg::bytes(key)?;
+        lent(&ONE, |one| {
+            one.clear();
+            let Tried::Done(lsn) = self.database.try_run(self.db, &GET, &[b"GET", &key], one) else {
+                return Ok(None);
+            };
+            if one.state == State::Large || self.database.waits_for_disk(lsn) {
+                return Ok(None);
+            }
+            self.wait(py, lsn)?;
+            match one.state {
+                State::Bytes => Ok(Some(PyBytes::new(py, &one.bytes).into_any())),
+                State::Error => Err(one.raised(py)),
+                _ => Ok(Some(py.None().into_bound(py))),
+            }
+        })
+    }
+
+    /// The string at a key.
+    #[inline]
+    pub(crate) fn get_here<'py>(
+        &self,
+        py: Python<'py>,
+        key: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        match self.get_now(py, key)? {
+            Some(found) => Ok(found),
+            None => self.get_large(py, &arg::bytes(key)?),
+        }
+    }
+
+    /// Sets a string at a key, unless that has to wait.
+    #[inline]
+    pub(crate) fn set_now<'py>(
+        &self,
+        py: Python<'py>,
+        key: &Bound<'py, PyAny>,
+        value: &Bound<'py, PyAny>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        self.open.get(py)?;
+        let (key, value) = (arg::bytes(key)?, arg::bytes(value)?);
+        if value.len() >= LARGE_BYTES_MIN || self.waits_for_each_change() {
+            return Ok(None);
+        }
+        lent(&ONE, |one| {
+            one.clear();
+            let Tried::Done(lsn) = self.database.try_run(self.db, &SET, &[b"SET", &key, &value], one) else {
+                return Ok(None);
+            };
+            self.wait(py, lsn)?;
+            match one.state {
+                State::Error => Err(one.raised(py)),
+                _ => Ok(Some(true.into_pyobject(py)?.to_owned().into_any())),
+            }
+        })
+    }
+
+    /// Sets a string at a key.
+    #[inline]
+    pub(crate) fn set_here<'py>(
+        &self,
+        py: Python<'py>,
+        key: &Bound<'py, PyAny>,
+        value: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        match self.set_now(py, key, value)? {
+            Some(done) => Ok(done),
+            None => self.waiting(py, &SET, &[b"SET", &arg::bytes(key)?, &arg::bytes(value)?]),
+        }
+    }
+
+    /// Waits until the reply may be given.
+    #[inline]
+    pub(crate) fn wait(&self, py: Python<'_>, lsn: u64) -> PyResult<()> {
+        let waited = if self.database.waits_for_disk(lsn) {
+            py.detach(|| self.database.wait(lsn))
+        } else {
+            self.database.wait(lsn)
+        };
+        waited.map_err(|error| failure::of_engine(py, &error))
+    }
+
+    /// Whether each change has to wait for the disk.
+    pub(crate) fn waits_for_each_change(&self) -> bool {
+        self.database.appendfsync() == AppendFsync::Always
+    }
+
+    fn waits_by_itself(&self, command: &Command) -> bool {
+        command.spec.is(flag::WRITE) && self.waits_for_each_change()
+    }
+
+    fn tried<'py>(
+        &self,
+        py: Python<'py>,
+        command: &Command,
+        args: &[&[u8]],
+        may_wait: bool,
+    ) -> PyResult<Ran<'py>> {
+        lent(&TAPE, |tape| {
+            tape.clear();
+            match self.database.try_run(self.db, command, args, tape) {
+                Tried::Waits => return Ok(Ran::Waits),
+                Tried::Done(lsn) if !may_wait && self.database.waits_for_disk(lsn) => return Ok(Ran::Waits),
+                Tried::Done(lsn) => self.wait(py, lsn)?,
+            }
+            tape.complete();
+            tape.read().reply(py).map(Ran::Reply)
+        })
+    }
+
+    /// Runs a command that may wait, while other Python threads run.
+    #[cold]
+    pub(crate) fn waiting<'py>(
+        &self,
+        py: Python<'py>,
+        command: &Command,
+        args: &[&[u8]],
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let mut tape = Tape::default();
+        let ran = py.detach(|| {
+            let ran = self.database.run_and_wait(self.db, command, args, &mut tape);
+            tape.complete();
+            ran
+        });
+        ran.map_err(|error| failure::of_engine(py, &error))?;
+        // `SET` answers as it does where it need not wait.
+        if std::ptr::eq(command, *SET) && args.len() == 3 {
+            tape.read().reply(py)?;
+            return Ok(true.into_pyobject(py)?.to_owned().into_any());
+        }
+        tape.read().reply(py)
+    }
+
+    /// A long string is copied into its object while other Python threads run.
+    #[cold]
+    fn get_large<'py>(&self, py: Python<'py>, key: &[u8]) -> PyResult<Bound<'py, PyAny>> {
+        let run = |into: &mut Into<'_>| {
+            let ran = self.database.run_and_wait(self.db, &GET, &[b"GET", key], into);
+            into.complete();
+            ran
+        };
+        loop {
+            let mut measure = Into::new(&mut []);
+            py.detach(|| run(&mut measure)).map_err(|error| failure::of_engine(py, &error))?;
+            if measure.len < LARGE_BYTES_MIN {
+                // It is short, or an error, and only had to be waited for; or another one by now.
+                return self.waiting(py, &GET, &[b"GET", key]);
+            }
+            let mut failed = None;
+            let object = object::bytes_with(py, measure.len, |buffer| {
+                let len = buffer.len();
+                let mut into = Into::new(buffer);
+                failed = run(&mut into).err();
+                failed.is_none() && into.len == len && into.filled == len
+            })?;
+            if let Some(error) = failed {
+                return Err(failure::of_engine(py, &error));
+            }
+            if let Some(object) = object {
+                return Ok(object.into_any());
+            }
+        }
+    }
+
+    fn many<'py>(
+        &self,
+        py: Python<'py>,
+        commands: &Bound<'py, PyAny>,
+        atomic: bool,
+        may_wait: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        self.open.get(py)?;
+        let mut objects: Vec<Vec<Bound<'py, PyAny>>> = Vec::new();
+        for command in commands.try_iter()? {
+            objects.push(command?.try_iter()?.collect::<PyResult<_>>()?);
+        }
+        let owned: Vec<Vec<Cow<'_, [u8]>>> =
+            objects.iter().map(|args| arg::all(args)).collect::<PyResult<_>>()?;
+        let args: Vec<Vec<&[u8]>> =
+            owned.iter().map(|args| args.iter().map(|arg| &**arg).collect()).collect();
+        let mut rows = Vec::with_capacity(args.len());
+        for args in &args {
+            let Some(command) = self.here(args) else { return Ok(py.NotImplemented().into_bound(py)) };
+            if !may_wait && self.waits_by_itself(command) {
+                return Ok(py.NotImplemented().into_bound(py));
+            }
+            rows.push(command);
+        }
+        let mut tape = Tape::default();
+        let mut work = || {
+            let lsn = if atomic {
+                self.run_as_one(&rows, &args, &mut tape, may_wait)
+            } else {
+                self.run_each(&rows, &args, &mut tape, may_wait)
+            };
+            tape.complete();
+            lsn
+        };
+        let lsn = if may_wait { py.detach(work) } else { work() };
+        let Some(lsn) = lsn else { return Ok(py.NotImplemented().into_bound(py)) };
+        self.wait(py, lsn)?;
+        let (list, mut reading) = (PyList::empty(py), tape.read());
+        for _ in 0..args.len() {
+            list.append(reading.item(py)?)?;
+        }
+        Ok(list.into_any())
+    }
+
+    fn run_each(
+        &self,
+        rows: &[&Command],
+        args: &[Vec<&[u8]>],
+        tape: &mut Tape,
+        may_wait: bool,
+    ) -> Option<u64> {
+        let mut last = 0;
+        if !may_wait && (self.database.has_store() || args.len() > MANY) {
+            return None;
+        }
+        for (command, args) in rows.iter().zip(args) {
+            let mark = tape.mark();
+            match self.database.try_run(self.db, command, args, tape) {
+                Tried::Done(lsn) => last = last.max(lsn),
+                Tried::Waits => {
+                    tape.back_to(mark);
+                    let mut caller = Caller::at(self.database.now_ms());
+                    caller.db = self.db;
+                    last = last.max(self.database.run_here_and_wait(&mut caller, command, args, tape));
+                }
+            }
+        }
+        Some(last)
+    }
+
+    /// Runs commands under the locks of all their keys, as one record of the log.
+    fn run_as_one(
+        &self,
+        rows: &[&Command],
+        args: &[Vec<&[u8]>],
+        tape: &mut Tape,
+        may_wait: bool,
+    ) -> Option<u64> {
+        let planned: Vec<Planned<'_>> =
+            rows.iter().zip(args).map(|(command, args)| Planned { db: self.db, command, args }).collect();
+        let mut obtained = Vec::new();
+        loop {
+            let mut caller = Caller::at(self.database.now_ms());
+            caller.db = self.db;
+            let needs = match self.database.transaction(&mut caller, &planned, &[]) {
+                Ok(mut transaction) => {
+                    for Planned { command, args, .. } in &planned {
+                        transaction.run(command, args, tape);
+                    }
+                    return Some(transaction.commit().lsn);
+                }
+                Err(Refusal::Fail(fail)) => {
+                    planned.iter().for_each(|_| tape.error(&fail.0));
+                    return Some(0);
+                }
+                Err(Refusal::Needs(needs)) => needs,
+            };
+            if !may_wait {
+                return None;
+            }
+            match self.database.obtain_here(&needs) {
+                Ok(kept) => obtained.push(kept),
+                Err(text) => {
+                    planned.iter().for_each(|_| tape.error(&text));
+                    return Some(0);
+                }
+            }
+        }
+    }
+}
+
+/// More commands than these an event loop does not run in one go.
+const MANY: usize = 256;
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        if !self.is_left.swap(true, Ordering::AcqRel) {
+            Python::try_attach(|py| {
+                // Whoever wants to know calls `close`.
+                let _ = self.open.leave(py, CLOSE_PATIENCE);
+            });
+        }
+    }
+}
+
+/// Writes a byte string where it belongs, if it has exactly this length.
+struct Into<'b> {
+    buffer: &'b mut [MaybeUninit<u8>],
+    len: usize,
+    filled: usize,
+    /// What of it is to be copied once the locks are gone.
+    parts: Option<Box<dyn Parts>>,
+}
+
+impl<'b> Into<'b> {
+    fn new(buffer: &'b mut [MaybeUninit<u8>]) -> Self {
+        Self { buffer, len: 0, filled: 0, parts: None }
+    }
+
+    fn append(&mut self, bytes: &[u8]) {
+        if let Some(place) = self.buffer.get_mut(self.filled..self.filled + bytes.len()) {
+            place.write_copy_of_slice(bytes);
+            self.filled += bytes.len();
+        }
+    }
+}
+
+impl Reply for Into<'_> {
+    fn resp3(&self) -> bool {
+        true
+    }
+    fn bulk(&mut self, bytes: &[u8]) {
+        self.len = bytes.len();
+        if bytes.len() == self.buffer.len() {
+            self.append(bytes);
+        }
+    }
+    fn simple(&mut self, _: &str) {}
+    fn error(&mut self, _: &str) {}
+    fn null(&mut self) {}
+    fn null_array(&mut self) {}
+    fn int(&mut self, _: i64) {}
+    fn array(&mut self, _: usize) {}
+    fn map(&mut self, _: usize) {}
+    fn set(&mut self, _: usize) {}
+    fn push(&mut self, _: usize) {}
+    fn double(&mut self, _: f64) {}
+    fn boolean(&mut self, _: bool) {}
+    fn verbatim(&mut self, _: &str, _: &[u8]) {}
+    fn later(&mut self) -> Option<&mut dyn Later> {
+        Some(self)
+    }
+}
+
+impl Later for Into<'_> {
+    fn leave(&mut self, parts: Box<dyn Parts>) {
+        self.parts = Some(parts);
+    }
+}
+
+impl Into<'_> {
+    /// Copies what was left, without any lock; stops where the length is another one.
+    fn complete(&mut self) {
+        let Some(mut parts) = self.parts.take() else { return };
+        let mut goes_on = true;
+        while goes_on && parts.left_bytes() > 0 {
+            parts.write(&mut |piece| {
+                match piece {
+                    Piece::Head(len) => {
+                        self.len = len;
+                        goes_on = len == self.buffer.len();
+                    }
+                    Piece::Bulk(bytes) => {
+                        self.len = bytes.len();
+                        self.append(bytes);
+                    }
+                    Piece::Bytes(bytes) => self.append(bytes),
+                    Piece::End => {}
+                }
+                goes_on
+            });
+        }
+    }
+}
