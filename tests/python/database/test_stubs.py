@@ -30,3 +30,15 @@ def test_the_stub_has_every_method_with_its_parameters(name):
         names = [arg.arg for arg in [*args.posonlyargs, *args.args, *args.kwonlyargs]]
         expected = [p.name for p in inspect.signature(function).parameters.values() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
         assert names == expected, method
+
+
+def test_the_native_stub_has_what_the_module_has():
+    from ramekin import _ramekin
+
+    tree = ast.parse((PYTHON / "python" / "ramekin" / "_ramekin.pyi").read_text())
+    told = {node.name: node for node in tree.body if isinstance(node, (ast.ClassDef, ast.FunctionDef))}
+    assert {name for name in vars(_ramekin) if not name.startswith("__")} == set(told)
+    for name, node in told.items():
+        if isinstance(node, ast.ClassDef):
+            found = {member for member in vars(getattr(_ramekin, name)) if not member.startswith("__")}
+            assert found == {child.name for child in node.body if isinstance(child, ast.FunctionDef)} - {"__new__"}, name
