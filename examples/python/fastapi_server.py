@@ -10,16 +10,19 @@ replicas of the service talk to one Ramekin by the last one.
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from fastapi import FastAPI, HTTPException, Request
+from fastapi import Depends, FastAPI, HTTPException
 from pydantic import BaseModel, Field
 
 from ramekin import MemDB
+from ramekin.contrib.fastapi import Opened
 
 State = Literal["ringing", "answered", "ended"]
+
+database = Opened(MemDB)
+Db = Annotated[MemDB, Depends(database)]
+app = FastAPI(title="Users and calls", lifespan=database.lifespan)
 
 
 class User(BaseModel):
@@ -33,54 +36,40 @@ class Call(BaseModel):
     seconds: int = Field(default=0, ge=0)
 
 
-@asynccontextmanager
-async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-    async with MemDB() as db:
-        await db.create_table("users", {"name": "string", "email": "string"})
-        await db.create_table("calls", {"caller": "string", "state": "string", "seconds": "integer"})
-        app.state.db = db
-        yield
-
-
-app = FastAPI(title="Users and calls", lifespan=lifespan)
-
-
 @app.post("/users", status_code=201)
-async def create_user(user: User, request: Request) -> dict[str, Any]:
+async def create_user(user: User, db: Db) -> dict[str, Any]:
     key = uuid.uuid4().hex
-    await request.app.state.db.insert("users", key, user.model_dump())
+    await db.insert("users", key, user.model_dump())
     return {"id": key, **user.model_dump()}
 
 
 @app.get("/users/{key}")
-async def read_user(key: str, request: Request) -> dict[str, Any]:
-    record = await request.app.state.db.get("users", key)
+async def read_user(key: str, db: Db) -> dict[str, Any]:
+    record = await db.get("users", key)
     if record is None:
         raise HTTPException(404, "there is no such user")
     return {"id": key, **record}
 
 
 @app.put("/calls/{key}")
-async def put_call(key: str, call: Call, request: Request) -> dict[str, Any]:
-    await request.app.state.db.upsert("calls", key, call.model_dump())
+async def put_call(key: str, call: Call, db: Db) -> dict[str, Any]:
+    await db.upsert("calls", key, call.model_dump())
     return {"id": key, **call.model_dump()}
 
 
 @app.get("/calls")
-async def list_calls(request: Request, state: State | None = None, limit: int = 100) -> list[dict[str, Any]]:
+async def list_calls(db: Db, state: State | None = None, limit: int = 100) -> list[dict[str, Any]]:
     # `state` is one of three words: what a client sends never becomes a part of the clause.
     where = f"data->>'state' = '{state}'" if state else ""
-    found: list[dict[str, Any]] = await request.app.state.db.query("calls", where, limit=min(limit, 1000))
-    return found
+    return await db.query("calls", where, limit=max(0, min(limit, 1000)))
 
 
 @app.get("/stats")
-async def stats(request: Request) -> dict[str, Any]:
-    figures: dict[str, Any] = request.app.state.db.stats()
-    return figures
+async def stats(db: Db) -> dict[str, Any]:
+    return db.stats()
 
 
 @app.post("/flush")
-async def flush(request: Request) -> dict[str, bool]:
-    await request.app.state.db.flush()
+async def flush(db: Db) -> dict[str, bool]:
+    await db.flush()
     return {"settled": True}
