@@ -194,7 +194,7 @@ def test_a_server_that_does_not_answer_in_time_is_given_up(calls):
         began = time.monotonic()
         with pytest.raises(errors.ServerTimeoutError):
             one.execute("GET", "slow")
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 15
         release.set()
         # The late reply goes to nobody.
         assert [one.execute("GET", str(i)) for i in range(5)] == [b"0", b"1", b"2", b"3", b"4"]
@@ -221,7 +221,7 @@ def test_connecting_takes_no_longer_than_asked(calls):
         began = time.monotonic()
         with pytest.raises(errors.ServerTimeoutError):
             calls(f"ramekin://127.0.0.1:{full.getsockname()[1]}", connect_timeout=0.2).execute("PING")
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 15
         for one in fill:
             one.close()
 
@@ -438,6 +438,26 @@ def test_a_loop_that_ends_leaves_no_connection_open(url):
                 break
             time.sleep(0.005)
         assert one.execute("CLIENT", "LIST").count(b"name=counted") == 1
+
+
+def test_what_nobody_closes_is_closed_when_it_is_gone(url):
+    import gc
+    import warnings
+
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        one = Remote(url, name="dropped")
+        one.execute("PING")
+        asyncio.run(_client_id(one))
+        del one
+        gc.collect()
+        assert [str(warning.message) for warning in warned] == []
+    with remote(url) as one:
+        for _ in range(1000):
+            if b"name=dropped" not in one.execute("CLIENT", "LIST"):
+                return
+            time.sleep(0.005)
+    raise AssertionError("the connection is still there")
 
 
 @pytest.fixture(scope="module")

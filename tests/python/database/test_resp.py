@@ -86,8 +86,8 @@ def test_a_long_value_in_many_pieces_is_not_copied_for_each():
         assert len(decoder.feed(b"\r\n")[0]) == size
         return time.perf_counter() - began
 
-    # Twice the size takes about twice the time; were each piece copied with all before it, 64 times the size takes 4096 times.
-    assert seconds(32_000_000) < 1.0
+    # Some hundredths of a second; if each piece were copied with all before it, these were 512 GB.
+    assert seconds(32_000_000) < 10
 
 
 def test_thousands_of_levels_need_no_stack():

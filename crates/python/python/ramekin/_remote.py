@@ -130,6 +130,10 @@ class Remote:
         for lane in lanes:
             lane.close()
 
+    def __del__(self) -> None:
+        if not getattr(self, "closed", True):
+            self.close()
+
     # What `_remote_async` uses, too.
 
     def check(self, name: str) -> None:
@@ -229,6 +233,9 @@ class Remote:
             connection.epoch = epoch
             with self._lock:
                 self._all.add(connection)
+            if self.closed:  # meanwhile
+                connection.close()
+                raise errors.ClosedError("the database has been closed")
             return connection
         except BaseException:
             if self._places is not None:
@@ -435,10 +442,12 @@ _remotes: weakref.WeakSet[Remote] = weakref.WeakSet()
 
 def _in_child() -> None:
     for remote in list(_remotes):
-        connections = list(remote._all)
+        connections, lanes = list(remote._all), list(remote._loops.values())
         remote._forget()
         for connection in connections:
             connection.close()
+        for lane in lanes:
+            lane.leave()
 
 
 os.register_at_fork(after_in_child=_in_child)

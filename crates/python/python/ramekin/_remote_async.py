@@ -200,7 +200,7 @@ class Lane:
     def close(self) -> None:
         """From any thread, also when the loop is closed."""
         if self.loop.is_closed():
-            self._leave()
+            self.leave()
             return
         try:
             running = asyncio.get_running_loop()
@@ -212,14 +212,15 @@ class Lane:
             try:
                 self.loop.call_soon_threadsafe(self._end)
             except RuntimeError:  # closed meanwhile
-                self._leave()
+                self.leave()
 
     def _end(self) -> None:
         for wire in list(self._wires):
             wire.end(errors.ClosedError("the database has been closed"))
         self._wires.clear()
 
-    def _leave(self) -> None:
+    def leave(self) -> None:
+        """Closes the sockets of a loop that is closed, or the parent's."""
         for wire in self._wires:
             socket = wire.transport.get_extra_info("socket") if wire.transport is not None else None
             if socket is not None:
