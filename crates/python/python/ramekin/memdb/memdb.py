@@ -208,6 +208,30 @@ class MemDB(Records):
     # Tables and records. `get`, `insert` and `upsert` are the native half's, which answers what is in memory; the methods with an
     # underscore have the rest: what has to wait, values that JSON lacks, and every refusal.
 
+    if TYPE_CHECKING:
+
+        async def get(
+            self, table: str = ..., key: str = ..., use_cache: bool = True, *, table_name: str = ...
+        ) -> Record | None: ...
+        async def insert(
+            self,
+            table: str = ...,
+            key: str = ...,
+            record: Record = ...,
+            ttl: float | timedelta | None = None,
+            *,
+            table_name: str = ...,
+        ) -> None: ...
+        async def upsert(
+            self,
+            table: str = ...,
+            key: str = ...,
+            record: Record = ...,
+            ttl: float | timedelta | None = None,
+            *,
+            table_name: str = ...,
+        ) -> None: ...
+
     async def create_table(
         self, table: str = _MISSING, schema: dict[str, str] | None = None, *, table_name: str = _MISSING
     ) -> None:
