@@ -10,7 +10,7 @@ COPY --from=rust /usr/local/rustup /usr/local/rustup
 ENV CARGO_HOME=/usr/local/cargo \
     RUSTUP_HOME=/usr/local/rustup \
     PATH=/usr/local/cargo/bin:$PATH
-RUN pip install --no-cache-dir "maturin>=1.9,<2"
+RUN pip install --no-cache-dir "maturin>=1.16,<2"
 WORKDIR /src
 COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
