@@ -5,6 +5,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -100,3 +101,29 @@ def test_a_program_that_ends_while_the_database_hangs_ends_in_bounded_time(behin
             assert len(await db.query("t", limit=None)) == 51
 
     asyncio.run(look())
+
+
+def test_a_stop_while_the_database_hangs_ends_in_bounded_time_and_loses_nothing(behind_proxy, monkeypatch):
+    monkeypatch.setattr("ramekin.memdb.memdb.STOP_SECONDS", 1.0)
+    own = {"shutdown_timeout": 2} if behind_proxy.server is None else {}
+
+    async def body():
+        db = behind_proxy.open(**own)
+        await db.start()
+        await db.insert("t", "first", {"n": 1})
+        await db.flush()
+        behind_proxy.proxy.holds.set()
+        try:
+            for n in range(20):
+                await db.insert("t", f"k{n}", {"n": n})
+            begun = time.monotonic()
+            await db.stop()
+            assert time.monotonic() - begun < 15
+        finally:
+            behind_proxy.proxy.holds.clear()
+        async with behind_proxy.open() as db:
+            assert len(await db.query("t")) == 21
+            await db.flush()
+        assert (await behind_proxy.rows_beside("SELECT count(*) FROM t"))[0][0] == 21
+
+    asyncio.run(body())
