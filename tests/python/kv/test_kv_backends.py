@@ -214,6 +214,17 @@ def test_the_same_folder_is_not_opened_with_two_stores_behind_it(shelf, tmp_path
     kv.close()
 
 
+@pytest.mark.places("folder", "server")
+def test_a_named_storage_also_keeps_bytes_by_itself(address):
+    storage = package.storages.at_address(address)
+    assert storage.write_data("a/b", b"\x00") and storage.read_data("a/b") == b"\x00" and storage.read_data("none") is None
+    assert storage.file_exists("a/b") and not storage.file_exists("none") and storage.get_file_size("a/b") == 1
+    assert storage.get_full_path("a/b") == "a/b" and storage.ensure_directory_exists("a")
+    assert storage.delete_file("a/b") and not storage.file_exists("a/b") and storage.delete_file("a/b")
+    storage.close_connections()
+    storage.close_connections()
+
+
 def test_storages_are_made_by_name_or_refused():
     assert isinstance(StorageFactory.create_storage("fs", base_path="/x"), FileSystemStorage)
     assert isinstance(StorageFactory.create_storage("memory", base_path="/x"), MemoryStorage)

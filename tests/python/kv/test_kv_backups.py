@@ -71,20 +71,22 @@ def test_an_incremental_backup_has_changes_and_deletions(full):
 
 def test_a_damaged_backup_is_known_and_changes_nothing(full):
     full.create_backup("good", compression=False)
-    full.create_backup("bad", compression=False)
-    path = full.backup_manager.backup_dir / "bad" / "data.jsonl"
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 1
-    path.write_bytes(bytes(data))
     child = full.create_incremental_backup("good", "child")
-    assert full.verify_backup("good") and full.verify_backup("child") and not full.verify_backup("bad")
-    assert not full.verify_backup("nobody")
     before = everything(full)
-    with pytest.raises(RuntimeError):
-        full.restore_backup("bad", clear_existing=True)
-    assert everything(full) == before
-    (full.backup_manager.backup_dir / "good" / "data.jsonl").unlink()
+    path = full.backup_manager.backup_dir / "good" / "data.jsonl"
+    sound = path.read_bytes()
+    for at in (sound.index(b'"a,b"') + 1, sound.index(b'"value"') + 12, len(sound) - 3, 0):
+        path.write_bytes(sound[:at] + bytes([sound[at] ^ 1]) + sound[at + 1 :])
+        assert not full.verify_backup("good") and not full.verify_backup("child")
+        with pytest.raises(RuntimeError):
+            full.restore_backup("good", clear_existing=True)
+    path.write_bytes(sound[:-100])
+    assert not full.verify_backup("good")
+    path.write_bytes(sound)
+    assert full.verify_backup("good") and full.verify_backup(child.backup_id) and not full.verify_backup("nobody")
+    path.unlink()
     assert not full.verify_backup(child.backup_id)
+    assert everything(full) == before
     with pytest.raises(ValueError):
         full.restore_backup("nobody")
 
@@ -149,6 +151,9 @@ def test_a_stream_of_all_keys_brings_them_back(full, tmp_path):
     assert full.import_backup_stream(path) == 5 and sorted(told) == sorted(before)
     bare = full.export_backup_stream(str(tmp_path / "bare.jsonl"), include_data=False)
     assert full.import_backup_stream(bare) == 0 and '"value":' not in open(bare).read()
+    lines = open(path).read().replace(before["short"]["metadata"]["expires_at"], "2001-01-01T00:00:00")
+    (tmp_path / "late.jsonl").write_text(lines)
+    assert full.import_backup_stream(str(tmp_path / "late.jsonl"), clear_existing=True) == 4 and not full.exists("short")
     archive = full.export_backup_tar(str(tmp_path / "all.tar"))
     assert tarfile.open(archive).getnames() == ["backup.jsonl"] and not (tmp_path / "all.tar.jsonl").exists()
 

@@ -1,7 +1,9 @@
 """Each call on one key: values of all sorts, metadata, tags, expiry, and what is refused."""
 
 import datetime
+import hashlib
 import os
+import threading
 import time
 
 import pytest
@@ -207,6 +209,47 @@ def test_namespaces_and_dbs_have_keys_of_their_own(shelf):
         stores[0].clear_namespace()
     with pytest.raises(ValueError):
         stores[0].flushdb(confirm=True, scope="galaxy")
+
+
+def test_names_that_look_like_patterns_match_themselves_alone(shelf):
+    names = ["a", "*", "a*", "?", "[a]", "\\", "a\\"]
+    stores = {(db, namespace): shelf(db, namespace) for db in names for namespace in names}
+    for (db, namespace), store in stores.items():
+        store.set("key", f"{db} {namespace}", tags=[f"{db} {namespace}"])
+    for (db, namespace), store in stores.items():
+        assert store.list_all_tags() == {f"{db} {namespace}": 1} and store.list_namespaces() == sorted(names)
+    stores["a*", "a"].flushdb(confirm=True, scope="db")
+    left = [where for where, store in stores.items() if store.exists("key")]
+    assert left == [(db, namespace) for db, namespace in stores if db != "a*"]
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_value_and_its_metadata_are_of_one_moment(shelf, chunked):
+    kv, other = shelf(), shelf()
+    kv.set("key", b"0", tags=["0"])
+    done = threading.Event()
+
+    def write():
+        i = 0
+        while not done.is_set():
+            i += 1
+            value = str(i) * (i % 3 + 1)
+            if chunked:
+                other.set_chunked("key", value, chunk_size=1, tags=[value])
+            else:
+                other.set_with_ttl("key", value, i + 1000, tags=[value])
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        for _ in range(300):
+            found = kv.get_with_metadata("key")
+            metadata = found["metadata"]
+            assert metadata["tags"] == [found["value"].decode()] and metadata["size"] == len(found["value"])
+            assert metadata["checksum"] == hashlib.sha256(found["value"]).hexdigest()
+    finally:
+        done.set()
+        writer.join()
 
 
 def test_statistics_tell_of_all_operations(kv):

@@ -4,6 +4,8 @@ import threading
 
 import pytest
 
+from ramekin.kv import KeyValueStore
+
 
 def race(count, work):
     """Runs `work(i)` in threads that begin at once; what they have returned."""
@@ -50,6 +52,18 @@ def test_increments_of_threads_and_stores_are_all_counted(shelf):
     stores = [shelf() for _ in range(4)]
     results = race(4, lambda i: [stores[i].incr("n") for _ in range(25)])
     assert sorted(sum(results, [])) == list(range(1, 101)) and stores[0].get("n") == b"100"
+
+
+@pytest.mark.places("server")
+def test_increments_over_connections_of_their_own_are_all_counted(address, shelf):
+    # Another spelling of an address is another database to this process, as it is to another process.
+    stores = [shelf(), KeyValueStore(f"{address}/0", "app", 1, "prod"), KeyValueStore(f"{address}?timeout=60", "app", 1, "prod")]
+    assert len({id(store._place) for store in stores}) == 3
+    race(3, lambda i: [stores[i].incr("n") for _ in range(60)])
+    won = race(3, lambda i: [stores[i].set_if_absent(f"lock{j}", str(i)) for j in range(30)])
+    assert stores[0].get("n") == b"180" and [sum(each) for each in zip(*won, strict=True)] == [1] * 30
+    for store in stores[1:]:
+        store.close()
 
 
 def test_of_many_who_set_what_is_absent_one_wins(shelf):

@@ -100,14 +100,20 @@ def test_what_is_lost_damaged_or_left_over_is_named(shelf, tmp_path):
     paths = dict(connection.execute("SELECT key, path FROM metadata WHERE namespace = 'prod'"))
     connection.close()
     (folder / paths["plain"]).unlink()
+    (tmp_path / "outside").write_bytes(b"not of this folder")
+    connection = sqlite3.connect(folder / "app_meta.db")
+    connection.execute("UPDATE metadata SET path = '../outside', checksum = NULL WHERE key = 'legacy'")
+    connection.commit()
+    connection.close()
+    (folder / paths["legacy"]).unlink()
     (folder / paths["compressed"]).write_bytes(b"NADB\x01\x01\x01garbage")
     left = folder / "app" / "zz" / "left"
     left.parent.mkdir()
     left.write_bytes(b"?")
     report = import_folder(folder, shelf(), "secret")
-    assert report.missing == ["app:prod 'plain'"] and report.orphans == [os.path.join("app", "zz", "left")]
+    assert report.missing == ["app:prod 'plain'", "app:prod 'legacy'"] and report.orphans == [os.path.join("app", "zz", "left")]
     assert len(report.damaged) == 1 and "'compressed'" in report.damaged[0] and not report.complete
-    assert report.imported == 8
+    assert report.imported == 7
     for name in ("'plain'", "'compressed'", "'dead'", "left"):
         assert name in str(report)
 

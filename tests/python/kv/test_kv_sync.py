@@ -1,11 +1,12 @@
 """KeyValueSync: it starts and ends, settles what is registered with it, and keeps nobody waiting."""
 
+import gc
 import threading
 import time
 
 import pytest
 
-from ramekin.kv import KeyValueSync, open_store
+from ramekin.kv import KeyValueStore, KeyValueSync, open_store
 
 
 def test_a_sync_starts_and_ends_as_often_as_it_is_told(shelf):
@@ -54,6 +55,16 @@ def test_a_store_without_a_sync_has_its_own(shelf):
     assert kv.sync.is_running and kv.sync.stores == [kv]
     kv.close()
     assert not kv.sync.is_running
+
+
+@pytest.mark.places("server")
+def test_the_thread_of_a_store_that_nobody_holds_ends(address):
+    kv = KeyValueStore(address)
+    thread = kv.sync.thread
+    del kv
+    gc.collect()
+    thread.join(10)
+    assert not thread.is_alive()
 
 
 def test_a_store_is_opened_for_a_block(address):

@@ -11,7 +11,7 @@ from .chunks import Writer, open_reader
 from .core import Command, Core
 from .metrics import timed
 from .names import check_key
-from .values import StoredValue, ValueInput
+from .values import StoredValue, ValueInput, iso
 
 _DUE_MAX = 100_000  # of so many keys with a lifetime it is remembered when they are due
 
@@ -70,12 +70,20 @@ class Basic(Core):
 
     def _with_metadata(self, key: str) -> dict[str, Any]:
         check_key(key)
-        metadata = self._metadata_of([key], with_value=True)[0]
-        if metadata is None:
-            raise KeyError(f"Key '{key}' not found")
-        value = self._value_of(key, metadata.pop("value"), metadata.pop("done"))
-        self.metrics.read(len(value))
-        return {"value": value, "metadata": metadata}
+        while True:
+            metadata = self._metadata_of([key], with_value=True)[0]
+            if metadata is None:
+                raise KeyError(f"Key '{key}' not found")
+            kept, done = metadata.pop("value"), metadata.pop("done")
+            value = self._value_of(key, kept, done)
+            if (done or b"").split(b"+")[0] not in (b"chunks", b"path") or self._is_still(key, metadata):
+                self.metrics.read(len(value))
+                return {"value": value, "metadata": metadata}
+
+    def _is_still(self, key: str, metadata: dict[str, Any]) -> bool:
+        """Whether a key has not been set since its metadata was read."""
+        version, updated = self._backend.execute("HMGET", self._scope.key(key), "i", "u")
+        return version is not None and (int(version), iso(int(updated))) == (metadata["version"], metadata["last_updated"])
 
     @timed("get_with_metadata")
     def get_with_metadata(self, key: str) -> dict[str, Any]:

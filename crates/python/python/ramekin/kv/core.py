@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import weakref
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Optional, Union
 
@@ -110,6 +111,7 @@ class Core(Hooks):
         self.sync = sync or KeyValueSync(flush_interval_seconds=1)
         if self._owns_sync:
             self.sync.start()
+            weakref.finalize(self, self.sync.end)
         self.sync.register_store(self)  # type: ignore[arg-type]
         self._enable()
 

@@ -82,8 +82,7 @@ def import_folder(path: Union[str, os.PathLike[str]], store: KeyValueStore, encr
         for file in found:
             for row in _rows(file):
                 seen.add(row["path"])
-                value_path = folder / row["path"]
-                _import(row, value_path.read_bytes() if value_path.is_file() else None, store, stores, secret, report)
+                _import(row, _file(folder, row["path"]), store, stores, secret, report)
         for file in databases:
             for row, kept in _rows_of_sqlite(file):
                 _import(row, kept, store, stores, secret, report)
@@ -122,10 +121,10 @@ def _import(
     if value is None:
         report.damaged.append(f"{name}: no reading of its bytes has the checksum that was noted")
         return
-    if where not in stores:
-        stores[where] = store.beside(*where)
     row = {**row, "expires_at": expires_at}
     try:
+        if where not in stores:
+            stores[where] = store.beside(*where)
         imported = stores[where]._put_back(row["key"], value, row)
     except (ValueError, TypeError) as error:
         report.damaged.append(f"{name}: {error}")
@@ -194,6 +193,12 @@ def _rows_of_sqlite(file: Path) -> Iterator[tuple[dict[str, Any], Optional[bytes
             yield {**kept, "tags": list(dict.fromkeys(row.get("tags") or []))}, None if value is None else bytes(value[0])
     finally:
         connection.close()
+
+
+def _file(folder: Path, path: str) -> Optional[bytes]:
+    """What a file below the folder holds; None for what is not there, and for what is elsewhere."""
+    found = (folder / path).resolve()
+    return found.read_bytes() if found.is_relative_to(folder.resolve()) and found.is_file() else None
 
 
 def _orphans(folder: Path, db: str, seen: set[str]) -> list[str]:

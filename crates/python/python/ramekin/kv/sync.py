@@ -85,12 +85,16 @@ class KeyValueSync:
             "ttl_cleanup_interval": self.ttl_cleanup_interval,
         }
 
+    def end(self) -> None:
+        """Has the thread end, and waits for nothing."""
+        self.is_running = False
+        self._ended.set()
+
     def sync_exit(self) -> None:
         """Ends the thread and has all registered stores settle. What cannot settle now stays in the log, and does later."""
         if not self.is_running:
             return
-        self.is_running = False
-        self._ended.set()
+        self.end()
         if self.thread is not None and self.thread is not threading.current_thread():
             self.thread.join()
         self.thread = None
