@@ -8,13 +8,13 @@ is nothing better in the standard library. Other ciphers are left to a storage b
 
 from __future__ import annotations
 
+import functools
 import os
+import sys
 import zlib
 from collections.abc import Callable
 from hashlib import blake2b
 from hmac import compare_digest
-from importlib import import_module
-from typing import Any
 
 COMPRESS_MIN_SIZE = 1024
 _LEVEL = 6
@@ -22,23 +22,23 @@ _NONCE_BYTES = 16
 _DIGEST_BYTES = 32
 
 
-def _native_zstd() -> tuple[Callable[[bytes], bytes], Callable[[bytes], bytes]] | None:
+@functools.cache
+def _zstd() -> tuple[Callable[[bytes], bytes], Callable[[bytes], bytes]] | None:
     """Zstandard of the native module, if that is there and has it."""
-    try:
-        native: Any = import_module("ramekin._ramekin")
-        return native.zstd_compress, native.zstd_decompress
-    except (ImportError, AttributeError):
+    from .. import _native  # noqa: F401 - has it loaded
+
+    native = sys.modules.get("ramekin._ramekin")
+    if native is None or not hasattr(native, "zstd_compress"):
         return None
-
-
-_zstd = _native_zstd()
+    return native.zstd_compress, native.zstd_decompress
 
 
 def pack(data: bytes, compress: bool, secret: bytes | None) -> tuple[str, bytes]:
     """What was done, and the bytes to keep."""
     words = []
     if compress and len(data) > COMPRESS_MIN_SIZE:
-        word, small = ("zstd", _zstd[0](data)) if _zstd else ("zlib", zlib.compress(data, _LEVEL))
+        zstd = _zstd()
+        word, small = ("zstd", zstd[0](data)) if zstd else ("zlib", zlib.compress(data, _LEVEL))
         if len(small) < len(data) * 0.95:
             words.append(word)
             data = small
@@ -61,9 +61,10 @@ def unpack(done: str, data: bytes, secret: bytes | None) -> bytes:
             except zlib.error as error:
                 raise ValueError("the value is said to be compressed, and is not") from error
         elif word == "zstd":
-            if _zstd is None:
+            zstd = _zstd()
+            if zstd is None:
                 raise ValueError("the value is compressed by Zstandard, which needs the package's native module")
-            data = _zstd[1](data)
+            data = zstd[1](data)
         else:
             raise ValueError(f"the value is kept in a form that is not known here: {word}")
     return data
