@@ -65,7 +65,7 @@ async def list_calls(db: Db, state: State | None = None, limit: int = 100) -> li
 
 
 @app.get("/stats")
-async def stats(db: Db) -> dict[str, Any]:
+def stats(db: Db) -> dict[str, Any]:
     return db.stats()
 
 
