@@ -147,6 +147,12 @@ def test_a_server_that_is_not_there_is_named(calls):
         calls("ramekin+unix:///no/such/socket").execute("PING")
 
 
+def test_a_server_that_answers_before_it_reads_on_does_not_stall_a_long_pipeline(calls):
+    with Fake(lambda peer, command: peer.say(bulk(command[1]))) as fake:
+        value = b"v" * 4000
+        assert calls(fake.url).execute_many([["ECHO", value]] * 5000) == [value] * 5000
+
+
 def test_what_is_no_redis_server_is_said_so(calls):
     with Fake(lambda peer, command: peer.say(b"HTTP/1.1 400 Bad Request\r\n\r\n")) as fake:
         with pytest.raises(errors.RamekinError, match="not the Redis protocol|lost before the reply"):
@@ -404,6 +410,7 @@ def test_a_lost_connection_that_had_written_is_not_taken_for_settled(calls):
         one.execute("SET", "a", 1)
         [peer for peer in fake.peers if peer.wrote][-1].end()
         _until_lost(one)
+        one.execute("GET", "a")  # by a new connection
         with pytest.raises(errors.ServerConnectionError, match="a connection that had written was lost"):
             one.execute("WAITAOF", 1, 0, 1000)
 

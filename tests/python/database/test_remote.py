@@ -79,7 +79,13 @@ def test_a_closed_watch_leaves_nothing_watched_behind(remote):
 
 def test_what_sets_a_connection_up_holds_for_all(remote):
     remote.execute("SET", "k", "zero")
+    first = remote._idle.pop()
+    remote.execute("PING")
+    remote._idle.append(first)
     remote.execute("SELECT", 3)
+    second = remote._idle.pop()
+    assert second is not remote._idle[0] and remote.execute("GET", "k") is None
+    remote._idle.append(second)
     found = []
     threads = [threading.Thread(target=lambda: found.append(remote.execute("GET", "k"))) for _ in range(8)]
     for thread in threads:
@@ -131,6 +137,7 @@ def test_tasks_share_a_connection_and_get_their_own_replies(remote):
 
 def test_a_cancelled_task_shifts_no_reply(remote):
     async def main():
+        before = await remote.execute_async("CLIENT", "ID")
         for i in range(200):
             tasks = [asyncio.ensure_future(remote.execute_async("ECHO", f"{i}-{j}")) for j in range(5)]
             await asyncio.sleep(0)
@@ -138,6 +145,7 @@ def test_a_cancelled_task_shifts_no_reply(remote):
             found = await asyncio.gather(*tasks, return_exceptions=True)
             for j, reply in enumerate(found):
                 assert isinstance(reply, asyncio.CancelledError) if j == i % 5 else reply == f"{i}-{j}".encode()
+        assert await remote.execute_async("CLIENT", "ID") == before
 
     asyncio.run(main())
 
