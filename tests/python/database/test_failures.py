@@ -496,3 +496,49 @@ def test_tls_checks_the_certificate_and_carries_long_pipelines(calls, certificat
         assert calls(f"{url}?tls_verify=no").execute("ECHO", "x") == b"x"
         with pytest.raises(errors.ServerConnectionError, match="certificate"):
             calls(url).execute("ECHO", "x")
+
+
+def test_of_writes_while_a_server_dies_again_and_again_each_is_there_once_or_was_reported(own):
+    ended = threading.Event()
+    counts = {}  # by key: acknowledged, and unknown
+
+    def thread(one, key):
+        while not ended.is_set():
+            try:
+                one.execute("INCR", key)
+                counts[key][0] += 1
+            except errors.ServerConnectionError as lost:
+                counts[key][1] += "may have been run" in str(lost)
+
+    async def task(one, key):
+        while not ended.is_set():
+            try:
+                await one.execute_async("INCR", key)
+                counts[key][0] += 1
+            except errors.ServerConnectionError as lost:
+                counts[key][1] += "may have been run" in str(lost)
+                await asyncio.sleep(0.001)
+
+    async def tasks(one, keys):
+        await asyncio.gather(*[task(one, key) for key in keys])
+
+    with remote(f"ramekin://127.0.0.1:{own.port}") as one:
+        keys, loop_keys = [f"thread{n}" for n in range(3)], [f"task{n}" for n in range(10)]
+        counts.update({key: [0, 0] for key in keys + loop_keys})
+        threads = [threading.Thread(target=thread, args=(one, key)) for key in keys]
+        threads.append(threading.Thread(target=lambda: asyncio.run(tasks(one, loop_keys))))
+        for each in threads:
+            each.start()
+        for _ in range(3):
+            before = sum(acknowledged for acknowledged, _ in counts.values())
+            while sum(acknowledged for acknowledged, _ in counts.values()) < before + 500:
+                time.sleep(0.001)
+            own.kill()
+            own.start()
+        ended.set()
+        for each in threads:
+            each.join()
+        for key, (acknowledged, unknown) in counts.items():
+            value = int(one.execute("GET", key) or 0)
+            assert acknowledged <= value <= acknowledged + unknown, (key, acknowledged, unknown, value)
+        assert sum(unknown for _, unknown in counts.values()) > 0
