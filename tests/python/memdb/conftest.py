@@ -1,8 +1,10 @@
 """Fixtures of MemDB's tests: databases behind it, embedded and served, and how to look into them."""
 
 import asyncio
+import json
 import re
-import sqlite3
+import subprocess
+import sys
 
 import asyncpg
 import pytest
@@ -20,6 +22,12 @@ SLOW = {"flush_interval": 3600, "evict_interval": 3600}
 def store_kind(request):
     """Which database is behind; a test may name some by `parametrize`."""
     return request.param
+
+READER = """
+import json, sqlite3, sys
+connection = sqlite3.connect(f"file:{sys.argv[1]}?mode=ro", uri=True)
+print(json.dumps(connection.execute(sys.argv[2]).fetchall()))
+"""
 
 
 class Behind:
@@ -41,11 +49,9 @@ class Behind:
         """The rows of a statement, as the database has them."""
         if self.postgres:
             return asyncio.run(self._ask(statement))
-        connection = sqlite3.connect(f"file:{self.file}?mode=ro", uri=True)
-        try:
-            return connection.execute(statement).fetchall()
-        finally:
-            connection.close()
+        # By another process: the engine has a SQLite of its own, and two in one process drop each other's locks.
+        asked = [sys.executable, "-c", READER, self.file, statement]
+        return [tuple(row) for row in json.loads(subprocess.run(asked, check=True, capture_output=True).stdout)]
 
     async def rows_beside(self, statement):
         """The same beside a running loop."""
