@@ -8,8 +8,8 @@ HEAVY = {"asyncio", "ssl", "json", "decimal", "logging", "inspect", "dataclasses
 
 def loaded(code):
     """Which heavy modules a program has loaded at its end."""
-    program = f"{code}\nimport sys; print(*sys.modules)"
-    return HEAVY & set(subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True, timeout=60).stdout.split())
+    program = [sys.executable, "-c", f"{code}\nimport sys; print(*sys.modules)"]
+    return HEAVY & set(subprocess.run(program, check=True, capture_output=True, text=True, timeout=60).stdout.split())
 
 
 def test_the_package_itself_loads_nothing_heavy():
