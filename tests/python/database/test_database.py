@@ -23,6 +23,7 @@ WITHOUT = {
         ("CLIENT CACHING", "CLIENT CAPA", "CLIENT GETREDIR", "CLIENT REPLY", "CLIENT TRACKING", "CLIENT IMPORT-SOURCE"),
         "they are about a connection that nobody shares",
     ),
+    "CHANGES": "subscribe()",
     "DEBUG": "for tests of the server",
     "RESTORE-ASKING": "for servers among each other",
     "DECR": "decr() sends DECRBY",

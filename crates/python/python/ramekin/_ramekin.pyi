@@ -34,12 +34,28 @@ class Engine:
         """From now on all commands go by connections."""
     def _is_direct(self) -> bool:
         """Whether commands run where they are called."""
+    def _watch(self, keys: Sequence[Any]) -> Watching | None:
+        """Watches keys for a transaction; None: that takes a connection."""
+    def _sync(self) -> None:
+        """Returns once all that has changed is on disk."""
+    def _settle(self, timeout: float | None = None) -> bool:
+        """Returns once all that has changed has settled in the store: False, if the time in seconds is over first."""
     @property
     def db(self) -> int:
         """The database whose keys commands are about."""
     @property
     def folder(self) -> str | None:
         """The data folder; none in memory."""
+
+class Watching:
+    """Keys that are watched: what is committed through it is run only if none of them has changed since."""
+
+    def execute(self, *args: Any) -> Any:
+        """Runs a command at once."""
+    def commit(self, commands: Sequence[Sequence[Any]]) -> list[Any] | None:
+        """Runs commands as one; None: a key has changed, and nothing was run."""
+    def close(self) -> None:
+        """Forgets the keys."""
 
 class Strings:
     """`get` and `set` of a `Database`: answered here where that can be, else by `_get` and `_set` of the class."""
@@ -95,3 +111,9 @@ def encode_record(record: Any) -> bytes | None:
 
 def decode_record(json: bytes) -> Any:
     """The record of a JSON text, as the engine reads it."""
+
+def zstd_compress(data: bytes) -> bytes:
+    """The compressed form of these bytes."""
+
+def zstd_decompress(data: bytes) -> bytes:
+    """The bytes of a compressed form."""
