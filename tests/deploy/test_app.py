@@ -18,7 +18,7 @@ from harness.server import _die_with_parent, free_port
 
 APP = image(DEPLOY / "docker" / "app.Dockerfile")
 SERVER = image(DEPLOY / "docker" / "Dockerfile")
-PACKAGE = ROOT / "crates" / "python" / "python"
+PACKAGE = pathlib.Path(__import__("ramekin").__file__).parents[1]
 PORT = "8000"
 
 

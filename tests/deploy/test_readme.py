@@ -1,5 +1,6 @@
 """The README does what it says: sessions are typed into a server and compared, Python blocks run as they stand."""
 
+import pathlib
 import re
 import shlex
 import subprocess
@@ -15,7 +16,7 @@ from harness.resp import Client
 TEXT = (ROOT / "README.md").read_text()
 PYTHON = re.findall(r"^```python\n(.*?)^```$", TEXT, re.M | re.S)
 PROMPT = "127.0.0.1:6379> "
-PACKAGE = ROOT / "crates" / "python" / "python"
+PACKAGE = pathlib.Path(__import__("ramekin").__file__).parents[1]
 
 
 def sessions():

@@ -5,6 +5,8 @@ import pathlib
 import subprocess
 import sys
 
+from harness.binaries import ROOT
+
 PACKAGE = pathlib.Path(__import__("ramekin").__file__).parents[1]
 
 TESTS = '''
@@ -50,20 +52,27 @@ def test_the_server_is_empty_again(ramekin_server):
 
 
 def run(folder, *words):
+    # By its module's name, whether the package is installed or not.
+    plugin = ["-p", "no:ramekin", "-p", "ramekin.contrib.pytest"]
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", *words], capture_output=True, text=True,
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *plugin, "-q", *words], capture_output=True, text=True,
         timeout=120, cwd=folder, env={"PATH": os.environ["PATH"], "PYTHONPATH": str(PACKAGE)},
     )
 
 
 def test_each_fixture_does_what_it_says(tmp_path):
     (tmp_path / "test_users.py").write_text(TESTS)
-    done = run(tmp_path, "-p", "ramekin.contrib.pytest")
+    done = run(tmp_path)
     assert done.returncode == 0 and "6 passed" in done.stdout, done.stdout + done.stderr
 
 
 def test_the_fixtures_are_listed_with_what_they_are(tmp_path):
     (tmp_path / "test_none.py").write_text("")
-    shown = run(tmp_path, "-p", "ramekin.contrib.pytest", "--fixtures").stdout
+    shown = run(tmp_path, "--fixtures").stdout
     for name in ("ramekin ", "ramekin_folder ", "ramekin_server "):
         assert f"\n{name}" in shown
+
+
+def test_pytest_finds_the_fixtures_once_the_package_is_installed():
+    project = (ROOT / "crates" / "python" / "pyproject.toml").read_text()
+    assert '[project.entry-points.pytest11]\nramekin = "ramekin.contrib.pytest"\n' in project
