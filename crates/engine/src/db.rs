@@ -625,6 +625,7 @@ impl Database {
         self.inner.shards.finish_drops();
         self.inner.shards.build_indexes(false);
         self.inner.shards.learn_dictionaries();
+        self.inner.shards.keyspace.changes.rest(caller.now_ms);
         let mut swept = 0;
         for shard in 0..self.inner.shards.keyspace.shards() {
             loop {

@@ -64,7 +64,7 @@ pub use settle::{
     Attach, ColdKeys, Durations, Obtained, PageStart, PlaceKeys, Quarantined, StoreOptions, StoreStats,
     WhenObtained,
 };
-pub use shard::{Caller, DiskState, Needs, Planned, Ran, Refusal};
+pub use shard::{Caller, DiskState, Glance, Needs, Planned, Ran, Refusal};
 pub use transaction::Transaction;
 pub use typed::Popped;
 pub use value::compressed::Method as Compression;

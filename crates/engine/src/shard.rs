@@ -9,10 +9,13 @@
 //! shards that it changes; no lock is held over I/O.
 
 mod behind;
+mod changed;
 mod dictionaries;
 mod disk_space;
+mod expiry;
 mod large;
 mod limits;
+mod look;
 mod outside;
 mod record;
 mod room;
@@ -20,14 +23,16 @@ mod system;
 mod unique;
 
 pub use behind::{Needs, Planned, Refusal};
+use changed::Changed;
 pub use disk_space::DiskState;
+pub use look::Glance;
 
 pub(crate) use behind::{Behind, FENCED};
 
 use crate::command::{Command, Ctx, Fail, Keys, LargePut, Reserve, Scratch, Settings, flag};
 use crate::io::Clock;
+use crate::keyspace::changes::Cause;
 use crate::keyspace::entry::{Entry, View, mark};
-use crate::keyspace::item::Item;
 use crate::keyspace::wait::Waiter;
 use crate::keyspace::{Held, Keyspace, place};
 use crate::log::{Log, Lsn};
@@ -400,6 +405,8 @@ impl Shards {
     #[inline]
     fn record(&self, ctx: &mut Ctx<'_>) -> Lsn {
         let mut lsn = ctx.seen_lsn;
+        // Appending may take it away.
+        let changed = self.keyspace.changes.is_kept().then(|| Changed::by(ctx));
         if let Some(log) = &self.log {
             if ctx.scratch.record.is_empty() && ctx.scratch.large.is_empty() {
                 if ctx.reserved != 0 {
@@ -417,6 +424,10 @@ impl Shards {
         if self.keyspace.has_unique() {
             self.release_claims(ctx);
         }
+        if let Some(changed) = changed {
+            changed.keep(&self.keyspace.changes, ctx.scratch.cause, lsn);
+        }
+        ctx.scratch.cause = Cause::Command;
         ctx.scratch.record.clear();
         ctx.scratch.large.clear();
         ctx.scratch.touched.clear();
@@ -767,52 +778,6 @@ impl Shards {
             let mut part = self.keyspace.lock(self.keyspace.shard_of(self.keyspace.hash(key)));
             part.remove_waiter(&place(self.keyspace.space_of(waiter.db), key), waiter);
         }
-    }
-
-    /// Removes what has expired in one shard, at most `keys_max` entries. Returns how many it looked at.
-    pub(crate) fn sweep(&self, caller: &mut Caller, shard: usize, keys_max: usize) -> usize {
-        self.keyspace.reclaim_values(shard);
-        let mut swept = 0;
-        caller.db = 0;
-        while swept < keys_max {
-            let part = self.keyspace.lock(shard);
-            let first_due = |db| {
-                let entry = part.space(self.keyspace.space_of(db))?.first_due(caller.now_ms)?;
-                Some((db, entry))
-            };
-            let Some((db, entry)) = (caller.db..self.keyspace.databases()).find_map(first_due) else { break };
-            let key: Box<[u8]> = entry.key().into();
-            let bytes = space_to_remove(&key, &entry);
-            caller.db = db;
-            if !self.claim_expired(caller, Held::One(shard, part), &key, bytes) {
-                break;
-            }
-            swept += 1;
-        }
-        swept
-    }
-
-    /// Removes a key of the selected database, if it has expired and the log has room for that.
-    pub(crate) fn remove_expired(&self, caller: &mut Caller, key: &[u8]) {
-        let hash = self.keyspace.hash(key);
-        let shard = self.keyspace.shard_of(hash);
-        let part = self.keyspace.lock(shard);
-        let space = part.space(self.keyspace.space_of(caller.db));
-        if let Some(entry) = space.and_then(|space| space.get(hash, key)) {
-            let bytes = space_to_remove(key, &entry);
-            self.claim_expired(caller, Held::One(shard, part), key, bytes);
-        }
-    }
-
-    /// Removes what has expired of a key, by a record of its own; false without room for it.
-    fn claim_expired<'a>(&'a self, caller: &'a mut Caller, held: Held<'a>, key: &[u8], bytes: u64) -> bool {
-        if self.reserve(bytes).is_err() {
-            return false;
-        }
-        let mut ctx = self.context(caller, held, None, bytes);
-        ctx.claim_expired(key);
-        self.commit(ctx);
-        true
     }
 }
 

@@ -14,6 +14,7 @@ pub(crate) use tags::Carried;
 use super::settings::Use;
 use super::{Fail, Settings};
 use crate::effect::{Effect, SYSTEM_DB};
+use crate::keyspace::changes::Cause;
 use crate::keyspace::entry::{Entry, EntryRef, View, mark};
 use crate::keyspace::space::Space;
 use crate::keyspace::{Held, Keyspace, Part};
@@ -45,6 +46,8 @@ pub struct Scratch {
     pub(crate) prepared: super::Prepared,
     /// Room for compressing others.
     pub(super) compressed: Vec<u8>,
+    /// Why keys go in this record, if no command has deleted them.
+    pub(crate) cause: Cause,
     /// The tables at the last look.
     pub(super) tables: Snapshot,
 }

@@ -4,6 +4,7 @@
 //! family's file, and a test. Handlers see the database only through [`Ctx`] and answer only through
 //! [`Reply`](crate::reply::Reply); they know neither locks nor log nor connections.
 
+mod changes;
 mod compress;
 mod context;
 mod defined;
@@ -82,6 +83,7 @@ const FAMILIES: &[&[Command]] = &[
     query::COMMANDS,
     indexes::COMMANDS,
     tag::COMMANDS,
+    changes::COMMANDS,
     whole::COMMANDS,
 ];
 

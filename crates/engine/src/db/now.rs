@@ -9,7 +9,7 @@ use crate::command::{Command, GET_FORMED, PUT_FORMED, flag};
 use crate::error::Error;
 use crate::log::{AppendFsync, Log, Lsn};
 use crate::reply::Reply;
-use crate::shard::Caller;
+use crate::shard::{Caller, Glance};
 use crate::value::json::{Builder, Node};
 
 /// What came of a command that may not wait.
@@ -100,6 +100,18 @@ impl Database {
             EMBEDDER.try_with(|caller| caller.try_borrow_mut().ok().map(|mut caller| run(&mut caller)));
         // A command may be run from within a command's reply, or while the thread ends.
         kept.ok().flatten().unwrap_or_else(|| run(&mut Caller::default()))
+    }
+
+    /// What `visit` makes of a value that is in memory, not compressed, and not a long one, and the LSN for [`Database::wait`]. None:
+    /// a command has to tell. `visit` runs under a lock: it copies or compares, and nothing else.
+    #[inline]
+    pub fn look<R>(
+        &self,
+        db: u32,
+        key: &[u8],
+        visit: impl FnOnce(Glance<'_>) -> Option<R>,
+    ) -> Option<(R, Lsn)> {
+        self.inner.shards.look(db, key, self.latest_ms(), || self.now_ms(), visit)
     }
 
     /// Looks for a record, which is in `form` then.

@@ -10,6 +10,7 @@ mod aside;
 #[expect(unsafe_code, reason = "a bucket owns what has spilled from it by its address")]
 mod bucket;
 mod catalog;
+pub(crate) mod changes;
 pub(crate) mod compression;
 #[expect(unsafe_code, reason = "its segments are allocated, addressed and freed by hand")]
 mod directory;
@@ -78,6 +79,8 @@ pub(crate) struct Keyspace {
     cleared: Mutex<Vec<Box<dyn Send>>>,
     /// What the entries take, if that is counted.
     account: Option<Arc<account::Account>>,
+    /// What has changed lately, while somebody asks for it.
+    pub(crate) changes: changes::Changes,
 }
 
 /// One shard, on cache lines of its own.
@@ -109,6 +112,7 @@ impl Keyspace {
             catalog: catalog::Catalog::default(),
             cleared: Mutex::default(),
             account: None,
+            changes: changes::Changes::default(),
         }
     }
 

@@ -13,6 +13,7 @@ use super::{Caller, RECORD_OVERHEAD, Shards};
 use crate::command::Fail;
 use crate::effect::Effect;
 use crate::keyspace::Held;
+use crate::keyspace::changes::Cause;
 use crate::keyspace::eviction::Policy;
 use crate::memory;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -160,6 +161,7 @@ impl Shards {
         let keys_max = keys_max.min(1 + part.len() / PART_AT_ONCE);
         let held = Held::One(shard, part);
         let mut ctx = self.context(caller, held, None, bytes);
+        ctx.scratch.cause = Cause::Eviction;
         let mut evicted = 0;
         while evicted < keys_max && goal.is_none_or(|goal| used() > goal) {
             let part = ctx.held.get(shard).expect("it is the one that is held");
