@@ -14,7 +14,7 @@ PYTEST := $(VENV)/bin/python -m pytest -c tests/pytest.ini
 # Runs a command beside a PostgreSQL server that is there only for it.
 WITH_POSTGRES := $(VENV)/bin/python tests/harness/postgres.py run
 
-.PHONY: help run test test-rust test-clients test-long bench lint fuzz deny clean need-rust need-python
+.PHONY: bench-python help run test test-rust test-clients test-long bench lint fuzz deny clean need-rust need-python
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -72,6 +72,11 @@ test-long: test ## the same tests with far more rounds (TEST_SEQUENCES, _CRASHES
 bench: need-rust $(VENV)/ready ## Ramekin and Valkey side by side
 	@if [ ! -x bench/run ]; then echo 'bench/run is missing from this checkout' >&2; exit 1; fi
 	@VALKEY_BIN="$$($(VENV)/bin/python tests/harness/binaries.py valkey)" PYTHON=$(VENV)/bin/python bench/run $(ARGS)
+
+bench-python: $(VENV)/ready wheel ## the Python package beside redis-py, diskcache, nadb and a dict
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall $(WHEELS)/*.whl
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check 'diskcache==5.6.3'
+	@PYTHON=$(VENV)/bin/python bench/python $(ARGS)
 
 lint: need-rust need-python ## formatting, clippy, docs, layers and sizes
 	cargo fmt --all --check

@@ -7,13 +7,14 @@ use crate::lent::lent;
 use crate::open::{self, Open};
 use crate::ready::ready;
 use crate::tape::{LARGE_BYTES_MIN, One, State, Tape};
+use crate::watch::Watching;
 use crate::{arg, failure, object};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
 use ramekin::command::{self, Command, flag};
 use ramekin::log::AppendFsync;
-use ramekin::{Caller, Database, Later, Parts, Piece, Planned, Refusal, Reply, Tried};
+use ramekin::{Caller, Database, Glance, Later, Parts, Piece, Planned, Refusal, Reply, Tried};
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::mem::MaybeUninit;
@@ -41,7 +42,7 @@ pub(crate) struct Engine {
     pub(crate) open: Arc<Open>,
     pub(crate) database: Database,
     /// What `SELECT` would select.
-    db: u32,
+    pub(crate) db: u32,
     is_left: AtomicBool,
     /// Something is selected or set for connections, so that all commands go by them.
     is_wired: AtomicBool,
@@ -166,6 +167,38 @@ impl Engine {
         !self.is_wired.load(Ordering::Relaxed)
     }
 
+    /// Watches keys for a transaction; None: that takes a connection.
+    fn _watch(slf: &Bound<'_, Self>, keys: &Bound<'_, PyAny>) -> PyResult<Option<Watching>> {
+        Watching::begin(slf, keys)
+    }
+
+    /// Returns once all that has changed is on disk.
+    fn _sync(&self, py: Python<'_>) -> PyResult<()> {
+        self.open.get(py)?;
+        let synced = py.detach(|| self.database.sync_log());
+        synced.map_err(|error| failure::of_engine(py, &error))
+    }
+
+    /// Returns once all that has changed has settled in the store: False, if the time in seconds is over first.
+    #[pyo3(signature = (timeout=None))]
+    fn _settle(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<bool> {
+        self.open.get(py)?;
+        let (sender, receiver) = std::sync::mpsc::sync_channel(1);
+        let ready = Box::new(move |outcome: Result<(), String>| drop(sender.try_send(outcome)));
+        let asked = self.database.wait_for_store(self.database.last_lsn(), ready);
+        asked.map_err(|fail| failure::of_reply(py, &fail.0))?;
+        let patience = timeout.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        let settled = py.detach(move || match patience {
+            Some(patience) => receiver.recv_timeout(patience).ok(),
+            None => receiver.recv().ok(),
+        });
+        match settled {
+            Some(Ok(())) => Ok(true),
+            Some(Err(text)) => Err(failure::of_reply(py, &text)),
+            None => Ok(false),
+        }
+    }
+
     /// The descriptor of a new connection to this database, as if to a server.
     fn connect(&self, py: Python<'_>) -> PyResult<i32> {
         let embedded = self.open.get(py)?;
@@ -206,6 +239,9 @@ impl Engine {
     }
 }
 
+/// A string of so many bytes is copied to the stack first.
+const SHORT_BYTES: usize = 256;
+
 /// Who closes without saying how long that may take waits so long.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -227,6 +263,21 @@ impl Engine {
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         self.open.get(py)?;
         let key = arg::bytes(key)?;
+        let mut short = [0; SHORT_BYTES];
+        let looked = self.database.look(self.db, &key, |value| match value {
+            Glance::Text(text) => short.get_mut(..text.len()).map(|place| {
+                place.copy_from_slice(text);
+                text.len()
+            }),
+            Glance::Json(_) => None,
+        });
+        if let Some((len, lsn)) = looked {
+            if self.database.waits_for_disk(lsn) {
+                return Ok(None);
+            }
+            self.wait(py, lsn)?;
+            return Ok(Some(PyBytes::new(py, &short[..len]).into_any()));
+        }
         lent(&ONE, |one| {
             one.clear();
             let Tried::Done(lsn) = self.database.try_run(self.db, &GET, &[b"GET", &key], one) else {
@@ -390,6 +441,24 @@ impl Engine {
         }
     }
 
+    /// Does something with commands and their rows; none if there is one that only a server's connection knows.
+    fn with_commands<R>(
+        &self,
+        commands: &Bound<'_, PyAny>,
+        act: impl FnOnce(&[&'static Command], &[Vec<&[u8]>]) -> R,
+    ) -> PyResult<Option<R>> {
+        let mut objects: Vec<Vec<Bound<'_, PyAny>>> = Vec::new();
+        for command in commands.try_iter()? {
+            objects.push(command?.try_iter()?.collect::<PyResult<_>>()?);
+        }
+        let owned: Vec<Vec<Cow<'_, [u8]>>> =
+            objects.iter().map(|args| arg::all(args)).collect::<PyResult<_>>()?;
+        let args: Vec<Vec<&[u8]>> =
+            owned.iter().map(|args| args.iter().map(|arg| &**arg).collect()).collect();
+        let rows: Option<Vec<_>> = args.iter().map(|args| self.here(args)).collect();
+        Ok(rows.map(|rows| act(&rows, &args)))
+    }
+
     fn many<'py>(
         &self,
         py: Python<'py>,
@@ -398,40 +467,70 @@ impl Engine {
         may_wait: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
         self.open.get(py)?;
-        let mut objects: Vec<Vec<Bound<'py, PyAny>>> = Vec::new();
-        for command in commands.try_iter()? {
-            objects.push(command?.try_iter()?.collect::<PyResult<_>>()?);
-        }
-        let owned: Vec<Vec<Cow<'_, [u8]>>> =
-            objects.iter().map(|args| arg::all(args)).collect::<PyResult<_>>()?;
-        let args: Vec<Vec<&[u8]>> =
-            owned.iter().map(|args| args.iter().map(|arg| &**arg).collect()).collect();
-        let mut rows = Vec::with_capacity(args.len());
-        for args in &args {
-            let Some(command) = self.here(args) else { return Ok(py.NotImplemented().into_bound(py)) };
-            if !may_wait && self.waits_by_itself(command) {
-                return Ok(py.NotImplemented().into_bound(py));
-            }
-            rows.push(command);
-        }
         let mut tape = Tape::default();
-        let mut work = || {
-            let lsn = if atomic {
-                self.run_as_one(&rows, &args, &mut tape, may_wait)
-            } else {
-                self.run_each(&rows, &args, &mut tape, may_wait)
+        let ran = self.with_commands(commands, |rows, args| {
+            if !may_wait && rows.iter().any(|row| self.waits_by_itself(row)) {
+                return None;
+            }
+            let mut work = || {
+                let lsn = if atomic {
+                    self.run_as_one(rows, args, &mut tape, may_wait, &|| false)
+                } else {
+                    self.run_each(rows, args, &mut tape, may_wait)
+                };
+                tape.complete();
+                lsn
             };
-            tape.complete();
-            lsn
-        };
-        let lsn = if may_wait { py.detach(work) } else { work() };
-        let Some(lsn) = lsn else { return Ok(py.NotImplemented().into_bound(py)) };
+            let lsn = if may_wait { py.detach(work) } else { work() };
+            lsn.map(|lsn| (lsn, args.len()))
+        })?;
+        match ran.flatten() {
+            Some((lsn, replies)) => self.answered(py, &tape, lsn, replies),
+            None => Ok(py.NotImplemented().into_bound(py)),
+        }
+    }
+
+    /// Replies as a list, once they may be given.
+    fn answered<'py>(
+        &self,
+        py: Python<'py>,
+        tape: &Tape,
+        lsn: u64,
+        replies: usize,
+    ) -> PyResult<Bound<'py, PyAny>> {
         self.wait(py, lsn)?;
         let (list, mut reading) = (PyList::empty(py), tape.read());
-        for _ in 0..args.len() {
+        for _ in 0..replies {
             list.append(reading.item(py)?)?;
         }
         Ok(list.into_any())
+    }
+
+    /// Runs commands as one, unless `is_raised` once their keys are locked. None: it was.
+    pub(crate) fn commit_unless<'py>(
+        &self,
+        py: Python<'py>,
+        commands: &Bound<'py, PyAny>,
+        is_raised: &(dyn Fn() -> bool + Sync),
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        self.open.get(py)?;
+        let mut tape = Tape::default();
+        let ran = self.with_commands(commands, |rows, args| {
+            let lsn = py.detach(|| {
+                let lsn = self.run_as_one(rows, args, &mut tape, true, is_raised);
+                tape.complete();
+                lsn
+            });
+            (lsn, args.len())
+        })?;
+        match ran {
+            Some((Some(lsn), replies)) => self.answered(py, &tape, lsn, replies).map(Some),
+            Some((None, _)) => Ok(None),
+            None => Err(failure::of_reply(
+                py,
+                "ERR a command about connections cannot be part of this transaction",
+            )),
+        }
     }
 
     fn run_each(
@@ -467,6 +566,7 @@ impl Engine {
         args: &[Vec<&[u8]>],
         tape: &mut Tape,
         may_wait: bool,
+        is_raised: &dyn Fn() -> bool,
     ) -> Option<u64> {
         let planned: Vec<Planned<'_>> =
             rows.iter().zip(args).map(|(command, args)| Planned { db: self.db, command, args }).collect();
@@ -476,6 +576,9 @@ impl Engine {
             caller.db = self.db;
             let needs = match self.database.transaction(&mut caller, &planned, &[]) {
                 Ok(mut transaction) => {
+                    if is_raised() {
+                        return None;
+                    }
                     for Planned { command, args, .. } in &planned {
                         transaction.run(command, args, tape);
                     }

@@ -20,6 +20,8 @@ mod records;
 mod say;
 mod strings;
 mod tape;
+mod watch;
+mod zstandard;
 
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
@@ -55,6 +57,9 @@ fn _ramekin(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(open::after_fork, module)?)?;
     module.add_function(wrap_pyfunction!(record::encode_record, module)?)?;
     module.add_function(wrap_pyfunction!(record::decode_record, module)?)?;
+    module.add_function(wrap_pyfunction!(zstandard::zstd_compress, module)?)?;
+    module.add_function(wrap_pyfunction!(zstandard::zstd_decompress, module)?)?;
+    module.add_class::<watch::Watching>()?;
     say::listen();
     Ok(())
 }

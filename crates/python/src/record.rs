@@ -7,12 +7,15 @@
 //! The last records that were handed out are kept as dicts, by their bytes: whoever asks again for what has not changed gets a
 //! copy of that one. A record with containers inside is made anew each time.
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use pyo3::IntoPyObjectExt as _;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 use ramekin::value::json::{Builder, Json, Node, Number, View};
+use std::cmp::Ordering;
 use std::fmt::Write as _;
+
+pub(crate) use ramekin::record::DATABASE;
 
 /// The field in which the types of values are kept that JSON lacks.
 pub(crate) const TYPES: &str = "$types";
@@ -44,13 +47,33 @@ fn put_dict(dict: &Bound<'_, PyDict>, builder: &mut Builder, depth: usize) -> Re
         return Err(Foreign);
     }
     let open = builder.begin();
+    // In the order in which they will lie, so that nothing has to be moved afterwards.
+    let mut fields: Vec<(Bound<'_, PyString>, Bound<'_, PyAny>)> = Vec::with_capacity(dict.len());
+    let mut is_sorted = true;
     for (key, value) in dict.iter() {
-        builder.key(plain(key.cast::<PyString>().map_err(|_| Foreign)?.to_str()?)?);
-        put(&value, builder, depth)?;
+        let key = key.cast_into::<PyString>().map_err(|_| Foreign)?;
+        if is_sorted && let Some((last, _)) = fields.last() {
+            is_sorted = order(last, &key)?.is_lt();
+        }
+        fields.push((key, value));
+    }
+    if !is_sorted {
+        // All of them are texts: asking has shown it, or will below.
+        fields.sort_by(|(one, _), (other, _)| order(one, other).unwrap_or(Ordering::Equal));
+    }
+    for (key, value) in &fields {
+        builder.key(plain(key.to_str()?)?);
+        put(value, builder, depth)?;
         builder.item(open);
     }
     builder.end_object(open);
     Ok(())
+}
+
+/// As keys lie: by length, then by bytes.
+fn order(one: &Bound<'_, PyString>, other: &Bound<'_, PyString>) -> Result<Ordering, Foreign> {
+    let (one, other) = (one.to_str()?.as_bytes(), other.to_str()?.as_bytes());
+    Ok(one.len().cmp(&other.len()).then_with(|| one.cmp(other)))
 }
 
 /// A text that every store takes.
@@ -122,15 +145,14 @@ fn put_float(number: f64, builder: &mut Builder) -> Result<(), Foreign> {
 type KeptRecord = (Box<[u8]>, Py<PyDict>);
 
 /// What was made lately.
-#[derive(Default)]
-struct Kept {
+pub(crate) struct Kept {
     names: Vec<Option<Py<PyString>>>,
     records: Vec<Option<KeptRecord>>,
     /// What was seen once: only what is asked for again is kept.
     seen: Vec<u32>,
 }
 
-static KEPT: Mutex<Option<Kept>> = Mutex::new(None);
+static KEPT: Mutex<Kept> = Mutex::new(Kept { names: Vec::new(), records: Vec::new(), seen: Vec::new() });
 
 const NAMES: usize = 512;
 const RECORDS: usize = 4096;
@@ -156,31 +178,50 @@ fn place(hash: u64, places: usize) -> usize {
     usize::try_from(hash % places as u64).unwrap_or(0)
 }
 
-/// The record of this form, by the key that it was asked for.
+/// Where the dict of a record would be kept, by the key that it is asked for.
 #[inline]
+pub(crate) fn kept_at(key: &[u8]) -> usize {
+    place(stir(key), RECORDS)
+}
+
+/// What is kept, unless somebody is at it: who comes back here from a finalizer that ran meanwhile goes without.
+#[inline]
+pub(crate) fn kept() -> Option<MutexGuard<'static, Kept>> {
+    KEPT.try_lock()
+}
+
+impl Kept {
+    /// Whether the dict that is kept there is of a record of this form.
+    #[inline]
+    pub(crate) fn is_of(&self, at: usize, form: &[u8]) -> bool {
+        self.records.get(at).and_then(Option::as_ref).is_some_and(|(kept, _)| **kept == *form)
+    }
+
+    /// A copy of the dict that is kept there.
+    #[inline]
+    pub(crate) fn copy<'py>(&self, py: Python<'py>, at: usize) -> PyResult<Bound<'py, PyAny>> {
+        match self.records.get(at).and_then(Option::as_ref) {
+            Some((_, dict)) => dict.bind(py).copy().map(Bound::into_any),
+            None => Ok(py.None().into_bound(py)),
+        }
+    }
+}
+
+/// The record of this form, which was not kept.
 pub(crate) fn decode<'py>(
     py: Python<'py>,
-    key: &[u8],
+    at: usize,
     bytes: &[u8],
     root: Node<'_>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    // Who comes back here from a finalizer that ran meanwhile makes everything anew.
-    let mut guard = KEPT.try_lock();
-    let mut kept = guard.as_deref_mut().map(|kept| kept.get_or_insert_with(Kept::new));
-    let hash = stir(key);
-    let at = place(hash, RECORDS);
-    if let Some(kept) = &kept
-        && let Some((form, dict)) = &kept.records[at]
-        && **form == *bytes
-    {
-        return dict.bind(py).copy().map(Bound::into_any);
-    }
-    let (object, is_flat) = make_root(py, root, kept.as_deref_mut())?;
-    if let Some(kept) = kept
+    let mut guard = kept();
+    let (object, is_flat) = make_root(py, root, guard.as_deref_mut())?;
+    if let Some(kept) = guard.as_deref_mut()
         && is_flat
         && bytes.len() <= RECORD_BYTES_MAX
         && let Ok(dict) = object.cast::<PyDict>()
     {
+        kept.grow();
         let tag = u32::try_from(stir(bytes) >> 32).unwrap_or(0) | 1;
         if kept.seen[at] == tag {
             let old = kept.records[at].replace((bytes.into(), dict.copy()?.unbind()));
@@ -195,11 +236,12 @@ pub(crate) fn decode<'py>(
 }
 
 impl Kept {
-    fn new() -> Self {
-        Self {
-            names: (0..NAMES).map(|_| None).collect(),
-            records: (0..RECORDS).map(|_| None).collect(),
-            seen: vec![0; RECORDS],
+    /// Makes room when the first record is kept.
+    fn grow(&mut self) {
+        if self.seen.is_empty() {
+            self.names.resize_with(NAMES, || None);
+            self.records.resize_with(RECORDS, || None);
+            self.seen.resize(RECORDS, 0);
         }
     }
 
@@ -207,6 +249,7 @@ impl Kept {
         if name.len() > NAME_BYTES_MAX {
             return text(py, name);
         }
+        self.grow();
         let at = place(stir(name), NAMES);
         if let Some(found) = &self.names[at]
             && found.bind(py).to_str().is_ok_and(|text| text.as_bytes() == name)

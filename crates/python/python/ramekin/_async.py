@@ -13,7 +13,7 @@ from ._commands import Commands, V
 from ._commands.base import options
 from ._commands.replies import decoded, word
 from ._lock import AsyncLock
-from ._native import AsyncStrings, Engine
+from ._native import AsyncStrings, Engine, watch_the_end
 from ._opening import Address, from_url, open_address
 from ._pipeline import AsyncPipeline, str_or
 
@@ -46,6 +46,7 @@ class AsyncDatabase(AsyncStrings, Commands[V]):
     async def open(self) -> AsyncDatabase[V]:
         """Opens it, if that was not done."""
         if self._opened is None:
+            watch_the_end()
             opened = await asyncio.to_thread(open_address, *self._opening)
             if self._opened is None:
                 self._adopt(opened)

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import _native  # loads the module
 from . import _ramekin
+from ._kinds import FENCES, SESSION, name_of
 
 if TYPE_CHECKING:
     from ._backend import Arg, Subscription, Watching
@@ -42,15 +43,17 @@ class Embedded(_ramekin.Engine):
     _making = threading.Lock()
 
     def __init__(self, address: str | None = None, directives: dict[str, Any] | None = None, db: int = 0) -> None:
-        _watch_the_end()
+        watch_the_end()
 
     # What a `Backend` does.
 
     def execute(self, *args: Arg) -> Any:
         reply = super().execute(*args)
         if reply is NotImplemented:
+            if (name := name_of(args)) in FENCES:
+                return self._fence(name, args)
             reply = self.wire.execute(*args)
-            if self.wire.session:
+            if name in SESSION and len(args) > 1:
                 self._go_by_wire()
         return reply
 
@@ -67,7 +70,18 @@ class Embedded(_ramekin.Engine):
         return _ramekin.ready(replies)
 
     def watch(self, keys: Sequence[Arg]) -> Watching:
-        return self.wire.watch(keys)
+        return self._watch(keys) or self.wire.watch(keys)
+
+    def _fence(self, name: str, args: Sequence[Any]) -> Any:
+        """Waits for all that this process has changed, by whichever connection or none."""
+        if name == "WAITSTORE" and len(args) == 2:
+            timeout = float(args[1]) / 1000
+            return int(self._settle(timeout or None))
+        if name == "WAITAOF" and len(args) == 4 and int(args[1]) <= 1 and not int(args[2]):
+            if int(args[1]):
+                self._sync()
+            return [int(args[1]), 0]
+        return self.wire.execute(*args)
 
     def subscribe(self, match: Arg = b"*", callback: Callable[[dict[str, Any]], None] | None = None) -> Subscription:
         from ._changes import PolledChanges
@@ -108,7 +122,14 @@ class Embedded(_ramekin.Engine):
 
     def _by_wire(self, *args: Arg) -> Awaitable[Any]:
         """What the native module hands over since an event loop would have to wait for it."""
-        return self.wire.execute_async(*args)
+        if (name := name_of(args)) in FENCES:
+            from asyncio import to_thread
+
+            return to_thread(self._fence, name, args)
+        reply = self.wire.execute_async(*args)
+        if name in SESSION and len(args) > 1:
+            self._go_by_wire()
+        return reply
 
 
 def _alive(method: weakref.WeakMethod[Callable[[], socket.socket]]) -> Callable[[], socket.socket]:
@@ -125,14 +146,13 @@ def _alive(method: weakref.WeakMethod[Callable[[], socket.socket]]) -> Callable[
 _watches = False
 
 
-def _watch_the_end() -> None:
-    """From the first database on."""
+def watch_the_end() -> None:
+    """From the first database on. Only the main thread may take signals."""
     global _watches
-    if _watches:
-        return
-    _watches = True
-    os.register_at_fork(after_in_child=_ramekin.after_fork)
-    atexit.register(_close_all)
+    if not _watches:
+        _watches = True
+        os.register_at_fork(after_in_child=_ramekin.after_fork)
+        atexit.register(_close_all)
     if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
         signal.signal(signal.SIGTERM, _on_sigterm)
 

@@ -74,4 +74,13 @@ except ModuleNotFoundError:
         upsert = insert
 
 
-__all__ = ["AsyncStrings", "Engine", "Records", "Strings"]
+
+def watch_the_end() -> None:
+    """Has SIGTERM close all databases, if nobody else takes it. To be called by whoever opens in another thread than the main one."""
+    if Engine.__module__ != __name__:
+        from ._embedded import watch_the_end
+
+        watch_the_end()
+
+
+__all__ = ["AsyncStrings", "Engine", "Records", "Strings", "watch_the_end"]

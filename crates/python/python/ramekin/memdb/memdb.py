@@ -16,7 +16,7 @@ from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
 from .._backend import open_backend
-from .._native import Engine, Records
+from .._native import Engine, Records, watch_the_end
 from .._records import decode, encode
 from ..errors import ClosedError, CommandError, QueryError, RamekinError, SchemaError
 from .clause import has_limit
@@ -102,6 +102,7 @@ class MemDB(Records):
         """Opens the database, and returns once all that it has is there. Does nothing if it is open."""
         async with self._starting:
             if self._backend is None:
+                watch_the_end()
                 self._backend = backend = await asyncio.to_thread(self._open)
                 if isinstance(backend, Engine):
                     self._attach(backend, self._stored_as is None)
