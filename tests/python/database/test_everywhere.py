@@ -185,6 +185,63 @@ def test_settling_can_be_waited_for(db, place):
     assert db.waitaof(1, 0, 5000)[0] == 1
 
 
+@pytest.mark.places("sqlite", "postgres")
+def test_what_was_written_has_settled_once_waitstore_says_so(address):
+    with ramekin.Database(address, flush_interval=3600) as db:
+        db.mset({f"k{n}": n for n in range(1000)})
+        assert db.waitstore(0) == 1
+        assert db.info("store")["store_unsettled_records"] == 0
+
+    async def main():
+        async with ramekin.AsyncDatabase(address, flush_interval=3600) as db:
+            await asyncio.gather(*[db.set(f"k{n}", n) for n in range(1000)])
+            assert await db.waitstore(0) == 1
+            assert (await db.info("store"))["store_unsettled_records"] == 0
+
+    asyncio.run(main())
+
+
+def test_changes_are_told_to_threads_and_tasks(db, address):
+    db.set("before", 1)
+    with db.subscribe("user:*") as changes:
+        db.set("user:1", "a")
+        db.set("other", "a")
+        db.expire("user:1", 100)
+        db.delete("user:1")
+        found = [changes.get(10) for _ in range(3)]
+        assert [(change["key"], change["event"], change["db"]) for change in found] == [
+            (b"user:1", "set", 0),
+            (b"user:1", "expire", 0),
+            (b"user:1", "del", 0),
+        ]
+        assert found[0]["lsn"] < found[1]["lsn"] < found[2]["lsn"]
+        assert changes.get(0.05) is None
+    told, done = [], threading.Event()
+    with db.subscribe("user:*", lambda change: (told.append(change["key"]), done.set())):
+        db.set("user:2", "b")
+        assert done.wait(10)
+    assert told == [b"user:2"]
+
+    async def main():
+        async with ramekin.AsyncDatabase(address, decode_responses=True) as other:
+            async with await other.subscribe("user:*") as changes:
+                await other.set("user:3", "c")
+                async for change in changes:
+                    assert (change["key"], change["event"]) == ("user:3", "set")
+                    break
+
+    asyncio.run(main())
+
+
+def test_a_change_that_expiry_makes_is_told(db):
+    with db.subscribe() as changes:
+        db.set("short", "v", px=30)
+        assert changes.get(10)["event"] == "set"
+        seen = [changes.get(10)["event"]]
+        while seen[-1] != "expired":
+            seen.append(changes.get(10)["event"])
+
+
 def test_tasks_do_the_same(address):
     async def main():
         async with ramekin.AsyncDatabase(address, decode_responses=True) as db:
