@@ -6,6 +6,9 @@ use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 
+/// What is said of a server that has gone away.
+pub(super) const CLOSED: &str = "the server closed the connection";
+
 const READ_BYTES: usize = 64 << 10;
 
 trait Stream: Read + Write {}
@@ -91,7 +94,7 @@ impl Connection {
             }
             let mut chunk = [0; READ_BYTES];
             match self.stream.read(&mut chunk) {
-                Ok(0) => return Err("the server closed the connection".into()),
+                Ok(0) => return Err(CLOSED.into()),
                 Ok(bytes) => self.received.extend_from_slice(&chunk[..bytes]),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(format!("the connection was lost: {error}")),
@@ -143,7 +146,7 @@ mod tests {
         let (mut connection, sent) = scripted(vec![b"$5\r\nhe", b"llo\r\n:1", b"2\r\n"]);
         assert_eq!(connection.call(&[b"GET", b"k"], |_| {}), Ok(Frame::Bulk(b"hello".to_vec())));
         assert_eq!(connection.receive(), Ok(Frame::Int(12)));
-        assert_eq!(connection.receive(), Err("the server closed the connection".into()));
+        assert_eq!(connection.receive(), Err(super::CLOSED.into()));
         assert_eq!(*sent.lock().unwrap(), b"*2\r\n$3\r\nGET\r\n$1\r\nk\r\n");
     }
 

@@ -7,7 +7,7 @@ mod connection;
 mod format;
 mod options;
 
-use connection::Connection;
+use connection::{CLOSED, Connection};
 use format::Style;
 use options::Options;
 use ramekin_resp::Frame;
@@ -96,7 +96,11 @@ impl Session {
     /// was an error.
     fn command(&mut self, words: &[Vec<u8>]) -> Result<bool, String> {
         let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
-        let reply = self.connection.call(&words, |push| self.style.show(push))?;
+        let reply = match self.connection.call(&words, |push| self.style.show(push)) {
+            // That is the answer.
+            Err(error) if error == CLOSED && is_word(words[0], "shutdown") => return Ok(false),
+            reply => reply?,
+        };
         self.style.show(&reply);
         let is_error = matches!(reply, Frame::Error(_));
         if is_error {

@@ -11,9 +11,9 @@ Usage: ramekin cli [OPTIONS] [COMMAND ARG...]
 Sends COMMAND and prints the reply; without one, reads commands from standard input, with a prompt on a terminal.
 
   -h HOST          host (127.0.0.1)
-  -p PORT          port (6379)
+  -p PORT          port (6379, or the variable RAMEKIN_PORT)
   -s PATH          Unix socket instead of host and port
-  -a PASSWORD      AUTH with this password, or the variable REDISCLI_AUTH; --user NAME for another user than default
+  -a PASSWORD      AUTH with this password, or the variable REDISCLI_AUTH or RAMEKIN_REQUIREPASS; --user NAME for another user than default
   -n N             SELECT this database (0)
   -3               speak RESP3
   -x               read the last argument from standard input
@@ -21,6 +21,11 @@ Sends COMMAND and prints the reply; without one, reads commands from standard in
   --no-raw         replies with their types
   --help           this text
 ";
+
+/// A variable of the environment that is not empty.
+fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
+}
 
 /// A checked command line.
 #[derive(Debug, Clone)]
@@ -53,10 +58,12 @@ impl Options {
 pub(super) fn parse(args: &[OsString]) -> Result<Option<Options>, String> {
     let mut options = Options {
         host: "127.0.0.1".into(),
-        port: 6379,
+        port: variable("RAMEKIN_PORT").and_then(|port| port.to_str()?.parse().ok()).unwrap_or(6379),
         socket: None,
         user: None,
-        password: std::env::var_os("REDISCLI_AUTH").map(OsString::into_vec),
+        password: variable("REDISCLI_AUTH")
+            .or_else(|| variable("RAMEKIN_REQUIREPASS"))
+            .map(OsString::into_vec),
         database: 0,
         resp3: false,
         last_from_input: false,

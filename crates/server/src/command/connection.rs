@@ -1,6 +1,7 @@
 //! Commands about the connection itself.
 
 use super::ServerCommand;
+use crate::config::Config;
 use crate::server::Server;
 use crate::session::{Move, Peer, Replier};
 use ramekin::Reply;
@@ -156,13 +157,21 @@ fn auth(peer: &mut Peer, server: &Arc<Server>, args: &[&[u8]], out: &mut Replier
 
 /// Checks a user's password and lets the client in.
 fn authenticate(peer: &mut Peer, server: &Server, user: Option<&[u8]>, password: &[u8]) -> Outcome {
-    let wanted = server.config.snapshot().requirepass();
-    let right = wanted.is_none_or(|wanted| same(&wanted, password));
-    if user.is_some_and(|user| user != b"default") || !right {
-        return Err(Fail::new("WRONGPASS invalid username-password pair or user is disabled."));
+    if !is_right(&server.config.snapshot(), user, password) {
+        return Err(WRONG_PASSWORD);
     }
     peer.authenticated = true;
     Ok(())
+}
+
+/// What a wrong password is answered.
+pub(crate) const WRONG_PASSWORD: Fail =
+    Fail::new("WRONGPASS invalid username-password pair or user is disabled.");
+
+/// Whether this user may come in with this password.
+pub(crate) fn is_right(config: &Config, user: Option<&[u8]>, password: &[u8]) -> bool {
+    let wanted = config.requirepass();
+    user.is_none_or(|user| user == b"default") && wanted.is_none_or(|wanted| same(&wanted, password))
 }
 
 /// Compares in a time that does not tell how much was right.

@@ -12,7 +12,7 @@ mod command_facts;
 mod command_info;
 mod command_syntax;
 mod config;
-mod connection;
+pub(crate) mod connection;
 mod debug;
 mod debug_digest;
 mod debug_protocol;

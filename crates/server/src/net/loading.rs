@@ -2,10 +2,11 @@
 //!
 //! What must hold: nothing that a client sends is lost. A request is only looked at in its socket, and taken from there once
 //! it is answered here; the connection, with what is left in it, is dealt to the loops when the data is there. Who comes
-//! within the first second waits and is not refused: most folders are read by then. Left out: all commands but INFO.
+//! within the first second waits and is not refused: most folders are read by then. Left out: all commands but AUTH and INFO.
 
 use super::Listener;
 use super::connection::Accepted;
+use crate::command::connection::{WRONG_PASSWORD, is_right};
 use crate::config::Config;
 use parking_lot::{Condvar, Mutex};
 use ramekin::io::Clock as _;
@@ -104,8 +105,18 @@ fn answer(client: &mut Accepted, info: &dyn Fn() -> String, config: &Config) -> 
     // What is not the protocol is told so by a session.
     let _ = decoder.decode(&mut peeked[..count], &Limits::default(), COMMANDS_MAX, &mut batch);
     for at in 0..batch.len() {
-        let name = batch.args(at).first().map(|name| name.of(&peeked).to_ascii_lowercase());
-        if config.requirepass().is_some() {
+        let args: Vec<&[u8]> = batch.args(at).iter().map(|arg| arg.of(&peeked)).collect();
+        let name = args.first().map(|name| name.to_ascii_lowercase());
+        let is_out = config.requirepass().is_some() && !client.trusted;
+        if is_out && let (Some(b"auth"), Some(password)) = (name.as_deref(), args.get(1..)) {
+            client.trusted = match password {
+                [password] => is_right(config, None, password),
+                [user, password] => is_right(config, Some(user), password),
+                _ => false,
+            };
+            let refused = format!("-{}\r\n", WRONG_PASSWORD.0);
+            replies.extend_from_slice(if client.trusted { b"+OK\r\n" } else { refused.as_bytes() });
+        } else if is_out && name.as_deref() != Some(b"hello") {
             replies.extend_from_slice(NO_AUTH);
         } else if name.as_deref() == Some(b"info") {
             let text = info();
@@ -164,6 +175,32 @@ mod tests {
         let mut left = [0; 100];
         let is_left = |client: &mut Accepted| client.stream.receive(&mut left, RecvFlags::PEEK) == Ok(10);
         assert!(clients.iter_mut().any(is_left), "a request that had begun is left for a session");
+    }
+
+    #[test]
+    fn a_password_is_asked_for_before_anything_is_told() {
+        let free =
+            std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+        let config = config(&["--bind", "127.0.0.1", "--port", &free, "--requirepass", "secret"]);
+        let listeners = crate::net::listen(&config).unwrap();
+        let loading = String::from_utf8_lossy(LOADING);
+        let ((), clients) = serve_while(&listeners, &config, &|| "loading:1\r\n".to_owned(), || {
+            let (mut stream, mut other) = (connect(&listeners), connect(&listeners));
+            assert_eq!(ask(&mut stream, "INFO\r\n"), String::from_utf8_lossy(NO_AUTH));
+            assert!(ask(&mut stream, "AUTH wrong\r\n").starts_with("-WRONGPASS"));
+            assert_eq!(ask(&mut stream, "HELLO 3 AUTH default secret\r\n"), loading);
+            assert_eq!(ask(&mut stream, "AUTH default secret\r\n"), "+OK\r\n");
+            assert_eq!(ask(&mut stream, "GET k\r\n"), loading);
+            assert_eq!(ask(&mut stream, "INFO\r\n"), "$11\r\nloading:1\r\n\r\n");
+            assert_eq!(ask(&mut other, "GET k\r\n"), String::from_utf8_lossy(NO_AUTH));
+            stream.write_all(b"GE").unwrap();
+            other.write_all(b"GE").unwrap();
+            // What they have begun is left, and so are they.
+            drop(stream.shutdown(std::net::Shutdown::Write));
+            drop(other.shutdown(std::net::Shutdown::Write));
+            std::thread::sleep(Duration::from_millis(100));
+        });
+        assert_eq!(clients.iter().filter(|client| client.trusted).count(), 1, "one of them has shown it");
     }
 
     #[test]
