@@ -1,6 +1,6 @@
 """A key-value store with tags and lifetimes, as a program for NADB has it.
 
-    python nadb_basics.py [FOLDER OR ADDRESS]
+python nadb_basics.py [FOLDER OR ADDRESS]
 """
 
 import sys

@@ -1,6 +1,6 @@
 """JSON documents with an index, queries put together bit by bit, a large file, and a backup.
 
-    python nadb_documents.py [FOLDER OR ADDRESS]
+python nadb_documents.py [FOLDER OR ADDRESS]
 """
 
 import sys

@@ -1,6 +1,6 @@
 """A storage backend written in Python: values are files of a folder, keys, tags and lifetimes are Ramekin's.
 
-    python nadb_own_backend.py [FOLDER OR ADDRESS]
+python nadb_own_backend.py [FOLDER OR ADDRESS]
 """
 
 import sys

@@ -292,6 +292,7 @@ def test_pages_of_keys_are_complete_and_in_order(kv):
     assert [len(page) for page in kv.scan_keys("k", page_size=10)] == [10, 10, 5]
     assert sum(kv.scan_keys(page_size=7), []) == sorted([f"k{i:03}" for i in range(25)] + ["other"])
     assert kv.keys_with_prefix("k00") == [f"k00{i}" for i in range(10)] and len(kv.keys_with_prefix()) == 26
+    assert kv.count() == 26
 
 
 def test_what_a_closed_store_is_asked_is_refused(shelf):

@@ -35,6 +35,11 @@ PRINTED = {
         r"files: 2 value: b'second' tagged: \['a'\]",
         r"after a delete: 1 damaged: \[\]",
     ],
+    "nadb_benchmark.py": [
+        r" +set +get +tags \(a second\)",
+        r"ramekin +[\d,]+ +[\d,]+ +[\d,]+",
+        r"NADB +[\d,]+ +[\d,]+ +[\d,]+",
+    ],
 }
 
 

@@ -124,3 +124,12 @@ def test_a_folder_without_data_of_nadb_is_refused(shelf, tmp_path):
     for path in (tmp_path / "empty", tmp_path / "nowhere"):
         with pytest.raises(FileNotFoundError):
             import_folder(pathlib.Path(path), shelf())
+
+
+@pytest.mark.places("folder")
+def test_a_folder_of_nadb_that_is_opened_as_it_stands_is_warned_of_and_can_be_imported_into_itself(address, shelf, tmp_path, caplog):
+    folder = write_with_nadb(tmp_path, "fs")
+    shelf.address = str(folder)
+    kv = shelf()
+    assert "holds data of NADB (app_meta.db, vault_meta.db)" in caplog.text and "import-nadb" in caplog.text
+    assert kv.count() == 0 and import_folder(folder, kv, "secret").imported == 10 and kv.count() == 8

@@ -1,11 +1,14 @@
 """KeyValueMetadata, for programs that have asked NADB's by hand; counters and spans."""
 
+import datetime
+import random
 import sys
 import types
 
 import pytest
 
 from ramekin.kv import KeyValueMetadata, PerformanceMetrics
+from ramekin.kv.values import iso, us_of
 
 
 @pytest.fixture
@@ -46,6 +49,13 @@ def test_metadata_of_a_key_is_read_changed_and_deleted_with_it(metadata, shelf):
         metadata.set_metadata({"key": "nobody", "db": "app", "namespace": "prod"})
     metadata.delete_metadata("user:1", "app", "prod")
     assert not shelf().exists("user:1")
+
+
+def test_times_are_written_as_datetime_writes_them():
+    rng = random.Random(1)
+    for us in [0, 1, 999_999, 1_000_000, *(rng.randrange(4_000_000_000_000_000) for _ in range(500))]:
+        told = iso(us)
+        assert datetime.datetime.fromisoformat(told).isoformat() == told and us_of(told) == us
 
 
 def test_percentiles_are_of_what_was_measured():

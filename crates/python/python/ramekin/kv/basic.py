@@ -238,7 +238,7 @@ class Basic(Core):
             batch = keys[start : start + 500]
             replies = self._backend.execute_many([("EXISTS", self._scope.key(key)) for key in batch])
             expired += [key for key, there in zip(batch, replies) if there == 0]
-        items = [{"key": key, "db": self.db, "namespace": self.namespace, "path": self._scope.key(key).decode("utf-8")} for key in expired]
+        items = [{"key": key, "db": self.db, "namespace": self.namespace, "path": self._scope.path(key)} for key in expired]
         for item in items:
             self._emit("expire", item["key"], metadata=item)
         if self._files is not None:

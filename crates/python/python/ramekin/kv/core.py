@@ -10,6 +10,7 @@ What must hold:
 from __future__ import annotations
 
 import hashlib
+import os
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Sequence
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Optional, Union
 
 from .._backend import Backend
 from . import places
+from ._log import log
 from .codec import pack, unpack
 from .files import Files
 from .hooks import Hooks
@@ -24,7 +26,7 @@ from .metrics import PerformanceMetrics
 from .names import DEFAULT_NAMESPACE, Scope, check_key, check_tags, unique
 from .storages import EngineStorage, FileSystemStorage, StorageBackend, StorageFactory, at_address, is_address
 from .sync import KeyValueSync
-from .values import DEFAULT_ENCODING, META, Prepared, describe, encode_hints, normalize, now_us
+from .values import DEFAULT_ENCODING, META, Accesses, Prepared, describe, encode_hints, normalize, now_us
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -124,6 +126,7 @@ class Core(Hooks):
             if self._given_sync is not None:
                 directives["flush_interval"] = self._given_sync.flush_interval
             folder = "./data" if is_address(self.data_folder_path) else self.data_folder_path
+            _look_for_nadb(storage.address or folder)
             place = storage.open(folder, **directives)
             if self._place is not None:
                 self._place.close()
@@ -373,25 +376,27 @@ class Core(Hooks):
     def _metadata_of(self, keys: Sequence[str], with_value: bool = False) -> list[Optional[dict[str, Any]]]:
         """The metadata of keys, each of one moment; None for what is not there. With `with_value`, the value is beside it."""
         fields = (*META, "v") if with_value else META
+        name_of, tags_of = self._scope.key, self._scope.tags_of
         out: list[Optional[dict[str, Any]]] = []
         for start in range(0, len(keys), _BATCH):
             batch = keys[start : start + _BATCH]
             commands: list[Command] = []
             for key in batch:
-                name = self._scope.key(key)
+                name = name_of(key)
                 commands += [("OBJECT", "IDLETIME", name), ("HMGET", name, *fields), ("PEXPIRETIME", name), ("TAG.OF", name)]
-            replies = self._backend.execute_many(commands, atomic=True)
-            for key, at in zip(batch, range(0, len(replies), 4)):
-                idle, found, expires_ms, names = replies[at : at + 4]
-                for reply in (found, expires_ms, names):
-                    if isinstance(reply, Exception):
-                        raise reply
+            replies = iter(self._backend.execute_many(commands, atomic=True))
+            accesses = Accesses()
+            for key, idle, found, expires_ms, names in zip(batch, replies, replies, replies, replies):
+                if type(found) is not list or type(names) is not list:
+                    raise found if isinstance(found, Exception) else names
+                value = found.pop() if with_value else None
                 if found[6] is None:
                     out.append(None)
                     continue
-                metadata = describe(self._scope, key, found[: len(META)], expires_ms, idle, self._scope.tags_of(names))
+                accessed = accesses[idle if type(idle) is int else None]
+                metadata = describe(self._scope, key, found, expires_ms, accessed, tags_of(names))
                 if with_value:
-                    metadata["value"] = found[-1]
+                    metadata["value"] = value
                     metadata["done"] = found[0]
                 out.append(metadata)
         return out
@@ -444,6 +449,17 @@ class Core(Hooks):
 
     def cleanup_expired(self) -> list[dict[str, Any]]:
         raise NotImplementedError
+
+
+def _look_for_nadb(folder: str) -> None:
+    """Says so if a folder holds data of NADB, which nobody sees until they are imported."""
+    if os.path.isdir(folder):
+        found = sorted(name for name in os.listdir(folder) if name.endswith("_meta.db"))
+        if found:
+            log().warning(
+                "%s holds data of NADB (%s), which are not seen here: `python -m ramekin.kv --data %s import-nadb %s` imports them",
+                *(folder, ", ".join(found), folder, folder),
+            )
 
 
 class _ClosedPlace:

@@ -50,7 +50,7 @@ class Indexes(Queries):
 
     def _index_tags(self, key: str, prepared: Prepared) -> list[bytes]:
         metadata = {
-            **{"path": self._scope.key(key).decode("utf-8"), "key": key, "db": self.db, "namespace": self.namespace},
+            **{"path": self._scope.path(key), "key": key, "db": self.db, "namespace": self.namespace},
             **{"size": len(prepared.value), "logical_size": len(prepared.value), "stored_size": prepared.kept_bytes},
             **{"checksum": prepared.checksum.hex(), "encrypted": "enc" in prepared.done.split("+"), **prepared.hints},
         }

@@ -75,7 +75,7 @@ class Scope:
     b'kv/3:app/4:prod/user:1'
     """
 
-    __slots__ = ("db", "namespace", "_keys", "member", "_tags", "_indexed", "indexes", "files")
+    __slots__ = ("db", "namespace", "_keys", "_path", "member", "_tags", "_indexed", "indexes", "files")
 
     def __init__(self, db: str, namespace: str) -> None:
         check_name(db, "db", MAX_DB_LENGTH)
@@ -87,6 +87,7 @@ class Scope:
         if len(self.member) > _TAG_BYTES_MAX:
             raise ValueError("db and namespace have at most 1,000 bytes together")
         self._keys = b"kv/" + tail + b"/"
+        self._path = self._keys.decode("utf-8")
         self._tags = b"kv#" + tail + b"/"
         self._indexed = b"kv@" + tail + b"/"
         self.indexes = b"kv!" + tail
@@ -94,6 +95,10 @@ class Scope:
 
     def key(self, key: str) -> bytes:
         return self._keys + key.encode("utf-8")
+
+    def path(self, key: str) -> str:
+        """The same as text."""
+        return self._path + key
 
     def key_of(self, name: bytes) -> str:
         """The key of a name that `key` has made."""

@@ -15,6 +15,7 @@ A `k` beside a `y` without `chunks` is left from an earlier value, and what it n
 
 from __future__ import annotations
 
+import functools
 import json
 import time
 from dataclasses import dataclass, field
@@ -44,7 +45,7 @@ COMPUTED = {
 _BYTES = {"value_type": "bytes", "encoding": None, "content_type": "application/octet-stream"}
 _TEXT = {"value_type": "text", "encoding": "utf-8", "content_type": "text/plain; charset=utf-8"}
 _JSON = {"value_type": "json", "encoding": "utf-8", "content_type": "application/json"}
-_SHORT: list[tuple[bytes, dict[str, Any]]] = [(b"", _BYTES), (b"text", _TEXT), (b"json", _JSON)]
+_SHORT: dict[bytes, dict[str, Any]] = {b"": _BYTES, b"text": _TEXT, b"json": _JSON}
 
 
 def normalize(
@@ -68,17 +69,15 @@ def normalize(
 
 
 def encode_hints(hints: dict[str, Any]) -> bytes:
-    for short, full in _SHORT:
+    for short, full in _SHORT.items():
         if hints == full:
             return short
     return json.dumps(hints, default=str, separators=(",", ":")).encode("utf-8")
 
 
 def decode_hints(data: bytes | None) -> dict[str, Any]:
-    for short, full in _SHORT:
-        if (data or b"") == short:
-            return dict(full)
-    return {**_BYTES, **json.loads(data or b"{}")}
+    full = _SHORT.get(data or b"")
+    return dict(full) if full is not None else {**_BYTES, **json.loads(data or b"{}")}
 
 
 def now_us() -> int:
@@ -90,9 +89,16 @@ def us_of(text: str) -> int:
     return round(datetime.fromisoformat(text).timestamp() * 1_000_000)
 
 
-def iso(us: float) -> str:
-    """Local time without a zone, as NADB writes it."""
-    return datetime.fromtimestamp(us / 1e6).isoformat()
+@functools.lru_cache(maxsize=4096)
+def _minute(minute: int) -> str:
+    return datetime.fromtimestamp(minute * 60).strftime("%Y-%m-%dT%H:%M:")
+
+
+def iso(us: int) -> str:
+    """Local time without a zone, as NADB writes it: what `datetime.isoformat` says."""
+    seconds, rest = divmod(us, 1_000_000)
+    minute, second = divmod(seconds, 60)
+    return f"{_minute(minute)}{second:02}.{rest:06}" if rest else f"{_minute(minute)}{second:02}"
 
 
 @dataclass
@@ -110,33 +116,45 @@ class Prepared:
     updated_us: Optional[int] = None
 
 
-def describe(scope: Scope, key: str, meta: list[Any], expires_ms: int, idle_seconds: Any, tags: list[str]) -> dict[str, Any]:
-    """The metadata of a key, from its fields `META`, PEXPIRETIME, OBJECT IDLETIME and tags."""
+class Accesses:
+    """When keys were accessed last, from how many seconds they have been idle; keys of one answer share the few that there are."""
+
+    def __init__(self) -> None:
+        self._now = now_us()
+        self._known: dict[Any, tuple[int, str]] = {}
+
+    def __getitem__(self, idle_seconds: Any) -> tuple[int, str]:
+        found = self._known.get(idle_seconds)
+        if found is None:
+            at = self._now - idle_seconds * 1_000_000 if isinstance(idle_seconds, int) else 0
+            found = self._known[idle_seconds] = (at, iso(at))
+        return found
+
+
+def describe(scope: Scope, key: str, meta: list[Any], expires_ms: int, accessed: tuple[int, str], tags: list[str]) -> dict[str, Any]:
+    """The metadata of a key, from its fields `META`, PEXPIRETIME, when it was accessed, and tags."""
     done, _, size, kept, checksum, hints, created, updated, version, ttl = meta
-    updated_us = int(updated or 0)
-    accessed_us = updated_us
-    if isinstance(idle_seconds, int):
-        accessed_us = max(updated_us, now_us() - idle_seconds * 1_000_000)
-    expires = expires_ms > 0
-    return {
-        **decode_hints(hints),
-        "path": scope.key(key).decode("utf-8"),
-        "key": key,
-        "db": scope.db,
-        "namespace": scope.namespace,
-        "created_at": iso(int(created or 0)),
-        "last_updated": iso(updated_us),
-        "last_accessed": iso(accessed_us),
-        "size": int(size or 0),
-        "logical_size": int(size or 0),
-        "stored_size": int(kept or size or 0),
-        "checksum": (checksum or b"").hex(),
-        "encrypted": b"enc" in (done or b"").split(b"+"),
-        "ttl": (int(ttl) if ttl else max(1, round(expires_ms / 1000 - time.time()))) if expires else None,
-        "expires_at": iso(expires_ms * 1000) if expires else None,
-        "version": int(version or 0),
-        "tags": tags,
-    }
+    bytes_of_value, updated_us = int(size), int(updated)
+    last_updated = iso(updated_us)
+    metadata = decode_hints(hints)
+    metadata["path"] = scope.path(key)
+    metadata["key"] = key
+    metadata["db"] = scope.db
+    metadata["namespace"] = scope.namespace
+    metadata["created_at"] = last_updated if created == updated else iso(int(created))
+    metadata["last_updated"] = last_updated
+    metadata["last_accessed"] = accessed[1] if accessed[0] > updated_us else last_updated
+    metadata["size"] = metadata["logical_size"] = bytes_of_value
+    metadata["stored_size"] = int(kept) if kept else bytes_of_value
+    metadata["checksum"] = checksum.hex()
+    metadata["encrypted"] = b"enc" in done
+    metadata["ttl"] = metadata["expires_at"] = None
+    if expires_ms > 0:
+        metadata["ttl"] = int(ttl) if ttl else max(1, round(expires_ms / 1000 - time.time()))
+        metadata["expires_at"] = iso(expires_ms * 1000)
+    metadata["version"] = int(version)
+    metadata["tags"] = tags
+    return metadata
 
 
 @dataclass
