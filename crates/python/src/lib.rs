@@ -18,6 +18,7 @@ mod ready;
 mod record;
 mod records;
 mod say;
+mod store;
 mod strings;
 mod tape;
 mod watch;
@@ -60,6 +61,7 @@ fn _ramekin(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(zstandard::zstd_compress, module)?)?;
     module.add_function(wrap_pyfunction!(zstandard::zstd_decompress, module)?)?;
     module.add_class::<watch::Watching>()?;
+    module.add_function(wrap_pyfunction!(store::check_store, module)?)?;
     say::listen();
     Ok(())
 }

@@ -4,13 +4,16 @@
 //! has open, neither by a command nor by letting go of it; at the end of the interpreter all is closed, in a bounded time.
 
 use crate::failure;
+use crate::store::PyStore;
 use parking_lot::{Mutex, MutexGuard};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyList, PyTuple};
 use ramekin::ErrorKind;
+use ramekin::store::Store;
 use ramekin_server::config::{Config, Loaded};
 use ramekin_server::{Embedded, Failure};
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::ptr;
@@ -40,8 +43,8 @@ fn opened() -> MutexGuard<'static, Vec<Arc<Open>>> {
 pub(crate) struct Open {
     embedded: Embedded,
     folder: Option<PathBuf>,
-    /// What it was opened with, to tell whether somebody else wants the same.
-    words: Vec<String>,
+    /// What it was opened with, beside the folder, to tell whether somebody else wants the same.
+    words: Words,
     forks: usize,
     users: AtomicUsize,
     is_closed: AtomicBool,
@@ -51,10 +54,16 @@ impl Open {
     /// The engine, if this process may use it.
     #[inline]
     pub(crate) fn get(&self, py: Python<'_>) -> PyResult<&Embedded> {
-        if self.is_of_parent() || self.is_closed.load(Ordering::Relaxed) {
+        if !self.is_usable() {
             return Err(self.refusal(py));
         }
         Ok(&self.embedded)
+    }
+
+    /// Whether it is open, and this process's own.
+    #[inline]
+    pub(crate) fn is_usable(&self) -> bool {
+        !self.is_of_parent() && !self.is_closed.load(Ordering::Relaxed)
     }
 
     /// The data folder; none in memory.
@@ -101,13 +110,20 @@ impl Open {
     }
 }
 
+/// Directives with the words of their values.
+type Words = BTreeMap<String, Vec<String>>;
+
 /// What an address and directives say.
 struct Asked {
-    /// The command line that a server would have.
-    words: Vec<String>,
+    /// Directives with the words of their values, in the order of their names.
+    directives: Words,
+    folder: PathBuf,
     store: Option<Py<PyAny>>,
     in_memory: bool,
 }
+
+/// The address of a store that is an object.
+const OWN_STORE: &str = "python:";
 
 const STORES: [&str; 9] = [
     "sqlite:",
@@ -122,8 +138,7 @@ const STORES: [&str; 9] = [
 ];
 
 fn ask(address: Option<&str>, directives: &Bound<'_, PyDict>) -> PyResult<Asked> {
-    let mut asked = Asked { words: Vec::new(), store: None, in_memory: false };
-    let mut folder = None;
+    let (mut given, mut store, mut in_memory, mut folder) = (BTreeMap::new(), None, false, None);
     for (name, value) in directives {
         let name = name.extract::<String>()?.replace('_', "-");
         if value.is_none() {
@@ -131,18 +146,22 @@ fn ask(address: Option<&str>, directives: &Bound<'_, PyDict>) -> PyResult<Asked>
         }
         match name.as_str() {
             "folder" | "dir" => folder = Some(value.str()?.to_string()),
-            "store" if value.extract::<&str>().is_err() => asked.store = Some(value.unbind()),
+            "store" if value.extract::<&str>().is_err() => store = Some(value.unbind()),
             _ => {
-                asked.words.push(format!("--{name}"));
-                words_of(&name, &value, &mut asked.words)?;
+                let mut words = Vec::new();
+                words_of(&name, &value, &mut words)?;
+                given.insert(name, words);
             }
         }
     }
     match address {
         None => {}
-        Some("memory:") => asked.in_memory = true,
-        Some(store) if STORES.iter().any(|scheme| store.starts_with(scheme)) => {
-            asked.words.extend(["--store".to_owned(), store.to_owned()]);
+        Some("memory:") => in_memory = true,
+        Some(behind) if STORES.iter().any(|scheme| behind.starts_with(scheme)) => {
+            let before = given.insert("store".to_owned(), vec![behind.to_owned()]);
+            if store.is_some() || before.is_some() {
+                return Err(PyValueError::new_err("the store is given twice: as the address and as `store`"));
+            }
         }
         Some(path) => {
             let path =
@@ -159,15 +178,14 @@ fn ask(address: Option<&str>, directives: &Bound<'_, PyDict>) -> PyResult<Asked>
             }
         }
     }
-    if asked.in_memory {
-        asked.words.extend(["--appendonly".to_owned(), "no".to_owned()]);
+    if in_memory {
+        given.insert("appendonly".to_owned(), vec!["no".to_owned()]);
     }
-    if asked.store.is_some() {
-        asked.words.extend(["--store".to_owned(), "python:".to_owned()]);
+    if store.is_some() {
+        given.insert("store".to_owned(), vec![OWN_STORE.to_owned()]);
     }
     let folder = std::path::absolute(folder.unwrap_or_else(|| "./data".to_owned()))?;
-    asked.words.extend(["--dir".to_owned(), folder.to_string_lossy().into_owned()]);
-    Ok(asked)
+    Ok(Asked { directives: given, folder, store, in_memory })
 }
 
 /// The words of a directive's value.
@@ -206,14 +224,29 @@ pub(crate) fn open(
         let text = "this process was forked while its parent had a database open, whose threads it lacks: fork first and open then, start the process by `spawn`, or connect by ramekin://";
         return Err(failure::of_kind(py, "forked", text));
     }
-    let Asked { words, store, in_memory } = ask(address, directives)?;
-    if store.is_some() {
-        return Err(PyTypeError::new_err("`store` has to be an address"));
+    let Asked { directives: words, folder, store, in_memory } = ask(address, directives)?;
+    let own: Option<Arc<dyn Store>> = match store {
+        None => None,
+        Some(store) => {
+            for name in ["load", "save", "scan"] {
+                if !store.bind(py).hasattr(name)? {
+                    return Err(PyTypeError::new_err(format!(
+                        "a store is an address, or an object with `load`, `save` and `scan`: this one has no `{name}`"
+                    )));
+                }
+            }
+            Some(Arc::new(PyStore::new(store)))
+        }
+    };
+    let mut line = vec![OsString::from("--dir"), folder.into_os_string()];
+    for (name, values) in &words {
+        line.push(format!("--{name}").into());
+        line.extend(values.iter().map(OsString::from));
     }
-    let line: Vec<OsString> = words.iter().map(OsString::from).collect();
     let loaded =
         Config::load(&line, std::iter::empty()).map_err(|error| PyValueError::new_err(error.to_string()))?;
-    let opened = py.detach(|| if in_memory { begin(loaded, words, None) } else { find(loaded, words) });
+    let opened =
+        py.detach(|| if in_memory { begin(loaded, words, None, own) } else { find(loaded, words, own) });
     opened.map_err(|refused| match refused {
         Refused::Failure(failure) => failure::of_opening(py, &failure),
         Refused::OtherSettings(folder) => failure::of_kind(
@@ -228,7 +261,7 @@ pub(crate) fn open(
 }
 
 /// The database of a folder: the one that is open, or a new one.
-fn find(loaded: Loaded, words: Vec<String>) -> Result<Arc<Open>, Refused> {
+fn find(loaded: Loaded, words: Words, own: Option<Arc<dyn Store>>) -> Result<Arc<Open>, Refused> {
     let dir = loaded.config.dir();
     let failed = |error: std::io::Error| {
         let text = format!("cannot make the data folder {}: {error}", dir.display());
@@ -246,7 +279,7 @@ fn find(loaded: Loaded, words: Vec<String>) -> Result<Arc<Open>, Refused> {
         let Some(found) = list.iter().find(|open| open.folder.as_ref() == Some(&folder)).map(Arc::clone)
         else {
             drop(list);
-            return begin(loaded, words, Some(folder));
+            return begin(loaded, words, Some(folder), own);
         };
         if found.is_closed.load(Ordering::Acquire) {
             continue;
@@ -261,17 +294,25 @@ fn find(loaded: Loaded, words: Vec<String>) -> Result<Arc<Open>, Refused> {
     }
 }
 
-fn begin(loaded: Loaded, words: Vec<String>, folder: Option<PathBuf>) -> Result<Arc<Open>, Refused> {
+fn begin(
+    loaded: Loaded,
+    words: Words,
+    folder: Option<PathBuf>,
+    own: Option<Arc<dyn Store>>,
+) -> Result<Arc<Open>, Refused> {
     // Held while the folder is opened: of two threads that open it one finds what the other has opened.
     let mut list = opened();
     if let Some(folder) = &folder
         && list.iter().any(|open| open.folder.as_ref() == Some(folder))
     {
         drop(list);
-        return find(loaded, words);
+        return find(loaded, words, own);
     }
     OPEN_COUNT.fetch_add(1, Ordering::AcqRel);
-    let stores = |address: &str, folder: &Path| ramekin_cli::store_of(address, folder);
+    let stores = move |address: &str, folder: &Path| match &own {
+        Some(own) if address == OWN_STORE => Ok(Arc::clone(own)),
+        _ => ramekin_cli::store_of(address, folder),
+    };
     let embedded = Embedded::open(loaded, Arc::new(stores)).map_err(|failure| {
         OPEN_COUNT.fetch_sub(1, Ordering::AcqRel);
         Refused::Failure(failure)

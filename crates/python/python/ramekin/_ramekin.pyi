@@ -117,3 +117,6 @@ def zstd_compress(data: bytes) -> bytes:
 
 def zstd_decompress(data: bytes) -> bytes:
     """The bytes of a compressed form."""
+
+def check_store(make: Any) -> int:
+    """Puts stores through the suite that every store passes. Returns how many cases there were."""
