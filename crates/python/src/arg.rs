@@ -22,8 +22,14 @@ fn others(object: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
     if object.is_instance_of::<PyBool>() {
         return Err(refused(object));
     }
-    if object.is_instance_of::<PyInt>() || object.is_instance_of::<PyFloat>() {
-        return Ok(object.repr()?.to_str()?.as_bytes().to_vec());
+    // The number itself, whatever a subclass shows of it.
+    if object.is_instance_of::<PyInt>() {
+        let shown = object.py().get_type::<PyInt>().call_method1("__repr__", (object,))?;
+        return Ok(shown.cast::<PyString>()?.to_str()?.as_bytes().to_vec());
+    }
+    if let Ok(number) = object.cast::<PyFloat>() {
+        let shown = PyFloat::new(object.py(), number.value()).repr()?;
+        return Ok(shown.to_str()?.as_bytes().to_vec());
     }
     if object.is_instance_of::<PyByteArray>() || object.is_instance_of::<PyMemoryView>() {
         let copy = object.py().get_type::<PyBytes>().call1((object,))?;

@@ -172,8 +172,9 @@ impl Records {
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let Some(engine) = &self.engine else { return Ok(None) };
         let engine = engine.get();
-        engine.open.get(py)?;
-        let (Some(table), Some(key)) = (text(table), text(key)) else { return Ok(None) };
+        let (Some(table), Some(key), true) = (text(table), text(key), engine.open.is_usable()) else {
+            return Ok(None);
+        };
         let database = &engine.database;
         let at = record::kept_at(key);
         let Some(guard) = record::kept() else { return Ok(None) };
@@ -217,8 +218,9 @@ impl Records {
     ) -> PyResult<bool> {
         let Some(engine) = &self.engine else { return Ok(false) };
         let engine = engine.get();
-        engine.open.get(py)?;
-        let (Some(table), Some(key)) = (text(table), text(key)) else { return Ok(false) };
+        let (Some(table), Some(key), true) = (text(table), text(key), engine.open.is_usable()) else {
+            return Ok(false);
+        };
         if !self.puts || ttl.is_some() || engine.waits_for_each_change() {
             return Ok(false);
         }

@@ -93,7 +93,8 @@ impl AsyncStrings {
     /// The string at a key, or None.
     fn get<'py>(slf: &Bound<'py, Self>, name: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         if let Some(engine) = direct(slf.borrow().engine.as_ref())
-            && let Some(found) = engine.get_now(slf.py(), name)?
+            // What is wrong is raised where it is awaited: by the Python half.
+            && let Ok(Some(found)) = engine.get_now(slf.py(), name)
         {
             return ready(slf.py(), found);
         }
@@ -113,9 +114,13 @@ impl AsyncStrings {
             && kwargs.is_none()
             && is_short(value)
             && let Some(engine) = direct(slf.borrow().engine.as_ref())
-            && let Some(done) = engine.set_now(slf.py(), name, value)?
         {
-            return ready(slf.py(), done);
+            match engine.set_now(slf.py(), name, value) {
+                Ok(Some(done)) => return ready(slf.py(), done),
+                // It was done, and is not in the log: the Python half must not do it again.
+                Err(error) if engine.database.log_failed().is_some() => return Err(error),
+                Ok(None) | Err(_) => {}
+            }
         }
         let all = (name, value).into_pyobject(slf.py())?.as_sequence().concat(args.as_sequence())?;
         slf.call_method("_set", all.to_tuple()?, kwargs)
