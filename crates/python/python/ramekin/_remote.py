@@ -21,6 +21,7 @@ import threading
 import time
 import weakref
 from collections.abc import Awaitable, Callable, Sequence
+from sys import is_finalizing
 from typing import TYPE_CHECKING, Any
 
 from . import errors
@@ -130,8 +131,9 @@ class Remote:
         for lane in lanes:
             lane.close()
 
-    def __del__(self) -> None:
-        if not getattr(self, "closed", True):
+    def __del__(self, _is_ending: Callable[[], bool] = is_finalizing) -> None:
+        # At the end of the interpreter the modules that closing takes may be gone; connections end with the process.
+        if not getattr(self, "closed", True) and not _is_ending():
             self.close()
 
     # What `_remote_async` uses, too.
