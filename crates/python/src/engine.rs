@@ -15,6 +15,7 @@ use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
 use ramekin::command::{self, Command, flag};
 use ramekin::log::AppendFsync;
 use ramekin::{Caller, Database, Glance, Later, Parts, Piece, Planned, Refusal, Reply, Tried};
+use ramekin_server::Embedded;
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::mem::MaybeUninit;
@@ -80,10 +81,12 @@ impl Engine {
     /// The string at a key.
     #[inline]
     fn get<'py>(slf: &Bound<'py, Self>, key: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        if !slf.get()._is_direct() {
-            return slf.call_method1("execute", ("GET", key));
+        if slf.get()._is_direct()
+            && let Some(found) = slf.get().get_here(slf.py(), key)?
+        {
+            return Ok(found);
         }
-        slf.get().get_here(slf.py(), key)
+        slf.call_method1("execute", ("GET", key))
     }
 
     /// Sets a string at a key.
@@ -93,35 +96,36 @@ impl Engine {
         key: &Bound<'py, PyAny>,
         value: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        if !slf.get()._is_direct() {
-            slf.call_method1("execute", ("SET", key, value))?;
-            return Ok(true.into_pyobject(slf.py())?.to_owned().into_any());
+        if slf.get()._is_direct()
+            && let Some(done) = slf.get().set_here(slf.py(), key, value)?
+        {
+            return Ok(done);
         }
-        slf.get().set_here(slf.py(), key, value)
+        slf.call_method1("execute", ("SET", key, value))?;
+        Ok(true.into_pyobject(slf.py())?.to_owned().into_any())
     }
 
     /// Runs a command, or returns `NotImplemented` for one that only a server's connection knows.
     #[pyo3(signature = (*args))]
     fn execute<'py>(&self, py: Python<'py>, args: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, PyAny>> {
-        self.open.get(py)?;
+        self.usable(py)?;
         let objects: Vec<_> = args.iter().collect();
         let args = arg::all(&objects)?;
         let args: Vec<&[u8]> = args.iter().map(|arg| &**arg).collect();
         let Some(command) = self.here(&args) else { return Ok(py.NotImplemented().into_bound(py)) };
-        if args.iter().map(|arg| arg.len()).sum::<usize>() >= LARGE_BYTES_MIN {
-            return self.waiting(py, command, &args);
+        let is_large = args.iter().map(|arg| arg.len()).sum::<usize>() >= LARGE_BYTES_MIN;
+        if !is_large && let Ran::Reply(reply) = self.tried(py, command, &args, true)? {
+            return Ok(reply);
         }
-        match self.tried(py, command, &args, true)? {
-            Ran::Reply(reply) => Ok(reply),
-            Ran::Waits => self.waiting(py, command, &args),
-        }
+        let reply = self.waiting(py, command, &args)?;
+        Ok(reply.unwrap_or_else(|| py.NotImplemented().into_bound(py)))
     }
 
     /// The same to be awaited; what has to wait goes by `_by_wire`.
     #[pyo3(signature = (*args))]
     fn execute_async<'py>(slf: &Bound<'py, Self>, args: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, PyAny>> {
         let (py, this) = (slf.py(), slf.get());
-        this.open.get(py)?;
+        this.usable(py)?;
         let objects: Vec<_> = args.iter().collect();
         let bytes = arg::all(&objects)?;
         let bytes: Vec<&[u8]> = bytes.iter().map(|arg| &**arg).collect();
@@ -174,7 +178,7 @@ impl Engine {
 
     /// Returns once all that has changed is on disk.
     fn _sync(&self, py: Python<'_>) -> PyResult<()> {
-        self.open.get(py)?;
+        self.usable(py)?;
         let synced = py.detach(|| self.database.sync_log());
         synced.map_err(|error| failure::of_engine(py, &error))
     }
@@ -182,16 +186,24 @@ impl Engine {
     /// Returns once all that has changed has settled in the store: False, if the time in seconds is over first.
     #[pyo3(signature = (timeout=None))]
     fn _settle(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<bool> {
-        self.open.get(py)?;
-        let (sender, receiver) = std::sync::mpsc::sync_channel(1);
+        self.usable(py)?;
+        let (sender, mut receiver) = std::sync::mpsc::sync_channel(1);
         let ready = Box::new(move |outcome: Result<(), String>| drop(sender.try_send(outcome)));
         let asked = self.database.wait_for_store(self.database.last_lsn(), ready);
         asked.map_err(|fail| failure::of_reply(py, &fail.0))?;
         let patience = timeout.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-        let settled = py.detach(move || match patience {
-            Some(patience) => receiver.recv_timeout(patience).ok(),
-            None => receiver.recv().ok(),
-        });
+        let mut left = patience;
+        let settled = loop {
+            let look = left.map_or(SIGNAL_PERIOD, |left| left.min(SIGNAL_PERIOD));
+            let (came, back) = py.detach(move || (receiver.recv_timeout(look).ok(), receiver));
+            receiver = back;
+            left = left.map(|left| left.saturating_sub(look));
+            if came.is_some() || left == Some(Duration::ZERO) {
+                break came;
+            }
+            // Who waits shall still hear of them.
+            py.check_signals()?;
+        };
         match settled {
             Some(Ok(())) => Ok(true),
             Some(Err(text)) => Err(failure::of_reply(py, &text)),
@@ -201,7 +213,7 @@ impl Engine {
 
     /// The descriptor of a new connection to this database, as if to a server.
     fn connect(&self, py: Python<'_>) -> PyResult<i32> {
-        let embedded = self.open.get(py)?;
+        let embedded = self.usable(py)?;
         let stream = py.detach(|| embedded.connect());
         stream
             .map(std::os::unix::net::UnixStream::into_raw_fd)
@@ -211,7 +223,7 @@ impl Engine {
     /// Opens the RESP port; 0 is any that is free. Returns the address.
     #[pyo3(signature = (port, host="127.0.0.1"))]
     fn _serve(&self, py: Python<'_>, port: u16, host: &str) -> PyResult<(String, u16)> {
-        let embedded = self.open.get(py)?;
+        let embedded = self.usable(py)?;
         let address = py.detach(|| embedded.serve(host, port));
         let address = address.map_err(|error| failure::of_kind(py, "open", &error.to_string()))?;
         Ok((address.ip().to_string(), address.port()))
@@ -242,10 +254,28 @@ impl Engine {
 /// A string of so many bytes is copied to the stack first.
 const SHORT_BYTES: usize = 256;
 
+/// So often whoever waits looks for signals.
+const SIGNAL_PERIOD: Duration = Duration::from_millis(50);
+
 /// Who closes without saying how long that may take waits so long.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(10);
 
 impl Engine {
+    /// The engine, if this handle may be used, in this process.
+    #[inline]
+    pub(crate) fn usable(&self, py: Python<'_>) -> PyResult<&Embedded> {
+        if self.is_left.load(Ordering::Relaxed) {
+            return Err(failure::of_kind(py, "closed", "the database has been closed"));
+        }
+        self.open.get(py)
+    }
+
+    /// The same, without an exception.
+    #[inline]
+    pub(crate) fn is_usable(&self) -> bool {
+        !self.is_left.load(Ordering::Relaxed) && self.open.is_usable()
+    }
+
     /// The row of a command that needs no connection.
     fn here(&self, args: &[&[u8]]) -> Option<&'static Command> {
         let command = command::resolve(args)?;
@@ -261,7 +291,7 @@ impl Engine {
         py: Python<'py>,
         key: &Bound<'py, PyAny>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
-        self.open.get(py)?;
+        self.usable(py)?;
         let key = arg::bytes(key)?;
         let mut short = [0; SHORT_BYTES];
         let looked = self.database.look(self.db, &key, |value| match value {
@@ -301,10 +331,11 @@ impl Engine {
         &self,
         py: Python<'py>,
         key: &Bound<'py, PyAny>,
-    ) -> PyResult<Bound<'py, PyAny>> {
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
         match self.get_now(py, key)? {
-            Some(found) => Ok(found),
+            None if self.database.has_store() => Ok(None),
             None => self.get_large(py, &arg::bytes(key)?),
+            found => Ok(found),
         }
     }
 
@@ -316,7 +347,7 @@ impl Engine {
         key: &Bound<'py, PyAny>,
         value: &Bound<'py, PyAny>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
-        self.open.get(py)?;
+        self.usable(py)?;
         let (key, value) = (arg::bytes(key)?, arg::bytes(value)?);
         if value.len() >= LARGE_BYTES_MIN || self.waits_for_each_change() {
             return Ok(None);
@@ -341,11 +372,12 @@ impl Engine {
         py: Python<'py>,
         key: &Bound<'py, PyAny>,
         value: &Bound<'py, PyAny>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        match self.set_now(py, key, value)? {
-            Some(done) => Ok(done),
-            None => self.waiting(py, &SET, &[b"SET", &arg::bytes(key)?, &arg::bytes(value)?]),
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        if let Some(done) = self.set_now(py, key, value)? {
+            return Ok(Some(done));
         }
+        let reply = self.waiting(py, &SET, &[b"SET", &arg::bytes(key)?, &arg::bytes(value)?])?;
+        reply.map(|_| Ok(true.into_pyobject(py)?.to_owned().into_any())).transpose()
     }
 
     /// Waits until the reply may be given.
@@ -379,7 +411,12 @@ impl Engine {
             tape.clear();
             match self.database.try_run(self.db, command, args, tape) {
                 Tried::Waits => return Ok(Ran::Waits),
-                Tried::Done(lsn) if !may_wait && self.database.waits_for_disk(lsn) => return Ok(Ran::Waits),
+                // What has only read may be run again where it need not be waited for; what has changed something may not.
+                Tried::Done(lsn)
+                    if !may_wait && !command.spec.is(flag::WRITE) && self.database.waits_for_disk(lsn) =>
+                {
+                    return Ok(Ran::Waits);
+                }
                 Tried::Done(lsn) => self.wait(py, lsn)?,
             }
             tape.complete();
@@ -387,32 +424,43 @@ impl Engine {
         })
     }
 
-    /// Runs a command that may wait, while other Python threads run.
+    /// Runs a command that takes long, while other Python threads run. None: it has to ask the store, which a connection does,
+    /// since who waits for that shall still hear signals.
     #[cold]
     pub(crate) fn waiting<'py>(
         &self,
         py: Python<'py>,
         command: &Command,
         args: &[&[u8]],
-    ) -> PyResult<Bound<'py, PyAny>> {
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let max = self.database.settings().string_bytes_max.load(Ordering::Relaxed);
+        if args.iter().any(|arg| arg.len() as u64 > max) {
+            let text = format!("ERR an argument is longer than `proto-max-bulk-len` allows: {max} bytes");
+            return Err(failure::of_reply(py, &text));
+        }
         let mut tape = Tape::default();
         let ran = py.detach(|| {
-            let ran = self.database.run_and_wait(self.db, command, args, &mut tape);
+            let ran = match self.database.try_run(self.db, command, args, &mut tape) {
+                Tried::Done(lsn) => Some(self.database.wait(lsn)),
+                Tried::Waits if self.database.has_store() => None,
+                Tried::Waits => {
+                    tape.clear();
+                    Some(self.database.run_and_wait(self.db, command, args, &mut tape))
+                }
+            };
             tape.complete();
             ran
         });
-        ran.map_err(|error| failure::of_engine(py, &error))?;
-        // `SET` answers as it does where it need not wait.
-        if std::ptr::eq(command, *SET) && args.len() == 3 {
-            tape.read().reply(py)?;
-            return Ok(true.into_pyobject(py)?.to_owned().into_any());
+        match ran {
+            None => Ok(None),
+            Some(Err(error)) => Err(failure::of_engine(py, &error)),
+            Some(Ok(())) => tape.read().reply(py).map(Some),
         }
-        tape.read().reply(py)
     }
 
     /// A long string is copied into its object while other Python threads run.
     #[cold]
-    fn get_large<'py>(&self, py: Python<'py>, key: &[u8]) -> PyResult<Bound<'py, PyAny>> {
+    fn get_large<'py>(&self, py: Python<'py>, key: &[u8]) -> PyResult<Option<Bound<'py, PyAny>>> {
         let run = |into: &mut Into<'_>| {
             let ran = self.database.run_and_wait(self.db, &GET, &[b"GET", key], into);
             into.complete();
@@ -436,7 +484,7 @@ impl Engine {
                 return Err(failure::of_engine(py, &error));
             }
             if let Some(object) = object {
-                return Ok(object.into_any());
+                return Ok(Some(object.into_any()));
             }
         }
     }
@@ -466,7 +514,7 @@ impl Engine {
         atomic: bool,
         may_wait: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
-        self.open.get(py)?;
+        self.usable(py)?;
         let mut tape = Tape::default();
         let ran = self.with_commands(commands, |rows, args| {
             if !may_wait && rows.iter().any(|row| self.waits_by_itself(row)) {
@@ -474,7 +522,7 @@ impl Engine {
             }
             let mut work = || {
                 let lsn = if atomic {
-                    self.run_as_one(rows, args, &mut tape, may_wait, &|| false)
+                    self.run_as_one(rows, args, &mut tape, may_wait && !self.database.has_store(), &|| false)
                 } else {
                     self.run_each(rows, args, &mut tape, may_wait)
                 };
@@ -513,7 +561,7 @@ impl Engine {
         commands: &Bound<'py, PyAny>,
         is_raised: &(dyn Fn() -> bool + Sync),
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
-        self.open.get(py)?;
+        self.usable(py)?;
         let mut tape = Tape::default();
         let ran = self.with_commands(commands, |rows, args| {
             let lsn = py.detach(|| {

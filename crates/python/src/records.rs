@@ -172,7 +172,7 @@ impl Records {
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let Some(engine) = &self.engine else { return Ok(None) };
         let engine = engine.get();
-        let (Some(table), Some(key), true) = (text(table), text(key), engine.open.is_usable()) else {
+        let (Some(table), Some(key), true) = (text(table), text(key), engine.is_usable()) else {
             return Ok(None);
         };
         let database = &engine.database;
@@ -218,7 +218,7 @@ impl Records {
     ) -> PyResult<bool> {
         let Some(engine) = &self.engine else { return Ok(false) };
         let engine = engine.get();
-        let (Some(table), Some(key), true) = (text(table), text(key), engine.open.is_usable()) else {
+        let (Some(table), Some(key), true) = (text(table), text(key), engine.is_usable()) else {
             return Ok(false);
         };
         if !self.puts || ttl.is_some() || engine.waits_for_each_change() {

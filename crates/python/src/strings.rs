@@ -44,8 +44,10 @@ impl Strings {
 
     /// The string at a key, or None.
     fn get<'py>(slf: &Bound<'py, Self>, name: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        if let Some(engine) = direct(slf.borrow().engine.as_ref()) {
-            return engine.get_here(slf.py(), name);
+        if let Some(engine) = direct(slf.borrow().engine.as_ref())
+            && let Some(found) = engine.get_here(slf.py(), name)?
+        {
+            return Ok(found);
         }
         slf.call_method1("_get", (name,))
     }
@@ -62,8 +64,9 @@ impl Strings {
         if args.is_empty()
             && kwargs.is_none()
             && let Some(engine) = direct(slf.borrow().engine.as_ref())
+            && let Some(done) = engine.set_here(slf.py(), name, value)?
         {
-            return engine.set_here(slf.py(), name, value);
+            return Ok(done);
         }
         let all = (name, value).into_pyobject(slf.py())?.as_sequence().concat(args.as_sequence())?;
         slf.call_method("_set", all.to_tuple()?, kwargs)

@@ -28,7 +28,7 @@ impl Watching {
     /// Watches keys from now on; none if that takes a connection.
     pub(crate) fn begin(engine: &Bound<'_, Engine>, keys: &Bound<'_, PyAny>) -> PyResult<Option<Self>> {
         let this = engine.get();
-        this.open.get(engine.py())?;
+        this.usable(engine.py())?;
         if this.database.has_store() || !this._is_direct() {
             return Ok(None);
         }

@@ -1,7 +1,7 @@
 //! `ramekin import` and `ramekin export`: data of Redis and Valkey, in and out.
 //!
 //! A key travels as the object that it is in the RDB format, from a file ([`rdb_file`], [`aof`]) or a running server
-//! ([`keys`]) to a folder or a running server ([`target`]), or to a file ([`export`]). What arrives and what does not is
+//! ([`keys`]) to a folder or a running server ([`target`]), or to a file ([`export`](mod@export)). What arrives and what does not is
 //! counted ([`tally`]).
 //!
 //! What must hold: whatever was not taken is said, by how many and why, and then the exit code is not that of success; a

@@ -16,7 +16,6 @@ from ._lock import AsyncLock
 from ._native import AsyncStrings, Engine, watch_the_end
 from ._opening import Address, from_url, open_address
 from ._pipeline import AsyncPipeline, str_or
-from ._tasks import within
 
 
 class AsyncDatabase(AsyncStrings, Commands[V]):
@@ -240,7 +239,7 @@ class AsyncChanges:
     async def get(self, timeout: float | None = None) -> dict[str, Any] | None:
         """The next change, None when the time in seconds is up."""
         try:
-            return await within(self._found.get(), timeout)
+            return await asyncio.wait_for(self._found.get(), timeout)
         except asyncio.TimeoutError:
             return None
 

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 from .._backend import open_backend
 from .._native import Engine, Records, watch_the_end
 from .._records import decode, encode
-from .._tasks import Turn, within
 from ..errors import ClosedError, CommandError, QueryError, RamekinError, SchemaError
 from .clause import has_limit
 from .latency import EVERY, Latency
@@ -80,7 +79,7 @@ class MemDB(Records):
         self._stored_as = stored_as
         self._directives = directives
         self._backend: Backend | None = None
-        self._starting = Turn()
+        self._starting = asyncio.Lock()
         self._defined: set[str] = set()
         self._inserts = 0
         self._calls = 0
@@ -116,7 +115,7 @@ class MemDB(Records):
             if backend is None:
                 return
             try:
-                await within(self._settle(backend, None), STOP_SECONDS)
+                await asyncio.wait_for(self._settle(backend, None), STOP_SECONDS)
                 self._last_stats = await asyncio.to_thread(read_stats, backend)
             except (RamekinError, OSError, TimeoutError, asyncio.TimeoutError) as error:
                 _log.warning("not everything has settled, it is in the log: %s", str(error) or "it took too long")
