@@ -16,6 +16,7 @@ from ._lock import AsyncLock
 from ._native import AsyncStrings, Engine, watch_the_end
 from ._opening import Address, from_url, open_address
 from ._pipeline import AsyncPipeline, str_or
+from ._tasks import within
 
 
 class AsyncDatabase(AsyncStrings, Commands[V]):
@@ -239,7 +240,7 @@ class AsyncChanges:
     async def get(self, timeout: float | None = None) -> dict[str, Any] | None:
         """The next change, None when the time in seconds is up."""
         try:
-            return await asyncio.wait_for(self._found.get(), timeout)
+            return await within(self._found.get(), timeout)
         except asyncio.TimeoutError:
             return None
 

@@ -93,6 +93,8 @@ class Embedded(_ramekin.Engine):
 
     def close(self, timeout: float = EXIT_SECONDS) -> None:
         """Makes everything durable and lets go of the folder, unless it is open elsewhere in this process."""
+        if self._wire is not None:
+            self._wire.closed = True  # who still waits there is told that it was closed, not lost
         if not self._leave(timeout):
             _log("the database was not closed within %g s: what was acknowledged is in the log, the rest goes on", timeout)
         if self._wire is not None:

@@ -18,6 +18,7 @@ from . import errors
 from ._connection import Lost, introduction, tls_context, unreachable
 from ._kinds import FENCES, POPS, READS, SESSION, WAITING, name_of
 from ._resp import Decoder, ProtocolError, Push, encode, encode_many
+from ._tasks import within
 
 if TYPE_CHECKING:
     from ._remote import Remote
@@ -125,7 +126,7 @@ class Wire(asyncio.Protocol):
             return await request.future
         began = time.monotonic()
         try:
-            return await asyncio.wait_for(request.future, timeout)
+            return await within(request.future, timeout)
         except asyncio.TimeoutError:
             if self.heard < began:  # nothing has come for anybody: it hangs
                 self.end(TimeoutError("the server does not answer"))
@@ -393,17 +394,14 @@ class Lane:
             tls = {"ssl": tls_context(target), "server_hostname": target.host} if target.tls else {}
             opening = self.loop.create_connection(lambda: wire, target.host, target.port, **tls)
         try:
-            await asyncio.wait_for(opening, target.connect_timeout)
+            await within(opening, target.connect_timeout)
             replies = await wire.send(encode_many(setup), len(setup), target.connect_timeout) if setup else []
-        except asyncio.TimeoutError as late:
-            raise errors.ServerTimeoutError(f"{target} did not answer within {target.connect_timeout:g} s") from late
-        except Lost as lost:
-            text = f"{target} closed the connection: {lost.__cause__ or 'no reply'}"
-            raise errors.ServerConnectionError(text) from lost
-        except errors.RamekinError:
-            raise
-        except OSError as failed:
-            raise unreachable(target, failed) from failed
+        except BaseException as failed:
+            wire.end(failed if isinstance(failed, Exception) else ConnectionAbortedError("cancelled"))
+            reason = self._not_connected(failed)
+            if reason is failed:
+                raise
+            raise reason from failed
         refused = next((reply for reply in replies if isinstance(reply, Exception)), None)
         if refused is not None or remote.closed:
             wire.end(ConnectionAbortedError("not needed"))
@@ -413,3 +411,14 @@ class Lane:
         wire.epoch = epoch
         self._wires.add(wire)
         return wire
+
+    def _not_connected(self, failed: BaseException) -> BaseException:
+        """What to raise for it."""
+        target = self.remote.target
+        if isinstance(failed, errors.RamekinError):
+            return failed
+        if isinstance(failed, asyncio.TimeoutError):
+            return errors.ServerTimeoutError(f"{target} did not answer within {target.connect_timeout:g} s")
+        if isinstance(failed, Lost):
+            return errors.ServerConnectionError(f"{target} closed the connection: {failed.__cause__ or 'no reply'}")
+        return unreachable(target, failed) if isinstance(failed, OSError) else failed

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from .._backend import open_backend
 from .._native import Engine, Records, watch_the_end
 from .._records import decode, encode
+from .._tasks import Turn, within
 from ..errors import ClosedError, CommandError, QueryError, RamekinError, SchemaError
 from .clause import has_limit
 from .latency import EVERY, Latency
@@ -79,7 +80,7 @@ class MemDB(Records):
         self._stored_as = stored_as
         self._directives = directives
         self._backend: Backend | None = None
-        self._starting = asyncio.Lock()
+        self._starting = Turn()
         self._defined: set[str] = set()
         self._inserts = 0
         self._calls = 0
@@ -115,7 +116,7 @@ class MemDB(Records):
             if backend is None:
                 return
             try:
-                await asyncio.wait_for(self._settle(backend, None), STOP_SECONDS)
+                await within(self._settle(backend, None), STOP_SECONDS)
                 self._last_stats = await asyncio.to_thread(read_stats, backend)
             except (RamekinError, OSError, TimeoutError, asyncio.TimeoutError) as error:
                 _log.warning("not everything has settled, it is in the log: %s", str(error) or "it took too long")
