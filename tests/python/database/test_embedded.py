@@ -39,7 +39,8 @@ def test_a_folder_is_one_database_by_whichever_path_and_order_it_is_opened(tmp_p
     with Database(folder, maxmemory="1gb", appendfsync="always") as one:
         link.symlink_to(folder)
         one.set("a", "1")
-        with Database(link, appendfsync="always", maxmemory="1gb") as other, Database(folder / ".." / "data", appendfsync="always", maxmemory="1gb") as third:
+        same = {"appendfsync": "always", "maxmemory": "1gb"}
+        with Database(link, **same) as other, Database(folder / ".." / "data", **same) as third:
             assert other.get("a") == third.get("a") == b"1"
         with pytest.raises(ramekin.OpenError, match="other settings"):
             Database(folder)
