@@ -259,3 +259,28 @@ def test_what_is_returned_is_the_callers_own(address):
         assert second == await db.get("t", "k") == {"list": [1, {"n": 1}], "dict": {"a": []}}
 
     on(address, body)
+
+
+@pytest.mark.parametrize("number", ["9" * 5000, "-" + "9" * 5000])
+def test_a_number_of_more_digits_than_python_reads_is_a_decimal(number):
+    assert decode('{"a":%s,"b":1}' % number) == {"a": Decimal(number), "b": 1}
+
+
+def test_a_note_that_is_no_text_is_a_field_as_any_other():
+    record = {"$types": {"/a": []}, "a": 1}
+    assert decode(json.dumps(record)) == record
+
+
+def test_bytes_that_lie_apart_are_kept():
+    assert decode(encode({"a": memoryview(b"abcdef")[::2]})) == {"a": b"ace"}
+
+
+@pytest.mark.places("memory")
+def test_a_query_finds_the_records_beside_one_that_others_have_put(address):
+    async def run(db):
+        await db.insert("t", "plain", {"a": 1})
+        await db._run("TABLE.PUT", "t", "large", '{"a":1e5000}')
+        await db._run("TABLE.PUT", "t", "noted", '{"$types":{"/a":[]},"a":1}')
+        return {record["_key"] for record in await db.query("t")}
+
+    assert on(address, run) == {"plain", "large", "noted"}

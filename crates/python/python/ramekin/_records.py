@@ -46,6 +46,8 @@ _SCALE_MAX = 16383
 _Step = Union[str, int]
 _dumps = json.JSONEncoder(ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":")).encode
 _loads = json.JSONDecoder().decode
+# What others have put may have integers of more digits than Python reads.
+_loads_any = json.JSONDecoder(parse_int=lambda digits: int(digits) if len(digits.lstrip("-")) <= _WHOLE_DIGITS_MAX else Decimal(digits)).decode
 _loads_exactly = json.JSONDecoder(parse_float=Decimal, parse_int=Decimal).decode
 _AS_THEY_ARE = frozenset((int, bool, type(None)))
 
@@ -69,7 +71,10 @@ def decode(text: bytes | str) -> Any:
     """The record that `encode` wrote, made anew with each call."""
     if isinstance(text, bytes):
         text = text.decode()
-    record = _loads(text)
+    try:
+        record = _loads(text)
+    except ValueError:
+        record = _loads_any(text)
     if type(record) is dict and TYPES in record:
         _restore(record, text)
     return record
@@ -204,7 +209,7 @@ class _Writer:
         elif isinstance(value, UUID):
             self.noted("uuid", str(value))
         elif isinstance(value, (bytes, bytearray, memoryview)):
-            self.noted("bytes", b64encode(value).decode())
+            self.noted("bytes", b64encode(bytes(value)).decode())
         else:
             self.refuse(f"holds {type(value).__name__}, which a record cannot: give its parts, or its text")
 
@@ -294,11 +299,13 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "text": _unescape,
 }
 
+_KINDS = {*_READERS, "decimal"}
+
 
 def _restore(record: dict[str, Any], text: str) -> None:
     """Takes the notes out of a record, and gives what they tell of its type."""
     notes = record[TYPES]
-    if not isinstance(notes, dict) or not all(kind == "decimal" or kind in _READERS for kind in notes.values()):
+    if not isinstance(notes, dict) or not all(isinstance(kind, str) and kind in _KINDS for kind in notes.values()):
         # Not ours: it came by another way.
         return
     del record[TYPES]
