@@ -30,6 +30,8 @@ _SERVERS = {"redis": "ramekin", "rediss": "ramekins", "unix": "ramekin+unix"}
 def open_address(address: Address, options: dict[str, Any]) -> Backend:
     """The backend of a `Database`, which may be given one."""
     if address is not None and not isinstance(address, (str, os.PathLike)):
+        if not hasattr(address, "execute"):
+            raise TypeError(f"an address is a str or a path, not {type(address).__name__}")
         if options:
             raise OpenError(f"{next(iter(options))}: the database is open already")
         return address

@@ -410,6 +410,9 @@ class RemoteWatching:
             connection.exchange(encode(["UNWATCH"]), 1, self._remote.target.timeout)
         except (Lost, errors.ServerTimeoutError):
             self._remote._drop(connection)
+        except BaseException:  # interrupted: the reply may still come
+            self._remote._drop(connection)
+            raise
         else:
             if self._wrote:
                 self._remote.note_write(connection)
