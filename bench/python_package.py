@@ -153,30 +153,35 @@ def strings(folder, calls, rounds, peers):
 
 
 def threads(folder, rounds):
-    """Four threads beside one, with values of 100 kB."""
+    """Four threads beside one, with values of 100 kB: few of them, which stay in the processor's caches, and many, which do not."""
     from ramekin import Database
 
-    def work(db, thread, count):
+    def gets(db, keys, thread, count):
         for number in range(count):
-            key = f"large:{thread}:{number % 8}"
-            db.set(key, LARGE)
-            db.get(key)
-            db.get(key)
-            db.get(key)
+            db.get(f"large:{(number * 7 + thread * 13) % keys}")
 
-    def run(db, threads, count):
-        running = [threading.Thread(target=work, args=(db, thread, count // threads)) for thread in range(threads)]
+    def sets(db, keys, thread, count):
+        for number in range(count):
+            db.set(f"large:{(number * 7 + thread * 13) % keys}", LARGE)
+
+    def run(db, work, keys, threads, count):
+        running = [threading.Thread(target=work, args=(db, keys, thread, count // threads)) for thread in range(threads)]
         for thread in running:
             thread.start()
         for thread in running:
             thread.join()
 
-    four, one = [], []
+    rows = []
     with Database(folder / "threads") as db:
-        for _ in range(rounds):
-            four.append(per_second(4000, lambda: run(db, 4, 1000)))
-            one.append(per_second(4000, lambda: run(db, 1, 1000)))
-    return [("100 kB, one set and three gets: 4 threads beside 1", four, one)]
+        for number in range(2000):
+            db.set(f"large:{number}", LARGE)
+        for name, work, keys, count in (("get", gets, 32, 20_000), ("get", gets, 2000, 20_000), ("set", sets, 2000, 4_000)):
+            four, one = [], []
+            for _ in range(rounds):
+                four.append(per_second(count, lambda: run(db, work, keys, 4, count)))
+                one.append(per_second(count, lambda: run(db, work, keys, 1, count)))
+            rows.append((f"{name} of 100 kB, {keys} keys: 4 threads beside 1", four, one))
+    return rows
 
 
 def import_ms(rounds):

@@ -295,6 +295,7 @@ impl Engine {
         let key = arg::bytes(key)?;
         let mut short = [0; SHORT_BYTES];
         let looked = self.database.look(self.db, &key, |value| match value {
+            Glance::Text(text) if text.len() >= LARGE_BYTES_MIN => Some(text.len()),
             Glance::Text(text) => short.get_mut(..text.len()).map(|place| {
                 place.copy_from_slice(text);
                 text.len()
@@ -302,6 +303,9 @@ impl Engine {
             Glance::Json(_) => None,
         });
         if let Some((len, lsn)) = looked {
+            if len >= LARGE_BYTES_MIN {
+                return Ok(None);
+            }
             if self.database.waits_for_disk(lsn) {
                 return Ok(None);
             }
@@ -333,7 +337,6 @@ impl Engine {
         key: &Bound<'py, PyAny>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         match self.get_now(py, key)? {
-            None if self.database.has_store() => Ok(None),
             None => self.get_large(py, &arg::bytes(key)?),
             found => Ok(found),
         }
@@ -467,15 +470,42 @@ impl Engine {
             ran
         };
         loop {
-            let mut measure = Into::new(&mut []);
-            py.detach(|| run(&mut measure)).map_err(|error| failure::of_engine(py, &error))?;
-            if measure.len < LARGE_BYTES_MIN {
+            // How long it is can be seen without copying anything; only the copy lets other Python threads run.
+            let looked = self.database.look(self.db, key, |value| match value {
+                Glance::Text(text) => Some(text.len()),
+                Glance::Json(_) => None,
+            });
+            let len = match looked {
+                Some((len, _)) => len,
+                // The store may have to be asked, which a connection does.
+                None if self.database.has_store() => return Ok(None),
+                None => {
+                    let mut measure = Into::new(&mut []);
+                    py.detach(|| run(&mut measure)).map_err(|error| failure::of_engine(py, &error))?;
+                    measure.len
+                }
+            };
+            if len < LARGE_BYTES_MIN {
                 // It is short, or an error, and only had to be waited for; or another one by now.
                 return self.waiting(py, &GET, &[b"GET", key]);
             }
             let mut failed = None;
-            let object = object::bytes_with(py, measure.len, |buffer| {
+            let object = object::bytes_with(py, len, |buffer| {
                 let len = buffer.len();
+                let looked = self.database.look(self.db, key, |value| match value {
+                    Glance::Text(text) if text.len() == len => {
+                        buffer.write_copy_of_slice(text);
+                        Some(())
+                    }
+                    _ => None,
+                });
+                if let Some(((), lsn)) = looked {
+                    failed = self.database.wait(lsn).err();
+                    return failed.is_none();
+                }
+                if self.database.has_store() {
+                    return false;
+                }
                 let mut into = Into::new(buffer);
                 failed = run(&mut into).err();
                 failed.is_none() && into.len == len && into.filled == len

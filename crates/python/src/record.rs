@@ -256,7 +256,8 @@ impl Kept {
         {
             return Ok(found.bind(py).clone());
         }
-        let made = PyString::intern(py, text(py, name)?.to_str()?);
+        // Not interned: that would keep each name for ever in some versions of Python.
+        let made = text(py, name)?;
         self.names[at] = Some(made.clone().unbind());
         Ok(made)
     }
