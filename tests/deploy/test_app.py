@@ -11,7 +11,7 @@ import urllib.request
 
 import pytest
 
-from deploy.files import DEPLOY, compose, container, image
+from deploy.shipped import DEPLOY, compose, container, image
 from deploy.process import Process
 from harness.binaries import ROOT
 from harness.server import _die_with_parent, free_port

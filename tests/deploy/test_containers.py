@@ -6,7 +6,7 @@ import socket
 import pytest
 import yaml
 
-from deploy.files import COMPOSE, DEPLOY, Unset, compose, container, dotenv, image, resources, seconds, unit
+from deploy.shipped import COMPOSE, DEPLOY, Unset, compose, container, dotenv, image, resources, seconds, unit
 from deploy.process import Process
 from harness import binaries
 from harness.resp import Client

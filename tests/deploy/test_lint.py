@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from deploy.files import COMPOSE, DEPLOY, DOCKERFILES, KUBERNETES, UNIT, WORKFLOWS, dockerfile
+from deploy.shipped import COMPOSE, DEPLOY, DOCKERFILES, KUBERNETES, UNIT, WORKFLOWS, dockerfile
 from harness.binaries import ROOT, ramekin
 
 YAML = [*KUBERNETES, *WORKFLOWS, COMPOSE]
