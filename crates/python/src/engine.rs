@@ -12,7 +12,7 @@ use crate::{arg, failure, object};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
-use ramekin::command::{self, Command, flag};
+use ramekin::command::{self, Command, Fail, flag};
 use ramekin::log::AppendFsync;
 use ramekin::{Caller, Database, Glance, Later, Parts, Piece, Planned, Refusal, Reply, Tried};
 use ramekin_server::Embedded;
@@ -547,24 +547,28 @@ impl Engine {
         self.usable(py)?;
         let mut tape = Tape::default();
         let ran = self.with_commands(commands, |rows, args| {
-            if !may_wait && rows.iter().any(|row| self.waits_by_itself(row)) {
-                return None;
+            // What cannot be in a transaction a connection refuses, as a whole.
+            if (!may_wait && rows.iter().any(|row| self.waits_by_itself(row)))
+                || (atomic && misfit(rows, args).is_some())
+            {
+                return Ok(None);
             }
             let mut work = || {
                 let lsn = if atomic {
                     self.run_as_one(rows, args, &mut tape, may_wait && !self.database.has_store(), &|| false)
                 } else {
-                    self.run_each(rows, args, &mut tape, may_wait)
+                    Ok(self.run_each(rows, args, &mut tape, may_wait))
                 };
                 tape.complete();
                 lsn
             };
             let lsn = if may_wait { py.detach(work) } else { work() };
-            lsn.map(|lsn| (lsn, args.len()))
+            lsn.map(|lsn| lsn.map(|lsn| (lsn, args.len())))
         })?;
-        match ran.flatten() {
-            Some((lsn, replies)) => self.answered(py, &tape, lsn, replies),
-            None => Ok(py.NotImplemented().into_bound(py)),
+        match ran.unwrap_or(Ok(None)) {
+            Ok(Some((lsn, replies))) => self.answered(py, &tape, lsn, replies),
+            Ok(None) => Ok(py.NotImplemented().into_bound(py)),
+            Err(text) => Err(failure::of_reply(py, &text)),
         }
     }
 
@@ -594,16 +598,20 @@ impl Engine {
         self.usable(py)?;
         let mut tape = Tape::default();
         let ran = self.with_commands(commands, |rows, args| {
+            if let Some(text) = misfit(rows, args) {
+                return Err(text);
+            }
             let lsn = py.detach(|| {
                 let lsn = self.run_as_one(rows, args, &mut tape, true, is_raised);
                 tape.complete();
                 lsn
             });
-            (lsn, args.len())
+            lsn.map(|lsn| (lsn, args.len()))
         })?;
         match ran {
-            Some((Some(lsn), replies)) => self.answered(py, &tape, lsn, replies).map(Some),
-            Some((None, _)) => Ok(None),
+            Some(Ok((Some(lsn), replies))) => self.answered(py, &tape, lsn, replies).map(Some),
+            Some(Ok((None, _))) => Ok(None),
+            Some(Err(text)) => Err(failure::of_reply(py, &text)),
             None => Err(failure::of_reply(
                 py,
                 "ERR a command about connections cannot be part of this transaction",
@@ -637,7 +645,8 @@ impl Engine {
         Some(last)
     }
 
-    /// Runs commands under the locks of all their keys, as one record of the log.
+    /// Runs commands under the locks of all their keys, as one record of the log. None: it has to wait, or `is_raised`; nothing was run.
+    /// An error is the reply that refuses the whole.
     fn run_as_one(
         &self,
         rows: &[&Command],
@@ -645,7 +654,7 @@ impl Engine {
         tape: &mut Tape,
         may_wait: bool,
         is_raised: &dyn Fn() -> bool,
-    ) -> Option<u64> {
+    ) -> Result<Option<u64>, String> {
         let planned: Vec<Planned<'_>> =
             rows.iter().zip(args).map(|(command, args)| Planned { db: self.db, command, args }).collect();
         let mut obtained = Vec::new();
@@ -655,31 +664,33 @@ impl Engine {
             let needs = match self.database.transaction(&mut caller, &planned, &[]) {
                 Ok(mut transaction) => {
                     if is_raised() {
-                        return None;
+                        return Ok(None);
                     }
                     for Planned { command, args, .. } in &planned {
                         transaction.run(command, args, tape);
                     }
-                    return Some(transaction.commit().lsn);
+                    return Ok(Some(transaction.commit().lsn));
                 }
-                Err(Refusal::Fail(fail)) => {
-                    planned.iter().for_each(|_| tape.error(&fail.0));
-                    return Some(0);
-                }
+                Err(Refusal::Fail(fail)) => return Err(fail.0.into_owned()),
                 Err(Refusal::Needs(needs)) => needs,
             };
             if !may_wait {
-                return None;
+                return Ok(None);
             }
-            match self.database.obtain_here(&needs) {
-                Ok(kept) => obtained.push(kept),
-                Err(text) => {
-                    planned.iter().for_each(|_| tape.error(&text));
-                    return Some(0);
-                }
-            }
+            obtained.push(self.database.obtain_here(&needs)?);
         }
     }
+}
+
+/// Why one of these commands cannot be part of a transaction, as a reply.
+fn misfit(rows: &[&Command], args: &[Vec<&[u8]>]) -> Option<String> {
+    rows.iter().zip(args).find_map(|(Command { spec, .. }, args)| {
+        if !spec.takes(args.len()) {
+            return Some(Fail::arity(spec.name).0.into_owned());
+        }
+        let text = || format!("ERR Command '{}' not allowed inside a transaction", spec.name);
+        spec.is(flag::NO_MULTI).then(text)
+    })
 }
 
 /// More commands than these an event loop does not run in one go.

@@ -66,6 +66,22 @@ def test_an_argument_that_a_server_would_not_take_is_refused(tmp_path):
         assert len(db.get("big")) == 1 << 20
 
 
+@pytest.mark.parametrize("wrong", [["GET"], ["TABLE.DROP", "t"], ["NOSUCH"]])
+def test_a_transaction_with_a_command_that_cannot_be_in_it_runs_nothing(tmp_path, wrong):
+    with Database(tmp_path / "data") as db:
+        db.table_put("t", "k", {})
+        with pytest.raises(ramekin.CommandError):
+            db.execute_many([["SET", "a", 1], wrong, ["SET", "b", 1]], atomic=True)
+        with db.watch("a") as pipe:
+            pipe.multi()
+            pipe.set("a", 1)
+            pipe.execute_command(*wrong)
+            with pytest.raises(ramekin.CommandError):
+                pipe.execute()
+        assert db.exists("a", "b") == 0
+        assert db.table_get("t", "k") == {}
+
+
 def test_what_is_wrong_is_raised_where_it_is_awaited(tmp_path):
     async def run():
         async with AsyncDatabase(tmp_path / "data") as db:
