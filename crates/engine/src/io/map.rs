@@ -5,6 +5,7 @@
 //! has to have real space behind the part: a store into a hole on a full disk is not an error but a signal that ends the
 //! process. Left out: reading, and making durable (`fdatasync` of the file covers pages written through a mapping).
 
+#![cfg(target_os = "linux")]
 #![expect(unsafe_code, reason = "a mapping is raw memory")]
 
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, munmap};

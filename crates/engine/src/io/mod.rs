@@ -1,13 +1,16 @@
 //! The seam to the world: disk, clock and randomness as traits, so that simulation can own all three.
 //!
-//! [`os`] holds the real ones, [`mem`] a disk in memory that crashes, tears, fills up and fails on demand. What must hold:
-//! nothing else in the engine touches a file, a clock or a source of randomness. Left out on purpose: paths (a disk is
-//! one flat folder; [`Folders`] has several), buffering and caching (their owners know better), and retries.
+//! [`os`] holds the real ones (`linux` and `portable` what differs between systems), [`mem`] a disk in memory that crashes, tears,
+//! fills up and fails on demand. What must hold: nothing else in the engine touches a file, a clock or a source of randomness.
+//! Left out on purpose: paths (a disk is one flat folder; [`Folders`] has several), buffering and caching (their owners know
+//! better), and retries.
 
 mod folders;
+mod linux;
 mod map;
 pub mod mem;
 pub mod os;
+mod portable;
 
 pub use folders::{Folders, OsFolders};
 

@@ -1,13 +1,18 @@
 //! The real disk, clock and randomness.
 //!
 //! What must hold: while an [`OsDisk`] lives, no other process (and no other `OsDisk` in this one) holds its folder; an
-//! `flock` on the file `LOCK` sees to that, and ends with the process however it ends. Left out: folders within the
-//! folder (see [`super::Folders`]), and file systems whose `flock` does not reach other machines (do not share a folder over NFS).
+//! `flock` on the file `LOCK` sees to that, and ends with the process however it ends. A sync reaches the medium: the standard
+//! library's are `fdatasync` and `fsync` on Linux, and `F_FULLFSYNC` on Apple's systems, whose `fsync` stops at the device's cache;
+//! a file system there that does not know it (of a network, mostly) cannot hold a folder. Left out: folders within the folder
+//! (see [`super::Folders`]), file systems whose `flock` does not reach other machines (do not share a folder over NFS), and
+//! Windows, which has no such lock, and does not rename over a file that is open.
 
-use super::map::Map;
+#[cfg(target_os = "linux")]
+use super::linux as system;
+#[cfg(not(target_os = "linux"))]
+use super::portable as system;
 use super::{Clock, Disk, DiskSpace, File, Mapping, Rng};
 use crate::error::{Error, ErrorKind};
-use rustix::fs::FallocateFlags;
 use std::fs::{self, OpenOptions, TryLockError};
 use std::io::Read;
 use std::os::unix::fs::FileExt;
@@ -17,15 +22,21 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 const LOCK_NAME: &str = "LOCK";
 
-/// The file systems that overwrite in place, by the magic numbers of `statfs(2)`: ext2 to ext4, XFS, tmpfs. On others a
-/// store into allocated space may still find the disk full, which through a mapping would end the process.
-const KEEPS_SPACE: [rustix::fs::FsWord; 3] = [0xef53, 0x5846_5342, 0x0102_1994];
+/// What systems do each in their own way.
+#[derive(Debug)]
+pub(super) struct Ways {
+    /// See [`File::allocate`].
+    pub(super) allocate: fn(&fs::File, u64) -> std::io::Result<()>,
+    /// See [`File::map`].
+    pub(super) map: fn(&fs::File, u64, u64) -> Option<Box<dyn Mapping>>,
+}
 
 /// A folder on a real disk, locked against other users for as long as this value lives, or until [`Disk::unlock`].
 #[derive(Debug)]
 pub struct OsDisk {
     dir: PathBuf,
     dir_handle: fs::File,
+    ways: &'static Ways,
     read_only: bool,
     /// Held for its lock; `None` if there was no lock file to share.
     lock: Option<fs::File>,
@@ -73,13 +84,19 @@ impl OsDisk {
         let dir_handle = fs::File::open(dir).map_err(|error| {
             Error::from_os(format!("cannot open the data folder {}", dir.display()), error)
         })?;
-        Ok(Self { dir: dir.to_path_buf(), dir_handle, read_only, lock })
+        Ok(Self { dir: dir.to_path_buf(), dir_handle, ways: &system::WAYS, read_only, lock })
+    }
+
+    /// The same as on other systems than Linux.
+    #[cfg(test)]
+    pub(crate) fn open_portable(dir: impl AsRef<Path>) -> Result<Self, Error> {
+        Ok(Self { ways: &super::portable::WAYS, ..Self::open(dir)? })
     }
 
     fn file(&self, name: &str, options: &OpenOptions, doing: &str) -> Result<Arc<dyn File>, Error> {
         let path = self.dir.join(name);
         match options.open(&path) {
-            Ok(file) => Ok(Arc::new(OsFile { file, path })),
+            Ok(file) => Ok(Arc::new(OsFile { file, path, ways: self.ways })),
             Err(error) => Err(Error::from_os(format!("cannot {doing} {}", path.display()), error)),
         }
     }
@@ -167,6 +184,7 @@ impl Disk for OsDisk {
 struct OsFile {
     file: fs::File,
     path: PathBuf,
+    ways: &'static Ways,
 }
 
 impl OsFile {
@@ -198,14 +216,7 @@ impl File for OsFile {
     }
 
     fn allocate(&self, bytes: u64) -> Result<(), Error> {
-        loop {
-            match rustix::fs::fallocate(&self.file, FallocateFlags::empty(), 0, bytes) {
-                Ok(()) => return Ok(()),
-                Err(rustix::io::Errno::INTR) => {}
-                Err(rustix::io::Errno::OPNOTSUPP) => return self.allocate_by_zeros(bytes),
-                Err(error) => return Err(self.failed("allocate space for", error.into())),
-            }
-        }
+        (self.ways.allocate)(&self.file, bytes).map_err(|error| self.failed("allocate space for", error))
     }
 
     fn set_len(&self, bytes: u64) -> Result<(), Error> {
@@ -217,34 +228,7 @@ impl File for OsFile {
     }
 
     fn map(&self, offset: u64, bytes: u64) -> Option<Box<dyn Mapping>> {
-        let keeps_space =
-            rustix::fs::fstatfs(&self.file).is_ok_and(|stat| KEEPS_SPACE.contains(&stat.f_type));
-        let is_there = self.len().is_ok_and(|len| offset + bytes <= len);
-        if !keeps_space || !is_there {
-            return None;
-        }
-        Some(Box::new(Map::new(&self.file, offset, usize::try_from(bytes).ok()?).ok()?))
-    }
-}
-
-impl Mapping for Map {
-    #[inline]
-    fn write_at(&mut self, offset: u64, bytes: &[u8]) {
-        Map::write_at(self, usize::try_from(offset).unwrap_or(usize::MAX), bytes);
-    }
-}
-
-impl OsFile {
-    /// For file systems without `fallocate`: zeros written past the end take real space as well.
-    fn allocate_by_zeros(&self, bytes: u64) -> Result<(), Error> {
-        let zeros = vec![0; 1 << 20];
-        let mut len = self.len()?;
-        while len < bytes {
-            let step = usize::try_from(bytes - len).map_or(zeros.len(), |left| left.min(zeros.len()));
-            self.write_at(len, &zeros[..step])?;
-            len += step as u64;
-        }
-        Ok(())
+        (self.ways.map)(&self.file, offset, bytes)
     }
 }
 
@@ -317,49 +301,79 @@ mod tests {
         OsDisk::open(dir.path()).unwrap();
     }
 
+    /// A disk in each way that this system builds, with the folder that it is in.
+    fn disks() -> [(tempfile::TempDir, OsDisk); 2] {
+        let [first, second] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+        let disks = [OsDisk::open(first.path()).unwrap(), OsDisk::open_portable(second.path()).unwrap()];
+        let [of_system, portable] = disks;
+        [(first, of_system), (second, portable)]
+    }
+
     #[test]
     fn allocated_space_reads_as_zeros_and_is_really_there() {
         use std::os::unix::fs::MetadataExt;
-        let dir = tempfile::tempdir().unwrap();
-        let disk = OsDisk::open(dir.path()).unwrap();
-        let file = disk.create("f").unwrap();
-        file.allocate(1 << 20).unwrap();
-        assert_eq!(file.len().unwrap(), 1 << 20);
-        assert!(fs::metadata(dir.path().join("f")).unwrap().blocks() * 512 >= 1 << 20);
-        let mut buf = [1; 10];
-        assert_eq!(file.read_at((1 << 20) - 4, &mut buf).unwrap(), 4);
-        assert_eq!(buf[..4], [0; 4]);
+        for (dir, disk) in disks() {
+            let file = disk.create("f").unwrap();
+            file.allocate((1 << 20) + 7).unwrap();
+            assert_eq!(file.len().unwrap(), (1 << 20) + 7);
+            assert!(fs::metadata(dir.path().join("f")).unwrap().blocks() * 512 >= 1 << 20);
+            let mut buf = [1; 10];
+            assert_eq!(file.read_at((1 << 20) + 3, &mut buf).unwrap(), 4);
+            assert_eq!(buf[..4], [0; 4]);
+        }
+    }
+
+    #[test]
+    fn allocating_keeps_what_is_there_and_never_cuts() {
+        for (_dir, disk) in disks() {
+            let file = disk.create("f").unwrap();
+            file.write_at(0, b"text").unwrap();
+            file.allocate(3).unwrap();
+            assert_eq!(file.len().unwrap(), 4);
+            file.allocate(9000).unwrap();
+            let mut buf = [1; 6];
+            assert_eq!((file.len().unwrap(), file.read_at(0, &mut buf).unwrap()), (9000, 6));
+            assert_eq!(&buf, b"text\0\0");
+        }
     }
 
     #[test]
     fn only_what_is_there_is_mapped() {
-        let dir = tempfile::tempdir().unwrap();
-        let disk = OsDisk::open(dir.path()).unwrap();
-        let file = disk.create("f").unwrap();
-        file.allocate(8192).unwrap();
-        assert!(file.map(4096, 8192).is_none());
-        // On the file systems that are not mapped there is nothing more to see.
-        if let Some(mut mapping) = file.map(4096, 4096) {
-            mapping.write_at(5, b"mapped");
-            let mut buf = [0; 6];
-            assert_eq!(file.read_at(4096 + 5, &mut buf).unwrap(), 6);
-            assert_eq!(&buf, b"mapped");
+        for (_dir, disk) in disks() {
+            let file = disk.create("f").unwrap();
+            file.allocate(8192).unwrap();
+            assert!(file.map(4096, 8192).is_none());
+            // On the systems and file systems that are not mapped there is nothing more to see.
+            if let Some(mut mapping) = file.map(4096, 4096) {
+                mapping.write_at(5, b"mapped");
+                let mut buf = [0; 6];
+                assert_eq!(file.read_at(4096 + 5, &mut buf).unwrap(), 6);
+                assert_eq!(&buf, b"mapped");
+            }
+        }
+    }
+
+    #[test]
+    fn a_disk_tells_how_much_space_it_has() {
+        for (_dir, disk) in disks() {
+            let space = disk.space().unwrap().unwrap();
+            assert!(space.free_bytes > 0 && space.free_bytes <= space.total_bytes, "{space:?}");
         }
     }
 
     #[test]
     fn a_file_is_written_read_renamed_and_removed() {
-        let dir = tempfile::tempdir().unwrap();
-        let disk = OsDisk::open(dir.path()).unwrap();
-        disk.create("a").unwrap().write_at(3, b"xyz").unwrap();
-        assert_eq!(disk.create("a").err().unwrap().kind(), ErrorKind::Invalid);
-        disk.rename("a", "b").unwrap();
-        disk.sync_dir().unwrap();
-        let mut buf = [9; 6];
-        assert_eq!(disk.open("b").unwrap().read_at(0, &mut buf).unwrap(), 6);
-        assert_eq!(&buf, b"\0\0\0xyz");
-        disk.remove("b").unwrap();
-        assert_eq!(disk.list().unwrap(), [LOCK_NAME]);
-        assert_eq!(disk.open("b").err().unwrap().kind(), ErrorKind::NotFound);
+        for (_dir, disk) in disks() {
+            disk.create("a").unwrap().write_at(3, b"xyz").unwrap();
+            assert_eq!(disk.create("a").err().unwrap().kind(), ErrorKind::Invalid);
+            disk.rename("a", "b").unwrap();
+            disk.sync_dir().unwrap();
+            let mut buf = [9; 6];
+            assert_eq!(disk.open("b").unwrap().read_at(0, &mut buf).unwrap(), 6);
+            assert_eq!(&buf, b"\0\0\0xyz");
+            disk.remove("b").unwrap();
+            assert_eq!(disk.list().unwrap(), [LOCK_NAME]);
+            assert_eq!(disk.open("b").err().unwrap().kind(), ErrorKind::NotFound);
+        }
     }
 }

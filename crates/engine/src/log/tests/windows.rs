@@ -159,17 +159,22 @@ fn no_window_is_left_when_a_log_is_closed() {
 const CHILD_DIR: &str = "RAMEKIN_TEST_CHILD_DIR";
 /// Whether the file system is one that is mapped; if not, the writes of the child are all calls.
 const CHILD_MAPS: &str = "RAMEKIN_TEST_CHILD_MAPS";
+/// Whether the child has the disk in the way of other systems than Linux.
+const CHILD_PORTABLE: &str = "RAMEKIN_TEST_CHILD_PORTABLE";
 
-fn open_real(dir: &Path, count: &mut u64) -> Log {
+fn real_disk(dir: &Path, portable: bool) -> OsDisk {
+    if portable { OsDisk::open_portable(dir).unwrap() } else { OsDisk::open(dir).unwrap() }
+}
+
+fn open_real(dir: &Path, portable: bool, count: &mut u64) -> Log {
     let options = LogOptions { threads: true, fsync: AppendFsync::No, segment_bytes: 8 << 20, ..options() };
     let mut apply = |lsn: Lsn, record: &[u8]| {
         assert_eq!(record, numbered(lsn));
         *count += 1;
         Ok(())
     };
-    Log::open(Arc::new(OsDisk::open(dir).unwrap()), Arc::new(OsClock::default()), options, &mut apply)
-        .unwrap()
-        .0
+    let disk = Arc::new(real_disk(dir, portable));
+    Log::open(disk, Arc::new(OsClock::default()), options, &mut apply).unwrap().0
 }
 
 fn numbered(lsn: Lsn) -> Vec<u8> {
@@ -178,14 +183,27 @@ fn numbered(lsn: Lsn) -> Vec<u8> {
 
 #[test]
 fn a_real_process_killed_without_a_sync_loses_nothing_that_it_wrote() {
-    let dir = tempfile::tempdir().unwrap();
-    let probe = OsDisk::open(dir.path()).unwrap().create("probe").unwrap();
+    for portable in [false, true] {
+        let dir = tempfile::tempdir().unwrap();
+        let written = written_until_killed(dir.path(), portable);
+        let mut count = 0;
+        // What one system wrote another reads.
+        drop(open_real(dir.path(), !portable, &mut count));
+        assert_eq!(count, written);
+        assert!(std::fs::exists(dir.path().join(segment::name(1, 2))).unwrap(), "over several segments");
+    }
+}
+
+/// The number of the last record that a process wrote before it was killed.
+fn written_until_killed(dir: &Path, portable: bool) -> Lsn {
+    let probe = real_disk(dir, portable).create("probe").unwrap();
     probe.allocate(4096).unwrap();
     let is_mapped = probe.map(0, 4096).is_some();
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "--ignored", "--nocapture", "log::tests::windows::child_that_is_killed"])
-        .env(CHILD_DIR, dir.path())
+        .env(CHILD_DIR, dir)
         .env(CHILD_MAPS, is_mapped.to_string())
+        .env(CHILD_PORTABLE, portable.to_string())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
@@ -193,19 +211,15 @@ fn a_real_process_killed_without_a_sync_loses_nothing_that_it_wrote() {
     let written = lines.map_while(Result::ok).find_map(|line| Some(line.split_once("wrote ")?.1.to_owned()));
     child.kill().unwrap();
     child.wait().unwrap();
-    let written: u64 = written.expect("the child tells what it wrote").parse().unwrap();
-    let mut count = 0;
-    drop(open_real(dir.path(), &mut count));
-    assert_eq!(count, written);
-    assert!(std::fs::exists(dir.path().join(segment::name(1, 2))).unwrap(), "over several segments");
+    written.expect("the child tells what it wrote").parse().unwrap()
 }
 
 #[test]
 #[ignore = "it is the process that another test kills"]
 fn child_that_is_killed() {
     let Some(dir) = std::env::var_os(CHILD_DIR) else { return };
-    let log = open_real(Path::new(&dir), &mut 0);
-    let in_windows_min = if std::env::var(CHILD_MAPS).unwrap() == "true" { 50_000 } else { 0 };
+    let log = open_real(Path::new(&dir), is_set(CHILD_PORTABLE), &mut 0);
+    let in_windows_min = if is_set(CHILD_MAPS) { 50_000 } else { 0 };
     let (mut lsn, mut in_windows) = (0, 0);
     while lsn < 200_000 || in_windows < in_windows_min {
         lsn += 1;
@@ -215,4 +229,8 @@ fn child_that_is_killed() {
     }
     writeln!(std::io::stdout(), "wrote {lsn}").unwrap();
     std::thread::sleep(Duration::from_secs(60));
+}
+
+fn is_set(name: &str) -> bool {
+    std::env::var(name).unwrap() == "true"
 }
