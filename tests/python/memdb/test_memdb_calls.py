@@ -114,7 +114,7 @@ def test_a_record_with_a_ttl_is_gone_after_it_and_one_put_over_it_stays(address)
 
         await eventually(gone)
         assert [row["_key"] for row in await db.query("t", "ORDER BY key")] == ["kept", "long"]
-        for wrong in (0, -1, float("nan"), float("inf"), True, "5"):
+        for wrong in (0, -1, float("nan"), float("inf"), 1e12, 10**400, True, "5"):
             with pytest.raises(ValueError, match="ttl"):
                 await db.insert("t", "k", {}, ttl=wrong)
 
@@ -196,6 +196,11 @@ def test_a_schema_may_be_changed_and_an_unknown_type_is_refused(address):
         assert await db.get("t", "k") == {"a": "x"}
         with pytest.raises(SchemaError, match="text"):
             await db.create_table("t", {"a": "text"})
+        for said, wrong in (("'a'.* not as str", {"a": str}), ("'a'.* not as None", {"a": None}), ("not int", {1: "string"})):
+            with pytest.raises(SchemaError, match=said):
+                await db.create_table("t", wrong)
+        with pytest.raises(TypeError, match="not list"):
+            await db.create_table("t", ["a"])
 
     on(address, body)
 
@@ -326,3 +331,18 @@ print("all of them")
 def test_a_program_may_import_and_use_it_in_threads_that_end(tmp_path):
     done = subprocess.run([sys.executable, "-c", IN_THREADS], cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert done.stdout == "all of them\n", (done.returncode, done.stderr)
+
+
+@pytest.mark.places("folder")
+def test_the_figures_are_all_there_before_the_start_and_after_the_stop(address):
+    db = MemDB(address)
+    before = db.stats()
+
+    async def body():
+        async with db:
+            await db.insert("t", "k", {})
+            assert set(db.stats()) == set(before)
+
+    asyncio.run(body())
+    assert set(db.stats()) == set(before)
+    assert before["cache_hits"] == before["inserts"] == before["tables"] == before["lag_seconds"] == 0 and before["store_state"] == "none"

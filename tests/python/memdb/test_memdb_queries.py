@@ -196,6 +196,17 @@ def test_a_refused_clause_says_where_it_is_wrong(address):
     on(address, body)
 
 
+@pytest.mark.places("folder", "server")
+@pytest.mark.parametrize("clause", ["(true", "key IN (", "data->>'a' =", "true ORDER BY", "WHERE", "true ORDER BY key OFFSET"])
+def test_what_is_wrong_with_a_clause_is_told_as_it_was_written(address, clause):
+    async def body(db):
+        await db.insert("t", "k", {})
+        with pytest.raises(QueryError, match=rf"^syntax error at end of input \(at character {len(clause) + 1}\)$"):
+            await db.query("t", clause)
+
+    on(address, body)
+
+
 def test_a_field_named_key_gives_way_to_the_key(address):
     async def body(db):
         await db.insert("t", "k", {"_key": "mine", "n": 1})

@@ -96,6 +96,23 @@ def test_the_file_is_read_as_shells_write_it():
     }
 
 
+def test_a_file_that_is_no_utf8_is_read_as_far_as_it_is_asked_for(folder):
+    (folder / ".env").write_bytes(b"# gr\xfc\xdfe\nOTHER=\xff\nFLUSH_INTERVAL=7\n")
+    assert MemDB().flush_interval == 7
+    (folder / ".env").write_bytes(b"PG_DSN=postgresql://me:p\xe4ss@host/name\n")
+    with pytest.raises(ValueError, match="PG_DSN is no UTF-8 text"):
+        MemDB()
+
+
+def test_an_address_may_be_a_path(folder):
+    async def body(db):
+        await db.insert("t", "k", {})
+
+    on(folder / "elsewhere", body)
+    assert (folder / "elsewhere" / "LOCK").exists()
+    assert said(MemDB.preset("iot", folder))[0] == str(folder)
+
+
 def test_presets_have_their_intervals_and_may_be_changed(folder):
     assert {name: tuple(preset) for name, preset in PRESETS.items()} == {
         "telephony": (10, 120, 20),

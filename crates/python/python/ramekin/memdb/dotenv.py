@@ -18,9 +18,9 @@ _ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
 
 
 def read_dotenv(path: Path) -> dict[str, str]:
-    """The variables of a file; none if there is no such file."""
+    """The variables of a file; none if there is no such file. Bytes that are no UTF-8 come as halves of surrogate pairs."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         return {}
     return parse_dotenv(text)

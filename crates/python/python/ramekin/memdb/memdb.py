@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import os
 from datetime import timedelta
 from pathlib import Path
 from time import perf_counter_ns
@@ -20,9 +21,14 @@ from .._native import Engine, Records, watch_the_end
 from .._records import decode, encode
 from .._tasks import Turn, within
 from ..errors import ClosedError, CommandError, QueryError, RamekinError, SchemaError
+from .arguments import MISSING as _MISSING
+from .arguments import declared, milliseconds
+from .arguments import named as _named
+from .arguments import text_of as _text
 from .clause import has_limit
 from .latency import EVERY, Latency
 from .settings import CONNECTIONS_MIN, PRESETS, count, find_settings, seconds
+from .stats import figures as figures_of
 from .stats import read_stats
 
 if TYPE_CHECKING:
@@ -36,8 +42,6 @@ STOP_SECONDS = 10.0
 
 _SERVERS = ("ramekin://", "ramekins://", "ramekin+unix://")
 _STORES = ("postgresql://", "postgres://", "sqlite:", "redis://", "rediss://", "valkey://", "valkeys://", "unix://")
-# What a keyword is that was not given.
-_MISSING: Any = type("Missing", (), {"__repr__": lambda self: "<missing>"})()
 
 _log = logging.getLogger("ramekin")
 
@@ -59,7 +63,7 @@ class MemDB(Records):
 
     def __init__(
         self,
-        db_url: str | None = None,
+        db_url: str | os.PathLike[str] | None = None,
         flush_interval: float | None = None,
         evict_interval: float | None = None,
         max_connections: int | None = None,
@@ -70,7 +74,7 @@ class MemDB(Records):
     ) -> None:
         if stored_as is not None and stored_as.count("{}") != 1:
             raise ValueError("stored_as is a name with {} in it, in the place of the table's own: 'memdb_{}'")
-        found = find_settings(db_url, flush_interval, evict_interval, max_connections)
+        found = find_settings(None if db_url is None else os.fspath(db_url), flush_interval, evict_interval, max_connections)
         self.db_url = found.address
         self.folder = folder
         self._flush_interval = found.flush_interval
@@ -88,7 +92,7 @@ class MemDB(Records):
         self._last_stats: dict[str, Any] | None = None
 
     @classmethod
-    def preset(cls, name: str, db_url: str | None = None, **keywords: Any) -> MemDB:
+    def preset(cls, name: str, db_url: str | os.PathLike[str] | None = None, **keywords: Any) -> MemDB:
         """A `MemDB` with the intervals of a preset: `telephony`, `iot`, `gaming` or `high_safety`.
 
         MemDB.preset("iot", "postgresql://me@host/name", evict_interval=10)
@@ -243,9 +247,7 @@ class MemDB(Records):
         """
         name = _named(table, table_name)
         if schema:
-            from json import dumps
-
-            await self._define(name, ("SCHEMA", dumps(schema)))
+            await self._define(name, ("SCHEMA", declared(schema)))
         elif name not in await self._tables():
             await self._define(name, ())
 
@@ -268,7 +270,7 @@ class MemDB(Records):
             key = _text(key, "key")
         words: tuple[Arg, ...] = ("TABLE.PUT", table, key, encode(record))  # type: ignore[arg-type]
         if ttl is not None:
-            words += ("PX", _milliseconds(ttl))
+            words += ("PX", milliseconds(ttl))
         if self._stored_as is not None and table not in self._defined:
             await self.create_table(table)
         self._calls = calls = self._calls + 1
@@ -327,9 +329,10 @@ class MemDB(Records):
         Clauses are PostgreSQL's, over `data`, `key` and `expires_at`, with ORDER BY, LIMIT and OFFSET behind. A LIMIT in the
         clause counts instead of `limit`; None is no limit. `QueryError` says at which character a clause is wrong.
         """
-        table, clause = _named(table, table_name), _text(where_sql, "where_sql")
-        if not has_limit(clause) and limit is not None:
-            clause = f"{clause} LIMIT {count(limit, 'limit') if limit else 0}"
+        table, where = _named(table, table_name), _text(where_sql, "where_sql")
+        clause = where
+        if not has_limit(where) and limit is not None:
+            clause = f"{where} LIMIT {count(limit, 'limit') if limit else 0}"
         begun = perf_counter_ns()
         try:
             rows = await self._run("QUERY", table, *([clause] if clause.strip() else []))
@@ -340,7 +343,7 @@ class MemDB(Records):
                 return []
             if "a table's name" in str(error):
                 raise
-            raise QueryError(_without_code(error)) from None
+            raise QueryError(_without_code(await self._fault(table, where, error))) from None
         found = []
         for key, text in rows:
             record = decode(text)
@@ -375,11 +378,11 @@ class MemDB(Records):
     def stats(self) -> dict[str, Any]:
         """Figures: those of the original, and `flush_cycles`, `hit_rate`, `flush_ms`, `lag_seconds`, `pool`, `bytes`, …
 
-        After a stop they are the last ones.
+        Before the first start they are zeros, after a stop the last ones.
         """
         if self._backend is not None:
             self._last_stats = read_stats(self._backend)
-        figures = dict(self._last_stats or {})
+        figures = dict(self._last_stats or figures_of({}, 0))
         pool = {"max_connections": self._max_connections, "connections_made": figures.pop("connections_made", 0)}
         latencies = {name: latency.percentiles() for name, latency in self._latencies.items()}
         return {**figures, "inserts": self._inserts + self._puts(), "pool": pool, "latency_ms": latencies}
@@ -398,6 +401,14 @@ class MemDB(Records):
                 # `memory:` has no disk to wait for.
                 if "appendonly" not in str(unlogged):
                     raise
+
+    async def _fault(self, table: str, where: str, error: CommandError) -> CommandError:
+        """What is wrong with a clause as it was written, without the LIMIT behind it."""
+        try:
+            await self._run("EXPLAIN", table, where)
+        except CommandError as fault:
+            return fault
+        return error
 
     async def _put(self, words: tuple[Arg, ...]) -> None:
         try:
@@ -440,28 +451,6 @@ def _configure(backend: Backend, name: str, value: Any) -> None:
         configure(name, value)
     else:
         backend.execute("CONFIG", "SET", name.replace("_", "-"), value)
-
-
-def _named(table: Any, table_name: Any) -> str:
-    """The table's name, by whichever keyword it came."""
-    if table is not _MISSING and table_name is not _MISSING:
-        raise TypeError("a table was given twice, as table and as table_name")
-    return _text(table_name if table is _MISSING else table, "table")
-
-
-def _text(value: Any, what: str) -> str:
-    if isinstance(value, str):
-        return value
-    if value is _MISSING:
-        raise TypeError(f"{what} is missing")
-    raise TypeError(f"{what} is a str, not {type(value).__name__}")
-
-
-def _milliseconds(ttl: float | timedelta) -> int:
-    amount = ttl.total_seconds() if isinstance(ttl, timedelta) else ttl
-    if isinstance(amount, bool) or not isinstance(amount, (int, float)) or not math.isfinite(amount) or amount <= 0:
-        raise ValueError(f"ttl is a number of seconds above 0, not {ttl!r}")
-    return max(round(amount * 1000), 1)
 
 
 def _closed() -> ClosedError:

@@ -90,6 +90,14 @@ def count(value: int, name: str) -> int:
     return value
 
 
+def _readable(text: str, name: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"{name} is no UTF-8 text") from None
+    return text
+
+
 class _Sources:
     """The environment and, behind it, `.env`."""
 
@@ -100,8 +108,8 @@ class _Sources:
         """The first of these names that says something, in the first place that has any of them."""
         for layer in self.layers:
             for name in names:
-                if layer.get(name):
-                    return layer[name]
+                if text := layer.get(name):
+                    return _readable(text, name)
         return None
 
     def seconds(self, *names: str) -> float | None:

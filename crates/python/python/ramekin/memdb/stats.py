@@ -24,6 +24,11 @@ def read_stats(backend: Backend) -> dict[str, Any]:
         info |= _fields(section)
     if isinstance(tables, Exception):
         raise tables
+    return figures(info, len(tables))
+
+
+def figures(info: dict[str, str], tables: int) -> dict[str, Any]:
+    """The same, from the fields of INFO; without any, as of a database in which nothing has happened."""
     has_store = info.get("store", "none") != "none"
     hits = _number(info, "store_hits" if has_store else "keyspace_hits")
     misses = _number(info, "store_misses" if has_store else "keyspace_misses")
@@ -34,7 +39,7 @@ def read_stats(backend: Backend) -> dict[str, Any]:
         "dirty_records": _number(info, "store_unsettled_records"),
         "flushes": _number(info, "store_flushed_records"),
         "evictions": _number(info, "evicted_keys"),
-        "tables": len(tables),
+        "tables": tables,
         "flush_cycles": _number(info, "store_flushes"),
         "hit_rate": hits / (hits + misses) if hits + misses else 0.0,
         "flush_ms": {name: _part(info.get("store_flush_usec", ""), name) / 1000 for name in ("p50", "p99", "p99.9")},
