@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from harness.server import Server
 from ramekin import MemDB
 
 PROGRAM = """
@@ -127,3 +128,19 @@ def test_a_stop_while_the_database_hangs_ends_in_bounded_time_and_loses_nothing(
         assert (await behind_proxy.rows_beside("SELECT count(*) FROM t"))[0][0] == 21
 
     asyncio.run(body())
+
+
+def test_a_stop_whose_server_is_gone_says_so_and_claims_nothing_about_the_data(caplog):
+    server = Server("ramekin")
+
+    async def body():
+        async with MemDB(f"ramekin://127.0.0.1:{server.port}") as db:
+            await db.insert("t", "k", {"n": 1})
+            await asyncio.to_thread(server.kill)
+
+    try:
+        asyncio.run(body())
+    finally:
+        server.remove()
+    warned = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert len(warned) == 1 and warned[0].startswith("the server cannot say whether everything has settled: 127.0.0.1")

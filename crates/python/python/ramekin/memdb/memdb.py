@@ -20,7 +20,7 @@ from .._backend import open_backend
 from .._native import Engine, Records, watch_the_end
 from .._records import decode, encode
 from .._tasks import Turn, within
-from ..errors import ClosedError, CommandError, QueryError, RamekinError, SchemaError
+from ..errors import ClosedError, CommandError, QueryError, RamekinError, SchemaError, ServerConnectionError, ServerTimeoutError
 from .arguments import MISSING as _MISSING
 from .arguments import declared, milliseconds
 from .arguments import named as _named
@@ -122,6 +122,8 @@ class MemDB(Records):
             try:
                 await within(self._settle(backend, None), STOP_SECONDS)
                 self._last_stats = await asyncio.to_thread(read_stats, backend)
+            except (ServerConnectionError, ServerTimeoutError) as error:
+                _log.warning("the server cannot say whether everything has settled: %s", error)
             except (RamekinError, OSError, TimeoutError, asyncio.TimeoutError) as error:
                 _log.warning("not everything has settled, it is in the log: %s", str(error) or "it took too long")
             finally:
