@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import importlib
 import os
 import threading
 import time
@@ -23,13 +24,16 @@ def remote(url, **options):
         one.close()
 
 
+LOOPS = {"tasks": asyncio.new_event_loop, "tasks of uvloop": lambda: importlib.import_module("uvloop").new_event_loop()}
+
+
 class Calls:
     """The same calls for threads and for tasks."""
 
     def __init__(self, kind, one):
         self.kind = kind
         self.one = one
-        self.loop = asyncio.new_event_loop() if kind == "tasks" else None
+        self.loop = LOOPS[kind]() if kind in LOOPS else None
 
     def execute(self, *args):
         if self.loop is None:
@@ -50,7 +54,7 @@ class Calls:
         return self.loop.run_until_complete(main())
 
 
-@pytest.fixture(params=["threads", "tasks"])
+@pytest.fixture(params=["threads", *LOOPS])
 def calls(request):
     """Makes calls of a remote, and closes what they leave."""
     made = []
