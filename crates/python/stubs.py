@@ -36,6 +36,8 @@ from ._commands.base import Expiry, Key, Moment, Value
 from ._commands.tables import Record
 from ._opening import Address
 
+__all__ = ["AsyncChanges", "AsyncDatabase", "AsyncLock", "AsyncPipeline", "Changes", "Database", "Lock", "Pipeline"]
+
 V = TypeVar("V", default=bytes)
 '''
 

@@ -1,12 +1,29 @@
 """The native module: the engine in this process."""
 
 from collections.abc import Awaitable, Sequence
-from typing import Any
+from typing import Any, final
 
 from typing_extensions import Self
 
+__all__ = [
+    "AsyncStrings",
+    "Engine",
+    "Records",
+    "Strings",
+    "Watching",
+    "__version__",
+    "after_fork",
+    "check_store",
+    "close_all",
+    "decode_record",
+    "encode_record",
+    "main",
+    "ready",
+    "zstd_compress",
+    "zstd_decompress",
+]
+
 __version__: str
-__all__: list[str]
 
 class Engine:
     """A database of this process, opened by an address."""
@@ -47,6 +64,7 @@ class Engine:
     def folder(self) -> str | None:
         """The data folder; none in memory."""
 
+@final
 class Watching:
     """Keys that are watched: what is committed through it is run only if none of them has changed since."""
 
