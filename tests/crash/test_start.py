@@ -68,9 +68,10 @@ def test_a_folder_without_permission_is_named(tmp_path):
     if os.geteuid() == 0:
         # Root may write everywhere: go on as another user, with a copy of the binary that this user can reach.
         nobody = pwd.getpwnam("nobody")
-        for folder in (tmp_path, *tmp_path.parents[:2]):
-            if folder != pathlib.Path("/tmp"):
-                folder.chmod(0o755)
+        for folder in (tmp_path, *tmp_path.parents):
+            if folder == pathlib.Path("/tmp"):
+                break
+            folder.chmod(folder.stat().st_mode | 0o055)
         binary = tmp_path / "ramekin"
         shutil.copy(binaries.ramekin(), binary)
         binary.chmod(0o755)

@@ -221,8 +221,8 @@ class Load:
         self.writers = [Writer(f"w{i}", seed, batches[i % len(batches)], value_bytes_max) for i in range(writers)]
 
     def run(self, server, seconds, then):
-        """Writes for that long, calls `then` while the load goes on, and waits for the writers to end."""
-        stop, failures = threading.Event(), []
+        """Writes for that long and until something is acknowledged, calls `then` meanwhile, and waits for the writers to end."""
+        stop, failures, before = threading.Event(), [], self.acknowledged
 
         def work(writer):
             try:
@@ -235,6 +235,9 @@ class Load:
             thread.start()
         try:
             stop.wait(seconds)
+            # On a busy machine that may have been too short for anything.
+            while self.acknowledged == before and not failures and any(thread.is_alive() for thread in threads):
+                stop.wait(0.01)
             then()
         finally:
             stop.set()
