@@ -11,6 +11,8 @@ ARGS   ?=
 # The Python tests drive the optimised server; `quick` builds in a fraction of the time of `release`.
 export RAMEKIN_BIN ?= $(TARGET)/quick/ramekin
 PYTEST := $(VENV)/bin/python -m pytest -c tests/pytest.ini
+# Processes that run them; `auto` is twice as many as there are cores, for tests wait more than they work. One that crashes ends the run.
+WORKERS ?= 0
 # Runs a command beside a PostgreSQL server that is there only for it.
 WITH_POSTGRES := $(VENV)/bin/python tests/harness/postgres.py run
 
@@ -36,7 +38,7 @@ test-rust: need-rust $(VENV)/ready ## unit and integration tests of the crates
 	cargo test --workspace --doc
 
 test-clients: $(VENV)/ready server python ## conformance, differential, crash and linearizability tests over TCP
-	$(PYTEST) tests $(ARGS)
+	$(PYTEST) -n $(WORKERS) --dist worksteal --max-worker-restart 0 tests $(ARGS)
 
 .PHONY: server
 server: need-rust

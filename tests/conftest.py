@@ -7,6 +7,7 @@ those that pass, and their lines go.
 """
 
 import fnmatch
+import os
 import pathlib
 import resource
 
@@ -15,6 +16,8 @@ import pytest
 from harness import binaries
 from harness.resp import Client
 from harness.server import Server
+
+pytest_plugins = ["harness.exercised"]
 
 HERE = pathlib.Path(__file__).parent
 NOT_YET = HERE / "not_yet.txt"
@@ -34,6 +37,12 @@ def pytest_sessionstart(session):
             pytest.exit(f"the {name} binary is missing ({path}): {how}", returncode=2)
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers():
+    """How many processes `-n auto` is: tests wait more than they work."""
+    return 2 * (os.cpu_count() or 1)
 
 
 def not_yet_patterns():
@@ -61,8 +70,6 @@ def pytest_collection_modifyitems(config, items):
             if fnmatch.fnmatchcase(name, pattern):
                 hangs = reason.startswith("hangs")
                 item.add_marker(pytest.mark.xfail(reason=reason, run=not hangs))
-    # The table check reads what all others have sent.
-    items.sort(key=lambda item: "every_row_of_the_command_table" in item.name)
 
 
 @pytest.fixture
