@@ -9,7 +9,7 @@ import pytest
 
 PACKAGE = pathlib.Path(__file__).parents[3] / "crates" / "python" / "python"
 USE = pathlib.Path(__file__).with_name("typed_use.py")
-SECONDS_MAX = 60
+SECONDS_MAX = 300
 
 
 @pytest.fixture(scope="session")
