@@ -236,16 +236,17 @@ class BackupManager:
         chain = self._chain(backup_id)
         if verify_integrity and not self.verify_backup_integrity(backup_id):
             raise RuntimeError(f"Backup {backup_id} failed integrity check")
-        if clear_existing:
-            self.kv_store._clear(self.kv_store._scope)
-        for made in chain:
-            batch: list[dict[str, Any]] = []
-            for line in self._lines(made):
-                batch.append(line)
-                if len(batch) >= _BATCH:
-                    self._restore(batch)
-                    batch = []
-            self._restore(batch)
+        with self.kv_store._settling_once():
+            if clear_existing:
+                self.kv_store._clear(self.kv_store._scope)
+            for made in chain:
+                batch: list[dict[str, Any]] = []
+                for line in self._lines(made):
+                    batch.append(line)
+                    if len(batch) >= _BATCH:
+                        self._restore(batch)
+                        batch = []
+                self._restore(batch)
         self.kv_store.flush()
         return True
 

@@ -93,7 +93,7 @@ class Writer(io.RawIOBase):
         field = f"{self._ident}.{len(self._letters)}"
         self._letters.append(_LETTERS[done.removesuffix("enc").rstrip("+")])
         self._kept_bytes += len(kept)
-        store._commit_plain([("HSET", self._temporary, field, kept), ("EXPIRE", self._temporary, _ABANDONED_SECONDS)])
+        store._run([("HSET", self._temporary, field, kept), ("EXPIRE", self._temporary, _ABANDONED_SECONDS)])
 
     def abort(self) -> None:
         """Closes without a trace of what was written."""

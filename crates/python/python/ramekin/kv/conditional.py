@@ -37,18 +37,27 @@ class Conditional(Basic):
                     raise
                 done[key] = False
         step = max(1, len(ready)) if atomic else _MANY
-        for start in range(0, len(ready), step):
-            batch = ready[start : start + step]
-            try:
-                self._write([(key, prepared, tags, None, None) for key, prepared in batch])
-            except Exception:
-                if atomic:
-                    raise
-                done.update((key, False) for key, _ in batch)
-                continue
-            for key, prepared in batch:
-                self._emit_set(key, prepared, tags)
-                self._count("set")
+        written: list[tuple[str, Prepared]] = []
+        try:
+            with self._settling_once():
+                for start in range(0, len(ready), step):
+                    batch = ready[start : start + step]
+                    try:
+                        self._write([(key, prepared, tags, None, None) for key, prepared in batch])
+                    except Exception:
+                        if atomic:
+                            raise
+                        done.update((key, False) for key, _ in batch)
+                    else:
+                        written += batch
+        except Exception:
+            if atomic:
+                raise
+            done.update((key, False) for key, _ in written)
+            return done
+        for key, prepared in written:
+            self._emit_set(key, prepared, tags)
+            self._count("set")
         return done
 
     @timed("get_many")
@@ -89,13 +98,15 @@ class Conditional(Basic):
         valid = [key for key in wanted if done[key]]
         watched = self._has_watchers("delete")
         step = max(1, len(valid)) if atomic else _MANY
-        for start in range(0, len(valid), step):
-            batch = valid[start : start + step]
-            told = self._metadata_of(batch) if watched else []
-            self._write([(key, None, None, None, None) for key in batch])
-            for metadata in told:
-                if metadata is not None:
-                    self._emit("delete", metadata["key"], metadata=metadata)
+        told: list[Optional[dict[str, Any]]] = []
+        with self._settling_once():
+            for start in range(0, len(valid), step):
+                batch = valid[start : start + step]
+                told += self._metadata_of(batch) if watched else []
+                self._write([(key, None, None, None, None) for key in batch])
+        for metadata in told:
+            if metadata is not None:
+                self._emit("delete", metadata["key"], metadata=metadata)
         return done
 
     @timed("exists_many")
@@ -136,11 +147,12 @@ class Conditional(Basic):
 
         paths: list[str] = []
         done = False
-        try:
-            done = self._update(key, decide, "s", "i")
-        finally:
-            if not done and self._files is not None:
-                self._files.discard(paths)
+        with self._settling_once():
+            try:
+                done = self._update(key, decide, "s", "i")
+            finally:
+                if not done and self._files is not None:
+                    self._files.discard(paths)
         if not done or prepared is None:
             return False
         self.metrics.wrote(len(prepared.value), prepared.kept_bytes)
@@ -212,11 +224,12 @@ class Conditional(Basic):
             return self._commands(name, prepared, [self._scope.tag(tag) for tag in told], None, None, keep=True)
 
         done = False
-        try:
-            done = self._update(key, decide, "v", "y")
-        finally:
-            if self._files is not None:
-                self._files.discard(paths[:-1] if done else paths)
+        with self._settling_once():
+            try:
+                done = self._update(key, decide, "v", "y")
+            finally:
+                if self._files is not None:
+                    self._files.discard(paths[:-1] if done else paths)
         assert prepared is not None, "decide was called"
         self.metrics.wrote(len(prepared.value), prepared.kept_bytes)
         self._emit_set(key, prepared, told)

@@ -13,7 +13,8 @@ import hashlib
 import os
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Optional, Union
 
 from .._backend import Backend
@@ -89,6 +90,7 @@ class Core(Hooks):
         self._indexed: set[str] = set()
         self._due: dict[str, float] = {}
         self._due_lock = threading.Lock()
+        self._later = threading.local()
         self._closed = False
         self._place: Any = None
         self._storage: StorageBackend
@@ -284,7 +286,8 @@ class Core(Hooks):
                 if with_files is not None:
                     moved.append(with_files.put(key, prepared))
                 commands += self._commands(name, prepared, [self._scope.tag(tag) for tag in unique(tags)], expiry, ttl_seconds)
-            replies = self._commit([*commands, ("HLEN", self._scope.indexes)])
+            self._place.load([name for _, name in firsts])
+            replies = self._run([*commands, ("HLEN", self._scope.indexes)])
         except BaseException:
             if with_files is not None:
                 with_files.discard(moved)
@@ -293,26 +296,46 @@ class Core(Hooks):
             self._after(name, replies[at], prepared is None)
             if prepared is not None:
                 self.metrics.wrote(len(prepared.value), prepared.kept_bytes)
-        if replies[-1] > len(self._indexed):
-            self._met_index([item[0] for item in items if item[1] is not None])
+        with self._settling_once():
+            self._settle_first()
+            if replies[-1] > len(self._indexed):
+                self._met_index([item[0] for item in items if item[1] is not None])
 
     def _commit(self, commands: Sequence[Command]) -> list[Any]:
+        replies = self._run(commands)
+        self._settle_first()
+        return replies
+
+    def _run(self, commands: Sequence[Command]) -> list[Any]:
+        """Runs commands as one, whether or not a store behind is to have them first."""
         replies = self._backend.execute_many(commands, atomic=True)
         for reply in replies:
             if isinstance(reply, Exception):
                 raise reply
-        self._settle_first()
         return replies
 
-    def _commit_plain(self, commands: Sequence[Command]) -> None:
-        """As `_commit`, for what nobody has been told of yet."""
-        for reply in self._backend.execute_many(commands, atomic=True):
-            if isinstance(reply, Exception):
-                raise reply
-
     def _settle_first(self) -> None:
-        if self._store_first:
-            self._backend.execute("FLUSH")
+        if not self._store_first:
+            return
+        if getattr(self._later, "is_later", False):
+            self._later.is_due = True
+        else:
+            self._place.settle()
+
+    @contextmanager
+    def _settling_once(self) -> Iterator[None]:
+        """What this thread changes in the block is waited for when that ends, all of it at once."""
+        later = self._later
+        if not self._store_first or getattr(later, "is_later", False):
+            yield
+            return
+        later.is_later, later.is_due = True, False
+        try:
+            yield
+        finally:
+            later.is_later = False
+        if later.is_due:
+            self._place.settle()
 
     def _after(self, name: bytes, old: list[Any], deleted: bool) -> None:
         """Removes what the old value leaves: its file, or chunks that nothing names any more."""
@@ -404,8 +427,9 @@ class Core(Hooks):
     def _update(self, key: str, decide: Callable[[Any, list[Any]], Optional[list[Command]]], *fields: str) -> bool:
         """Reads fields of a key and runs what `decide` makes of them, again if the key has changed meanwhile; None: nothing to do."""
         name = self._scope.key(key)
+        replies = None
         with self._place.stripe(name):
-            while True:
+            while replies is None:
                 watching = self._backend.watch([name])
                 try:
                     commands = decide(watching, watching.execute("HMGET", name, *fields))
@@ -414,17 +438,16 @@ class Core(Hooks):
                     replies = watching.commit([*commands, ("HLEN", self._scope.indexes)])
                 finally:
                     watching.close()
-                if replies is None:
-                    continue
-                for reply in replies:
-                    if isinstance(reply, Exception):
-                        raise reply
-                self._settle_first()
-                if replies and isinstance(replies[0], list):
-                    self._after(name, replies[0], False)
-                if replies[-1] > len(self._indexed):
-                    self._met_index([key])
-                return True
+            for reply in replies:
+                if isinstance(reply, Exception):
+                    raise reply
+            if isinstance(replies[0], list):
+                self._after(name, replies[0], False)
+        # Who comes next need not wait for the store behind.
+        self._settle_first()
+        if replies[-1] > len(self._indexed):
+            self._met_index([key])
+        return True
 
     def _keys(self, tags: Sequence[str] = (), how: str = "ALL", scope: Optional[Scope] = None) -> list[str]:
         """The keys with these tags, or all, in order."""

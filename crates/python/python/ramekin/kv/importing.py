@@ -14,6 +14,7 @@ import sqlite3
 import time
 import zlib
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -76,30 +77,40 @@ def import_folder(path: Union[str, os.PathLike[str]], store: KeyValueStore, encr
         raise FileNotFoundError(f"{folder} has no data of NADB: neither a *_meta.db nor an *.sqlite3 of its making")
     report = ImportReport()
     secret = encryption_key.encode("utf-8") if isinstance(encryption_key, str) else encryption_key
-    stores: dict[tuple[str, str], KeyValueStore] = {}
-    try:
+    with ExitStack() as opened:
+        stores = _Stores(store, opened)
         seen: set[str] = set()
         for file in found:
             for row in _rows(file):
                 seen.add(row["path"])
-                _import(row, _file(folder, row["path"]), store, stores, secret, report)
+                _import(row, _file(folder, row["path"]), stores, secret, report)
         for file in databases:
             for row, kept in _rows_of_sqlite(file):
-                _import(row, kept, store, stores, secret, report)
+                _import(row, kept, stores, secret, report)
         for file in found:
             report.orphans += _orphans(folder, file.name[: -len("_meta.db")], seen)
-    finally:
-        for other in stores.values():
-            other.close()
     store.flush()
     return report
+
+
+class _Stores(dict[tuple[str, str], "KeyValueStore"]):
+    """A store for each db and namespace that is met. A store behind has all that was imported at the end."""
+
+    def __init__(self, store: KeyValueStore, opened: ExitStack) -> None:
+        self._store = store
+        self._opened = opened
+
+    def __missing__(self, where: tuple[str, str]) -> KeyValueStore:
+        found = self[where] = self._store.beside(*where)
+        self._opened.callback(found.close)
+        self._opened.enter_context(found._settling_once())
+        return found
 
 
 def _import(
     row: dict[str, Any],
     kept: Optional[bytes],
-    store: KeyValueStore,
-    stores: dict[tuple[str, str], KeyValueStore],
+    stores: _Stores,
     secret: Optional[bytes],
     report: ImportReport,
 ) -> None:
@@ -123,8 +134,6 @@ def _import(
         return
     row = {**row, "expires_at": expires_at}
     try:
-        if where not in stores:
-            stores[where] = store.beside(*where)
         imported = stores[where]._put_back(row["key"], value, row)
     except (ValueError, TypeError) as error:
         report.damaged.append(f"{name}: {error}")

@@ -26,8 +26,9 @@ class Indexes(Queries):
             return
         self._backend.execute("HSET", self._scope.indexes, field, int(time.time()))
         self._load_indexed()
-        for key in self._keys():
-            self._retag(key)
+        with self._settling_once():
+            for key in self._keys():
+                self._retag(key)
 
     @timed("query_index")
     def query_index(self, field: str, value: Any) -> list[str]:
@@ -45,8 +46,9 @@ class Indexes(Queries):
 
     def _met_index(self, keys: list[str]) -> None:
         self._load_indexed()
-        for key in keys:
-            self._retag(key)
+        with self._settling_once():
+            for key in keys:
+                self._retag(key)
 
     def _index_tags(self, key: str, prepared: Prepared) -> list[bytes]:
         metadata = {
@@ -102,8 +104,9 @@ class Indexes(Queries):
     def rebuild_indexes(self) -> None:
         """Indexes everything anew."""
         self._load_indexed()
-        for key in self._keys():
-            self._retag(key)
+        with self._settling_once():
+            for key in self._keys():
+                self._retag(key)
 
     def optimize_indexes(self) -> None:
         """Nothing: an index is always what it should be."""

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Sequence
 from typing import Any, Optional
 
 from .._backend import Backend, open_backend
 from ..errors import ClosedError, OpenError
 
 _STRIPES = 64
+_PATIENCE_MS = 250  # so long it is waited for the store behind without asking what keeps it
 _open: dict[tuple[int, str], "Place"] = {}
 _lock = threading.Lock()
 
@@ -31,6 +33,19 @@ class Place:
 
     def stripe(self, name: bytes) -> threading.RLock:
         return self.stripes[hash(name) % _STRIPES]
+
+    def load(self, names: Sequence[bytes]) -> None:
+        """Has keys in memory, all asked for at once: a transaction that meets one that is not goes a longer way."""
+        if self.store is not None:
+            self.backend.execute("EXISTS", *names)
+
+    def settle(self) -> None:
+        """Returns once the store behind has all that was changed here. Threads that wait at once wait for the same batch.
+
+        StoreDownError: it has failed several times; the changes settle later all the same.
+        """
+        if not self.backend.execute("WAITSTORE", _PATIENCE_MS):
+            self.backend.execute("FLUSH")
 
     def close(self) -> None:
         with _lock:

@@ -215,11 +215,9 @@ class Queries(Conditional):
 
     def _clear(self, scope: Scope) -> int:
         count = 0
-        while True:
-            names = self._backend.execute("TAG.KEYS", "ALL", scope.member, "LIMIT", 0, _DELETE)
-            if not names:
-                break
-            count += int(self._commit([("DEL", *names)])[0])
+        with self._settling_once():
+            while names := self._backend.execute("TAG.KEYS", "ALL", scope.member, "LIMIT", 0, _DELETE):
+                count += int(self._commit([("DEL", *names)])[0])
         if self._files is not None and scope.member == self._scope.member:
             self._files.sweep(0)
         return count

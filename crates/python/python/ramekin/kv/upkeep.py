@@ -96,20 +96,21 @@ class Upkeep(Indexes, Transactions):
             ("total_entries", "compressed", "already_compressed", "not_compressible", "too_small", "errors", "bytes_before", "bytes_after"),
             0,
         )
-        for metadata in self._metadata_of(self._keys()):
-            if metadata is None:
-                continue
-            told["total_entries"] += 1
-            before = after = metadata["stored_size"]
-            if metadata["stored_size"] < metadata["size"]:
-                told["already_compressed"] += 1
-            elif metadata["size"] <= 1024:
-                told["too_small"] += 1
-            else:
-                after = self._compress(metadata["key"]) or before
-                told["compressed" if after < before else "not_compressible"] += 1
-            told["bytes_before"] += before
-            told["bytes_after"] += after
+        with self._settling_once():
+            for metadata in self._metadata_of(self._keys()):
+                if metadata is None:
+                    continue
+                told["total_entries"] += 1
+                before = after = metadata["stored_size"]
+                if metadata["stored_size"] < metadata["size"]:
+                    told["already_compressed"] += 1
+                elif metadata["size"] <= 1024:
+                    told["too_small"] += 1
+                else:
+                    after = self._compress(metadata["key"]) or before
+                    told["compressed" if after < before else "not_compressible"] += 1
+                told["bytes_before"] += before
+                told["bytes_after"] += after
         if self._files is not None:
             self._files.sweep()
         try:
@@ -282,17 +283,17 @@ class Upkeep(Indexes, Transactions):
             head = json.loads(lines.readline() or "{}")
             if head.get("manifest", {}).get("format") != _EXPORTED:
                 raise ValueError(f"{input_path} is no export: it does not begin with a manifest of {_EXPORTED}")
-            items = enumerate(lines, 2)
-            if clear_existing:
-                self._clear(self._scope)
-            count = 0
-            for number, line in items:
-                try:
-                    item = json.loads(line)
-                except ValueError as error:
-                    raise ValueError(f"{input_path}: line {number} is not JSON, after {count} keys: {error}") from error
-                if "value" in item:
-                    count += self._put_back(item["metadata"]["key"], base64.b64decode(item["value"]), item["metadata"])
+            with self._settling_once():
+                if clear_existing:
+                    self._clear(self._scope)
+                count = 0
+                for number, line in enumerate(lines, 2):
+                    try:
+                        item = json.loads(line)
+                    except ValueError as error:
+                        raise ValueError(f"{input_path}: line {number} is not JSON, after {count} keys: {error}") from error
+                    if "value" in item:
+                        count += self._put_back(item["metadata"]["key"], base64.b64decode(item["value"]), item["metadata"])
         return count
 
     @timed("export")
