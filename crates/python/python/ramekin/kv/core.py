@@ -15,6 +15,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from heapq import nsmallest
 from typing import TYPE_CHECKING, Any, Optional, Union
 
 from .._backend import Backend
@@ -24,7 +25,7 @@ from .codec import pack, unpack
 from .files import Files
 from .hooks import Hooks
 from .metrics import PerformanceMetrics
-from .names import DEFAULT_NAMESPACE, Scope, check_key, check_tags, unique
+from .names import DEFAULT_NAMESPACE, Scope, TagTexts, check_key, check_tags, unique
 from .storages import EngineStorage, FileSystemStorage, StorageBackend, StorageFactory, at_address, is_address
 from .sync import KeyValueSync
 from .values import DEFAULT_ENCODING, META, Accesses, Prepared, describe, encode_hints, normalize, now_us
@@ -92,6 +93,7 @@ class Core(Hooks):
         self._due_lock = threading.Lock()
         self._later = threading.local()
         self._closed = False
+        self._process = os.getpid()
         self._place: Any = None
         self._storage: StorageBackend
         self._files: Optional[Files] = None
@@ -184,6 +186,9 @@ class Core(Hooks):
         if self._closed:
             return
         self._closed = True
+        if os.getpid() != self._process:
+            self._place = _CLOSED  # a child of a fork leaves what is its parent's
+            return
         self.sync.forget_store(self)  # type: ignore[arg-type]
         if self._owns_sync:
             self.sync.sync_exit()
@@ -399,14 +404,16 @@ class Core(Hooks):
     def _metadata_of(self, keys: Sequence[str], with_value: bool = False) -> list[Optional[dict[str, Any]]]:
         """The metadata of keys, each of one moment; None for what is not there. With `with_value`, the value is beside it."""
         fields = (*META, "v") if with_value else META
-        name_of, tags_of = self._scope.key, self._scope.tags_of
+        scope, name_of, tags_of = self._scope, self._scope.key, TagTexts(self._scope).of
         out: list[Optional[dict[str, Any]]] = []
         for start in range(0, len(keys), _BATCH):
             batch = keys[start : start + _BATCH]
             commands: list[Command] = []
-            for key in batch:
-                name = name_of(key)
-                commands += [("OBJECT", "IDLETIME", name), ("HMGET", name, *fields), ("PEXPIRETIME", name), ("TAG.OF", name)]
+            wanted = [name_of(key) for key in batch]
+            for name in wanted:
+                commands += ("OBJECT", "IDLETIME", name), ("HMGET", name, *fields), ("PEXPIRETIME", name), ("TAG.OF", name)
+            if len(batch) > 1:
+                self._place.load(wanted)
             replies = iter(self._backend.execute_many(commands, atomic=True))
             accesses = Accesses()
             for key, idle, found, expires_ms, names in zip(batch, replies, replies, replies, replies):
@@ -417,7 +424,7 @@ class Core(Hooks):
                     out.append(None)
                     continue
                 accessed = accesses[idle if type(idle) is int else None]
-                metadata = describe(self._scope, key, found, expires_ms, accessed, tags_of(names))
+                metadata = describe(scope, key, found, expires_ms, accessed, tags_of(names))
                 if with_value:
                     metadata["value"] = value
                     metadata["done"] = found[0]
@@ -449,11 +456,22 @@ class Core(Hooks):
             self._met_index([key])
         return True
 
-    def _keys(self, tags: Sequence[str] = (), how: str = "ALL", scope: Optional[Scope] = None) -> list[str]:
-        """The keys with these tags, or all, in order."""
-        scope = scope or self._scope
-        names = self._backend.execute("TAG.KEYS", how, *([scope.tag(tag) for tag in tags] or [scope.member]))
-        return sorted(scope.key_of(name) for name in names)
+    def _names(self, tags: Sequence[str], how: str = "ALL", upto: Optional[int] = None) -> tuple[list[bytes], int]:
+        """What keys with these tags are called in the database, or all keys, in order, which is that of the keys; the first `upto` at
+        least, and how many there are."""
+        names: list[bytes] = self._backend.execute("TAG.KEYS", how, *(map(self._scope.tag, tags) if tags else (self._scope.member,)))
+        if upto is not None and upto * 8 < len(names):
+            return nsmallest(upto, names), len(names)
+        names.sort()
+        return names, len(names)
+
+    def _keys(self, tags: Sequence[str] = (), prefix: str = "") -> list[str]:
+        """The keys with all of these tags, or all keys, that begin like this, in order."""
+        names, _ = self._names(tags)
+        if prefix:
+            start = self._scope.key(prefix)
+            names = [name for name in names if name.startswith(start)]
+        return self._scope.keys_of(names)
 
     # What the other parts add.
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Optional
 
 DEFAULT_NAMESPACE = "default"
 MAX_KEY_LENGTH = 1024
@@ -110,10 +110,14 @@ class Scope:
             raise ValueError("Tag, db and namespace have at most 1,000 bytes together")
         return name
 
+    def keys_of(self, names: Iterable[bytes]) -> list[str]:
+        """The keys of names that `key` has made."""
+        start = len(self._keys)
+        return [name[start:].decode("utf-8") for name in names]
+
     def tags_of(self, names: Iterable[bytes]) -> list[str]:
         """The user's tags among these."""
-        start = len(self._tags)
-        return [name[start:].decode("utf-8") for name in names if name.startswith(self._tags)]
+        return TagTexts(self).of(names)
 
     def tags_pattern(self) -> bytes:
         return glob_literal(self._tags) + b"*"
@@ -132,6 +136,21 @@ class Scope:
 
     def index_tags_of(self, names: Iterable[bytes]) -> list[bytes]:
         return [name for name in names if name.startswith(self._indexed)]
+
+
+class TagTexts(dict[bytes, Optional[str]]):
+    """What tags are called by the user, each worked out once; None for those that are not the user's."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._start = scope._tags
+
+    def __missing__(self, name: bytes) -> Optional[str]:
+        found = self[name] = name[len(self._start) :].decode("utf-8") if name.startswith(self._start) else None
+        return found
+
+    def of(self, names: Iterable[bytes]) -> list[str]:
+        """The user's tags among these."""
+        return [text for name in names if (text := self[name]) is not None]
 
 
 def namespaces_pattern(db: str | None) -> bytes:

@@ -20,6 +20,7 @@ from .names import Scope, check_tags, namespace_of, namespaces_pattern
 from .values import METADATA
 
 _DELETE = 1000
+_LOOK = 64  # keys looked at in one go, at least
 
 
 class QueryOperator(Enum):
@@ -81,9 +82,13 @@ class QueryResult:
         return self.to_dict().get(item, default)
 
 
-def _page(keys: list[str], page: int, page_size: int, started: float) -> QueryResult:
+def _check_page(page: int, page_size: int) -> None:
     if page < 1 or page_size < 1:
         raise ValueError("page and page_size begin at 1")
+
+
+def _page(keys: list[str], page: int, page_size: int, started: float) -> QueryResult:
+    _check_page(page, page_size)
     first = (page - 1) * page_size
     more = first + page_size < len(keys)
     return QueryResult(keys[first : first + page_size], len(keys), page, page_size, more, (time.perf_counter() - started) * 1000)
@@ -158,8 +163,11 @@ class Queries(Conditional):
         """A page of the keys that have all (`AND`) or any (`OR`) of these tags, in order."""
         started = time.perf_counter()
         check_tags(tags)
-        keys = self._keys(tags, "ALL" if operator.upper() == "AND" else "ANY") if tags else []
-        return _page(keys, page, page_size, started)
+        _check_page(page, page_size)
+        last = page * page_size
+        names, count = self._names(tags, "ALL" if operator.upper() == "AND" else "ANY", last) if tags else ([], 0)
+        keys = self._scope.keys_of(names[last - page_size : last])
+        return QueryResult(keys, count, page, page_size, last < count, (time.perf_counter() - started) * 1000)
 
     @timed("list_all_tags")
     def list_all_tags(self) -> dict[str, int]:
@@ -171,7 +179,7 @@ class Queries(Conditional):
 
     @timed("keys")
     def keys_with_prefix(self, prefix: str = "") -> list[str]:
-        return [key for key in self._keys() if key.startswith(prefix)]
+        return self._keys(prefix=prefix)
 
     def get_all_keys(self) -> list[str]:
         return self.keys_with_prefix()
@@ -249,21 +257,35 @@ class Queries(Conditional):
         filters: dict[str, Any],
     ) -> list[dict[str, Any]]:
         check_tags(tags)
-        keys = [key for key in self._keys(tags or ()) if key.startswith(prefix or "")]
+        keys = self._keys(tags or (), prefix=prefix or "")
         documents = {field: value for field, value in filters.items() if field not in METADATA}
         for field, value in documents.items():
             if field in self._indexed:
                 among = set(self.query_index(field, value))
                 keys = [key for key in keys if key in among]
+        fixed = {field: value for field, value in filters.items() if field in METADATA}
+
+        def fits(metadata: Optional[dict[str, Any]]) -> bool:
+            if metadata is None or any(metadata.get(field) != value for field, value in fixed.items()):
+                return False
+            return not documents or self._document_fits(metadata, documents)
+
+        if order_by != "key" or limit is None or limit < 0 or offset < 0:
+            found = [metadata for metadata in self._metadata_of(keys) if metadata is not None and fits(metadata)]
+            found.sort(key=lambda metadata: _sortable(metadata.get(order_by)), reverse=reverse)
+            return found[offset:] if limit is None else found[offset : offset + limit]
+        # In the order of keys no more is read than is asked for, but for what does not fit.
+        if reverse:
+            keys.reverse()
+        if not fixed and not documents:
+            keys, offset = keys[offset:], 0
         found = []
-        for metadata in self._metadata_of(keys):
-            if metadata is None or any(metadata.get(field) != value for field, value in filters.items() if field in METADATA):
-                continue
-            if documents and not self._document_fits(metadata, documents):
-                continue
-            found.append(metadata)
-        found.sort(key=lambda metadata: _sortable(metadata.get(order_by)), reverse=reverse)
-        return found[offset:] if limit is None else found[offset : offset + limit]
+        at = 0
+        while at < len(keys) and len(found) < offset + limit:
+            upto = at + max(_LOOK, offset + limit - len(found))
+            found += [metadata for metadata in self._metadata_of(keys[at:upto]) if metadata is not None and fits(metadata)]
+            at = upto
+        return found[offset : offset + limit]
 
     def _document_fits(self, metadata: dict[str, Any], wanted: dict[str, Any]) -> bool:
         rest = {field: value for field, value in wanted.items() if field not in metadata}

@@ -27,7 +27,7 @@ from .names import Scope
 DEFAULT_ENCODING = "utf-8"
 ValueInput = Union[str, bytes, bytearray, memoryview]
 
-META = ("y", "k", "n", "w", "s", "h", "c", "u", "i", "e")
+META = ("y", "n", "w", "s", "h", "c", "u", "i", "e")
 
 # Metadata that changes without the value being set: an index of it is a search.
 MOVING = {"created_at", "last_updated", "last_accessed", "ttl", "expires_at", "version", "tags"}
@@ -116,44 +116,50 @@ class Prepared:
     updated_us: Optional[int] = None
 
 
-class Accesses:
+class Accesses(dict[Any, tuple[int, str]]):
     """When keys were accessed last, from how many seconds they have been idle; keys of one answer share the few that there are."""
 
     def __init__(self) -> None:
         self._now = now_us()
-        self._known: dict[Any, tuple[int, str]] = {}
 
-    def __getitem__(self, idle_seconds: Any) -> tuple[int, str]:
-        found = self._known.get(idle_seconds)
-        if found is None:
-            at = self._now - idle_seconds * 1_000_000 if isinstance(idle_seconds, int) else 0
-            found = self._known[idle_seconds] = (at, iso(at))
+    def __missing__(self, idle_seconds: Any) -> tuple[int, str]:
+        at = self._now - idle_seconds * 1_000_000 if isinstance(idle_seconds, int) else 0
+        found = self[idle_seconds] = (at, iso(at))
         return found
 
 
 def describe(scope: Scope, key: str, meta: list[Any], expires_ms: int, accessed: tuple[int, str], tags: list[str]) -> dict[str, Any]:
     """The metadata of a key, from its fields `META`, PEXPIRETIME, when it was accessed, and tags."""
-    done, _, size, kept, checksum, hints, created, updated, version, ttl = meta
+    done, size, kept, checksum, hints, created, updated, version, ttl = meta
     bytes_of_value, updated_us = int(size), int(updated)
     last_updated = iso(updated_us)
-    metadata = decode_hints(hints)
-    metadata["path"] = scope.path(key)
-    metadata["key"] = key
-    metadata["db"] = scope.db
-    metadata["namespace"] = scope.namespace
-    metadata["created_at"] = last_updated if created == updated else iso(int(created))
-    metadata["last_updated"] = last_updated
-    metadata["last_accessed"] = accessed[1] if accessed[0] > updated_us else last_updated
-    metadata["size"] = metadata["logical_size"] = bytes_of_value
-    metadata["stored_size"] = int(kept) if kept else bytes_of_value
-    metadata["checksum"] = checksum.hex()
-    metadata["encrypted"] = b"enc" in done
-    metadata["ttl"] = metadata["expires_at"] = None
+    told = _SHORT.get(hints) or decode_hints(hints)
+    metadata = {
+        "value_type": told["value_type"],
+        "encoding": told["encoding"],
+        "content_type": told["content_type"],
+        "path": scope._path + key,
+        "key": key,
+        "db": scope.db,
+        "namespace": scope.namespace,
+        "created_at": last_updated if created == updated else iso(int(created)),
+        "last_updated": last_updated,
+        "last_accessed": accessed[1] if accessed[0] > updated_us else last_updated,
+        "size": bytes_of_value,
+        "logical_size": bytes_of_value,
+        "stored_size": int(kept) if kept else bytes_of_value,
+        "checksum": checksum.hex(),
+        "encrypted": b"enc" in done,
+        "ttl": None,
+        "expires_at": None,
+        "version": int(version),
+        "tags": tags,
+    }
     if expires_ms > 0:
         metadata["ttl"] = int(ttl) if ttl else max(1, round(expires_ms / 1000 - time.time()))
         metadata["expires_at"] = iso(expires_ms * 1000)
-    metadata["version"] = int(version)
-    metadata["tags"] = tags
+    if len(told) > len(_BYTES):
+        return {**told, **metadata}  # what hooks have added
     return metadata
 
 

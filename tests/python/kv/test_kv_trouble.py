@@ -1,0 +1,133 @@
+"""When things go wrong under a store: its server is gone, its disk is full, its process forks, somebody else has its folder."""
+
+import os
+import resource
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from harness.server import Server
+from ramekin.errors import ClosedError, CommandError, ForkedError, LockedError, RamekinError, ServerConnectionError
+from ramekin.kv import KeyValueStore
+
+THREADS = 8
+
+
+def each(calls):
+    """What became of each call: its result, or the kind of its exception."""
+    out = []
+    for call in calls:
+        try:
+            out.append(call())
+        except Exception as error:  # noqa: BLE001 - told to the test
+            out.append(type(error))
+    return out
+
+
+def in_threads(work):
+    """What `work(0)`, `work(1)`, … came to, run at once."""
+    out = [None] * THREADS
+
+    def run(number):
+        (out[number],) = each([lambda: work(number)])
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(THREADS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+        assert not thread.is_alive()
+    return out
+
+
+def test_threads_are_told_while_the_server_is_gone_and_go_on_once_it_is_back():
+    server = Server("ramekin")
+    try:
+        kv = KeyValueStore(f"ramekin://127.0.0.1:{server.port}", "app", 1, "prod")
+        kv.set("key", b"1", tags=["t"])
+        server.kill()
+        for call in (
+            lambda number: kv.set(f"k{number}", b"x"),
+            lambda number: kv.get("key"),
+            lambda number: kv.query_by_tags(["t"]),
+            lambda number: kv.incr("n"),
+            lambda number: kv.set_many({"a": b"1"}, atomic=True),
+        ):
+            told = in_threads(call)
+            assert all(isinstance(one, type) and issubclass(one, ConnectionError) for one in told), told
+        assert kv.set_many({"a": b"1", "b": b"2"}) == {"a": False, "b": False}
+        server.start()
+        assert sorted(in_threads(lambda number: kv.incr("n"))) == list(range(1, THREADS + 1))
+        assert kv.get("n") == b"8" and kv.get("key") == b"1" and list(kv.query_by_tags(["t"])) == ["key"]
+        # It cannot know what became of the changes that were acknowledged before, and says so once.
+        with pytest.raises(ServerConnectionError, match="was lost"):
+            kv.flush()
+        kv.close()
+    finally:
+        server.remove()
+
+
+def test_a_log_that_cannot_be_written_refuses_changes_whole_and_reads_go_on(tmp_path):
+    address = f"file:{tmp_path / 'data'}"
+    kv = KeyValueStore(address, "app", 1, "prod")
+    kv.set("key", b"1", tags=["t"])
+    kv.set("n", b"1")
+    large = os.urandom(2_000_000)
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+    try:
+        told = in_threads(lambda number: kv.set(f"k{number}", large))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    assert all(isinstance(one, type) and issubclass(one, RamekinError) for one in told), told
+    assert each([lambda: kv.incr("n"), lambda: kv.set_if_absent("new", b"1")]) == [CommandError, CommandError]
+    with pytest.raises(CommandError):
+        with kv.transaction() as tx:
+            tx.set("key", b"2")
+            tx.set("new", b"2")
+    with pytest.raises(CommandError):
+        with kv.open_writer("written", chunk_size=10) as out:
+            out.write(b"x" * 100)
+    assert kv.set_many({"a": b"1", "b": b"2"}) == {"a": False, "b": False}
+    assert kv.get("key") == b"1" and kv.get("n") == b"1" and list(kv.query_by_tags(["t"])) == ["key"]
+    assert not kv.exists("new") and not kv.exists("written") and not kv.exists("a")
+    with pytest.raises(RamekinError):
+        kv.close()
+    # What is there after that is what was acknowledged.
+    with KeyValueStore(address, "app", 1, "prod") as kv:
+        assert kv.get("key") == b"1" and not kv.exists("new") and kv.verify()["damaged"] == [] and kv.incr("n") == 2
+
+
+@pytest.mark.places("folder", "sqlite")
+def test_a_child_of_a_fork_is_told_and_may_leave_while_the_parent_goes_on(kv, shelf):
+    kv.set("key", b"1")
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        calls = [lambda: kv.get("key"), lambda: kv.set("key", b"2"), lambda: kv.query_by_tags(["t"]), kv.flush, lambda: kv.incr("n")]
+        told = each([*calls, shelf, kv.close, lambda: kv.get("key")])
+        expected = [*[ForkedError] * 6, None, ClosedError]
+        os.write(writing, b"as it should" if told == expected else str(told).encode())
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        assert pipe.read() == b"as it should"
+    os.waitpid(child, 0)
+    assert kv.get("key") == b"1"
+    kv.set("key", b"3")
+    assert kv.get("key") == b"3"
+
+
+@pytest.mark.places("folder", "sqlite")
+def test_stores_of_one_folder_share_it_and_another_process_is_told_who_has_it(kv, shelf, address):
+    other = shelf()
+    other.set("key", b"1", tags=["t"])
+    other.close()
+    assert kv.get("key") == b"1" and shelf(namespace="second").get_or_none("key") is None
+    code = f"from ramekin.kv import KeyValueStore; KeyValueStore({address!r}, 'app', 1, 'prod')"
+    second = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert second.returncode == 1 and LockedError.__name__ in second.stderr and str(os.getpid()) in second.stderr
+    kv.set("key", b"2")
+    assert kv.get("key") == b"2"
