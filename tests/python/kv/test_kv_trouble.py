@@ -1,7 +1,6 @@
-"""When things go wrong under a store: its server is gone, its disk is full, its process forks, somebody else has its folder."""
+"""When things go wrong under a store: its server is gone, its process forks, somebody else has its folder."""
 
 import os
-import resource
 import subprocess
 import sys
 import threading
@@ -9,7 +8,7 @@ import threading
 import pytest
 
 from harness.server import Server
-from ramekin.errors import ClosedError, CommandError, ForkedError, LockedError, RamekinError, ServerConnectionError
+from ramekin.errors import ClosedError, ForkedError, LockedError, ServerConnectionError
 from ramekin.kv import KeyValueStore
 
 THREADS = 8
@@ -67,37 +66,6 @@ def test_threads_are_told_while_the_server_is_gone_and_go_on_once_it_is_back():
         kv.close()
     finally:
         server.remove()
-
-
-def test_a_log_that_cannot_be_written_refuses_changes_whole_and_reads_go_on(tmp_path):
-    address = f"file:{tmp_path / 'data'}"
-    kv = KeyValueStore(address, "app", 1, "prod")
-    kv.set("key", b"1", tags=["t"])
-    kv.set("n", b"1")
-    large = os.urandom(2_000_000)
-    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
-    try:
-        told = in_threads(lambda number: kv.set(f"k{number}", large))
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
-    assert all(isinstance(one, type) and issubclass(one, RamekinError) for one in told), told
-    assert each([lambda: kv.incr("n"), lambda: kv.set_if_absent("new", b"1")]) == [CommandError, CommandError]
-    with pytest.raises(CommandError):
-        with kv.transaction() as tx:
-            tx.set("key", b"2")
-            tx.set("new", b"2")
-    with pytest.raises(CommandError):
-        with kv.open_writer("written", chunk_size=10) as out:
-            out.write(b"x" * 100)
-    assert kv.set_many({"a": b"1", "b": b"2"}) == {"a": False, "b": False}
-    assert kv.get("key") == b"1" and kv.get("n") == b"1" and list(kv.query_by_tags(["t"])) == ["key"]
-    assert not kv.exists("new") and not kv.exists("written") and not kv.exists("a")
-    with pytest.raises(RamekinError):
-        kv.close()
-    # What is there after that is what was acknowledged.
-    with KeyValueStore(address, "app", 1, "prod") as kv:
-        assert kv.get("key") == b"1" and not kv.exists("new") and kv.verify()["damaged"] == [] and kv.incr("n") == 2
 
 
 @pytest.mark.places("folder", "sqlite")
