@@ -3,6 +3,7 @@
 //! What must hold: a call that may wait, for a store, the disk or a long walk, lets other Python threads run meanwhile; one that an event
 //! loop awaits never waits, what would is handed to `_by_wire`, which the Python half defines and sends over [`Engine::connect`].
 
+use crate::beside::beside;
 use crate::lent::lent;
 use crate::open::{self, Open};
 use crate::ready::ready;
@@ -291,21 +292,34 @@ impl Engine {
         py: Python<'py>,
         key: &Bound<'py, PyAny>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        self.get_short(py, &arg::bytes(key)?, &mut 0)
+    }
+
+    /// The same; `large_bytes` becomes the length of one that is too long.
+    #[inline]
+    fn get_short<'py>(
+        &self,
+        py: Python<'py>,
+        key: &[u8],
+        large_bytes: &mut usize,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
         self.usable(py)?;
-        let key = arg::bytes(key)?;
         let mut short = [0; SHORT_BYTES];
-        let looked = self.database.look(self.db, &key, |value| match value {
-            Glance::Text(text) if text.len() >= LARGE_BYTES_MIN => Some(text.len()),
-            Glance::Text(text) => short.get_mut(..text.len()).map(|place| {
+        let looked = self.database.look(self.db, key, |value| match value {
+            Glance::Text(text) => {
+                if text.len() >= LARGE_BYTES_MIN {
+                    *large_bytes = text.len();
+                }
+                let place = short.get_mut(..text.len())?;
                 place.copy_from_slice(text);
-                text.len()
-            }),
+                Some(text.len())
+            }
             Glance::Json(_) => None,
         });
+        if *large_bytes != 0 {
+            return Ok(None);
+        }
         if let Some((len, lsn)) = looked {
-            if len >= LARGE_BYTES_MIN {
-                return Ok(None);
-            }
             if self.database.waits_for_disk(lsn) {
                 return Ok(None);
             }
@@ -314,7 +328,7 @@ impl Engine {
         }
         lent(&ONE, |one| {
             one.clear();
-            let Tried::Done(lsn) = self.database.try_run(self.db, &GET, &[b"GET", &key], one) else {
+            let Tried::Done(lsn) = self.database.try_run(self.db, &GET, &[b"GET", key], one) else {
                 return Ok(None);
             };
             if one.state == State::Large || self.database.waits_for_disk(lsn) {
@@ -336,8 +350,9 @@ impl Engine {
         py: Python<'py>,
         key: &Bound<'py, PyAny>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
-        match self.get_now(py, key)? {
-            None => self.get_large(py, &arg::bytes(key)?),
+        let (key, mut large_bytes) = (arg::bytes(key)?, 0);
+        match self.get_short(py, &key, &mut large_bytes)? {
+            None => self.get_large(py, &key, large_bytes),
             found => Ok(found),
         }
     }
@@ -442,7 +457,7 @@ impl Engine {
             return Err(failure::of_reply(py, &text));
         }
         let mut tape = Tape::default();
-        let ran = py.detach(|| {
+        let ran = beside(py, || {
             let ran = match self.database.try_run(self.db, command, args, &mut tape) {
                 Tried::Done(lsn) => Some(self.database.wait(lsn)),
                 Tried::Waits if self.database.has_store() => None,
@@ -461,30 +476,39 @@ impl Engine {
         }
     }
 
-    /// A long string is copied into its object while other Python threads run.
+    /// A long string is copied into its object while other Python threads run. `len` is how long it was seen to be; 0: it was not seen.
     #[cold]
-    fn get_large<'py>(&self, py: Python<'py>, key: &[u8]) -> PyResult<Option<Bound<'py, PyAny>>> {
+    fn get_large<'py>(
+        &self,
+        py: Python<'py>,
+        key: &[u8],
+        mut len: usize,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let run = |into: &mut Into<'_>| {
             let ran = self.database.run_and_wait(self.db, &GET, &[b"GET", key], into);
             into.complete();
             ran
         };
         loop {
-            // How long it is can be seen without copying anything; only the copy lets other Python threads run.
-            let looked = self.database.look(self.db, key, |value| match value {
-                Glance::Text(text) => Some(text.len()),
-                Glance::Json(_) => None,
-            });
-            let len = match looked {
-                Some((len, _)) => len,
-                // The store may have to be asked, which a connection does.
-                None if self.database.has_store() => return Ok(None),
-                None => {
-                    let mut measure = Into::new(&mut []);
-                    py.detach(|| run(&mut measure)).map_err(|error| failure::of_engine(py, &error))?;
-                    measure.len
+            // How long it is can be seen without copying anything, and is no reading of the key yet; only the copy lets other
+            // Python threads run.
+            if len == 0 {
+                self.database.look(self.db, key, |value| {
+                    if let Glance::Text(text) = value {
+                        len = text.len();
+                    }
+                    None::<()>
+                });
+            }
+            if len == 0 {
+                if self.database.has_store() {
+                    // The store may have to be asked, which a connection does.
+                    return Ok(None);
                 }
-            };
+                let mut measure = Into::new(&mut []);
+                py.detach(|| run(&mut measure)).map_err(|error| failure::of_engine(py, &error))?;
+                len = measure.len;
+            }
             if len < LARGE_BYTES_MIN {
                 // It is short, or an error, and only had to be waited for; or another one by now.
                 return self.waiting(py, &GET, &[b"GET", key]);
@@ -516,6 +540,7 @@ impl Engine {
             if let Some(object) = object {
                 return Ok(Some(object.into_any()));
             }
+            len = 0;
         }
     }
 

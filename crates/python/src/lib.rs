@@ -7,6 +7,7 @@
 //! process's own ([`engine::Engine::connect`]).
 
 mod arg;
+mod beside;
 mod engine;
 mod failure;
 mod lent;

@@ -1,5 +1,6 @@
 //! Python objects that the bindings' safe interface cannot make: bytes that are filled after they were made.
 
+use crate::beside::beside;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -20,6 +21,6 @@ pub(crate) fn bytes_with<'py>(
     let start = unsafe { ffi::PyBytes_AsString(object.as_ptr()) }.cast::<MaybeUninit<u8>>();
     // SAFETY: the object has `len` bytes from there on, of which nobody else knows before it is handed out.
     let buffer = unsafe { std::slice::from_raw_parts_mut(start, len) };
-    let is_filled = py.detach(|| fill(buffer));
+    let is_filled = beside(py, || fill(buffer));
     Ok(is_filled.then_some(object))
 }

@@ -74,7 +74,7 @@ impl Open {
     #[cold]
     fn refusal(&self, py: Python<'_>) -> PyErr {
         if self.is_of_parent() {
-            let text = "the database was opened before the process was forked: open it in the child, in a folder of its own, or by ramekin://";
+            let text = "the database was opened before the process was forked: fork first and open then, start the process by `spawn`, or connect by ramekin://";
             return failure::of_kind(py, "forked", text);
         }
         failure::of_kind(py, "closed", "the database has been closed")

@@ -63,7 +63,7 @@ impl Records {
         table_name: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        if let (Some(table), Some(key), None) = (table, key, use_cache) {
+        if let (Some(table), Some(key), None, None) = (table, key, use_cache, table_name) {
             let (begun, found) = {
                 let this = slf.borrow();
                 (begin(&this.gets), this.look(py, table, key)?)
@@ -97,7 +97,7 @@ impl Records {
         table_name: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        if let (Some(table), Some(key), Some(record)) = (table, key, record) {
+        if let (Some(table), Some(key), Some(record), None) = (table, key, record, table_name) {
             let (begun, done) = {
                 let this = slf.borrow();
                 (begin(&this.puts_tried), this.put(py, (table, key, record), ttl)?)
