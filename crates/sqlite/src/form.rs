@@ -58,6 +58,7 @@ struct Names {
 }
 
 /// A table of records as it is registered.
+#[derive(Clone)]
 pub(crate) struct Registered {
     pub(crate) stored_as: String,
     pub(crate) key_column: String,

@@ -16,7 +16,7 @@ const DATA: &str = "data";
 
 /// Makes a table, or takes the one that is there.
 pub(crate) fn define(shared: &Shared, table: &Table) -> Result<(), StoreError> {
-    let wanted = wanted(shared, table)?;
+    let mut wanted = wanted(shared, table)?;
     let place = Place::Table(table.name.clone());
     let fault = |error: rusqlite::Error| shared.fault(&error, Some(&place));
     shared.forget_forms();
@@ -24,12 +24,13 @@ pub(crate) fn define(shared: &Shared, table: &Table) -> Result<(), StoreError> {
         if let Some(known) = registered(transaction, &table.name).map_err(fault)? {
             return is_same(shared, table, &known, &wanted);
         }
-        let other = "SELECT name FROM ramekin_tables WHERE stored_as = ?1";
-        let other =
-            transaction.query_row(other, [&wanted.stored_as], |row| row.get::<_, String>(0)).optional();
-        if let Some(other) = other.map_err(fault)? {
-            let text = format!("the table {:?} holds the records of {other:?} already", wanted.stored_as);
-            return Err(shared.error(ErrorKind::Invalid, &text));
+        if let Some(other) = owner_of(transaction, &wanted.stored_as).map_err(fault)? {
+            if table.stored_as.is_some() {
+                let text = format!("the table {:?} holds the records of {other:?} already", wanted.stored_as);
+                return Err(shared.error(ErrorKind::Invalid, &text));
+            }
+            // Its name differs in case from another one's, which means nothing here.
+            wanted.stored_as = free_name(transaction, &wanted.stored_as).map_err(fault)?;
         }
         let there =
             "SELECT count(*) FROM sqlite_schema WHERE type IN ('table', 'view') AND name = ?1 COLLATE NOCASE";
@@ -47,6 +48,32 @@ pub(crate) fn define(shared: &Shared, table: &Table) -> Result<(), StoreError> {
         transaction.execute(register, row).map_err(fault)?;
         Ok(())
     })
+}
+
+/// Whose records a table holds.
+fn owner_of(transaction: &Transaction<'_>, stored_as: &str) -> rusqlite::Result<Option<String>> {
+    let sql = "SELECT name FROM ramekin_tables WHERE stored_as = ?1";
+    transaction.query_row(sql, [stored_as], |row| row.get(0)).optional()
+}
+
+/// A name of which nothing is there: this one with a number.
+fn free_name(transaction: &Transaction<'_>, name: &str) -> rusqlite::Result<String> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = ?1 COLLATE NOCASE)
+               OR EXISTS (SELECT 1 FROM ramekin_tables WHERE stored_as = ?1)";
+    let mut number = 2;
+    loop {
+        let numbered = format!("{name}_{number}");
+        if !transaction.query_row(sql, [&numbered], |row| row.get::<_, bool>(0))? {
+            return Ok(numbered);
+        }
+        number += 1;
+    }
+}
+
+/// Whether a table may have got its name by [`free_name`].
+fn is_numbered(stored_as: &str, name: &str) -> bool {
+    let number = stored_as.strip_prefix(name).and_then(|rest| rest.strip_prefix('_'));
+    number.is_some_and(|number| number.parse::<u32>().is_ok())
 }
 
 /// Drops a table that was made here; leaves alone one of others'.
@@ -94,6 +121,13 @@ fn is_same(
         [&table.stored_as, &table.key_column, &table.data_column].map(|name| name.to_ascii_lowercase())
     };
     if names(known) == names(wanted) {
+        return Ok(());
+    }
+    let numbered = Registered { stored_as: known.stored_as.clone(), ..wanted.clone() };
+    if table.stored_as.is_none()
+        && is_numbered(&known.stored_as, &table.name)
+        && names(known) == names(&numbered)
+    {
         return Ok(());
     }
     let text = format!(
