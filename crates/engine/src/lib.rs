@@ -61,7 +61,7 @@ pub use progress::Progress;
 pub use reply::{Collector, Later, PIECE_BYTES_MAX, Parts, Piece, Reply, Response};
 pub use service::Service;
 pub use settle::{
-    Attach, ColdKeys, Durations, Obtained, PageStart, PlaceKeys, Quarantined, StoreOptions, StoreStats,
+    Attach, ColdKeys, Durations, Obtained, PageStart, PlaceKeys, Quarantined, StoreOptions, StoreStats, Tell,
     WhenObtained,
 };
 pub use shard::{Caller, DiskState, Glance, Needs, Planned, Ran, Refusal};

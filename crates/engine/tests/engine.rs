@@ -22,7 +22,7 @@
 //! - `store`: what settles in a store and comes back from it; `store_walk`: commands that tell of all keys, over
 //!   both; `store_races`: what happens while a row is on its way;
 //!   `store_kept`: what must not be lost where a store refuses, and over crashes; `store_places`: keys that become or were
-//!   records; `store_tags`: tags of keys; `store_unique`: unique indexes; `store_threads`: many at once; `store_found`: what the simulation has found wrong.
+//!   records; `store_tags`: tags of keys; `store_unique`: unique indexes; `store_threads`: many at once; `store_fresh`: reads that ask the store; `store_found`: what the simulation has found wrong.
 //! - `embedded`: the example of the engine as a library; `own_store`: that of a store.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
@@ -48,6 +48,7 @@ mod query;
 mod sort;
 mod store;
 mod store_found;
+mod store_fresh;
 mod store_kept;
 mod store_places;
 mod store_races;

@@ -343,3 +343,91 @@ fn who_only_looks_sees_what_others_change_and_leaves_it_noted_for_the_owner() {
     assert_eq!(b.db.store_stats().unwrap().outside, 2, "each is seen to once");
     assert_eq!(b.store.connect().unwrap().outside(9).unwrap().len(), 2);
 }
+
+/// What the operator is told.
+fn listener() -> (Arc<parking_lot::Mutex<Vec<String>>>, ramekin::Tell) {
+    let told = Arc::<parking_lot::Mutex<Vec<String>>>::default();
+    let to = Arc::clone(&told);
+    (told, Arc::new(move |text: &str| to.lock().push(text.to_owned())))
+}
+
+#[test]
+fn a_decision_about_the_store_that_is_left_in_place_throws_nothing_away() {
+    for attach in [Attach::Store, Attach::Memory] {
+        let (told, tell) = listener();
+        let decided = move |options: &mut ramekin::StoreOptions| {
+            (options.attach, options.tell) = (Some(attach), Some(Arc::clone(&tell)));
+        };
+        let mut b = Behind::with(MemoryStore::new(), &decided);
+        assert_eq!(told.lock().len(), 0, "for a new folder there is something to decide");
+        b.run("SET a 1");
+        b.flush();
+        b.run("SET a 2");
+        b.run("SET b 1");
+        for _ in 0..2 {
+            b = b.crash_and_open(&decided);
+            b.expect("GET a => \"2\"");
+            b.expect("GET b => \"1\"");
+        }
+        b.flush();
+        assert_eq!((b.text("a").as_deref(), b.text("b").as_deref()), (Some("2"), Some("1")));
+        let told = told.lock();
+        assert!(
+            told.len() == 2 && told.iter().all(|line| line.starts_with("store-attach has nothing")),
+            "{told:?}"
+        );
+    }
+}
+
+#[test]
+fn an_older_copy_of_a_folder_takes_its_store_over_if_that_is_decided() {
+    let b = Behind::new();
+    b.run("SET a 1");
+    b.flush();
+    let (copy, clock) = (Arc::new(b.disk.kill()), b.clock.clone());
+    let b = b.crash();
+    b.run("SET a 2");
+    b.flush();
+    b.db.close().unwrap();
+    let open = |attach: Option<Attach>| {
+        try_open(&copy, &clock, &options(&b.store.process(), &|options| options.attach = attach))
+    };
+    assert!(open(None).err().unwrap().contains("store-attach"));
+    let db = open(Some(Attach::Store)).unwrap();
+    assert_eq!(db.get(b"a").unwrap().as_deref(), Some(&b"2"[..]));
+}
+
+#[test]
+fn the_operator_is_told_once_that_the_store_is_away_and_back_and_of_rows_that_it_refuses() {
+    let (told, tell) = listener();
+    let b = Behind::with(MemoryStore::new(), &|options| {
+        options.tell = Some(Arc::clone(&tell));
+        options.unsettled_bytes_max = 100;
+    });
+    b.run("SET a 1");
+    b.flush();
+    assert!(told.lock().is_empty());
+    b.store.faults().down = true;
+    for number in 0..3 {
+        b.run(&format!("SET a {number}"));
+        b.flush();
+        b.clock.advance(40_000);
+        b.db.settle_step();
+    }
+    b.store.faults().down = false;
+    b.clock.advance(40_000);
+    b.flush();
+    b.store.faults().refuse(|change| change.key.starts_with(b"bad"));
+    for key in ["bad\r\n1", "bad2", "bad3"] {
+        b.db.set(key.as_bytes(), b"x").unwrap();
+        b.flush();
+    }
+    let told = std::mem::take(&mut *told.lock());
+    let [away, back, refused] = &told[..] else { panic!("{told:?}") };
+    assert!(away.contains("is away, changes wait in the log"), "{away}");
+    assert!(
+        back.contains("is there again after 1") && back.contains("1 changes have still to settle"),
+        "{back}"
+    );
+    assert!(refused.contains(r"key bad\r\n1 of database 0") && refused.contains("QUARANTINE"), "{refused}");
+}

@@ -146,6 +146,10 @@ impl Connection for PostgresConnection {
         table::all(&mut self.session)
     }
 
+    fn found(&mut self, prefix: &str) -> Result<Vec<String>, StoreError> {
+        table::found(&mut self.session, prefix)
+    }
+
     fn count(&mut self, place: &Place, now_ms: u64) -> Result<u64, StoreError> {
         let target = self.target(place)?;
         read::count(&mut self.session, place, &target, now_ms)

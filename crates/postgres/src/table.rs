@@ -360,6 +360,28 @@ pub(crate) fn known(session: &mut Session, name: &str) -> Result<Shape, StoreErr
     Ok(Shape { is_made: row.get(4), ..shape })
 }
 
+/// Tables of others in our schema that [`adopt`] would take, whose names begin so.
+pub(crate) fn found(session: &mut Session, prefix: &str) -> Result<Vec<String>, StoreError> {
+    let sql = session.names.sql(
+        "SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+         JOIN pg_attribute k ON k.attrelid = c.oid AND k.attname = 'key' AND NOT k.attisdropped
+           AND k.atttypid IN ('text'::regtype, 'varchar'::regtype)
+         JOIN pg_attribute d ON d.attrelid = c.oid AND d.attname = 'data' AND NOT d.attisdropped
+           AND d.atttypid IN ('jsonb'::regtype, 'json'::regtype)
+         WHERE n.nspname = $1::text AND c.relkind = 'r' AND starts_with(c.relname::text, $2::text)
+           AND NOT starts_with(c.relname::text, 'ramekin_')
+           AND EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indimmediate
+                       AND i.indpred IS NULL AND i.indnkeyatts = 1 AND i.indkey[0] = k.attnum)
+           AND NOT EXISTS (SELECT 1 FROM pg_trigger g JOIN pg_proc p ON p.oid = g.tgfoid
+                           WHERE g.tgrelid = c.oid AND p.proname = 'ramekin_note_record')
+           AND NOT EXISTS (SELECT 1 FROM {s}.ramekin_tables t WHERE t.schema_name = n.nspname AND t.table_name = c.relname)
+         ORDER BY c.relname COLLATE \"C\"",
+    );
+    let params: Vec<Param<'_>> = vec![Box::new(session.names.schema.clone()), Box::new(prefix)];
+    let rows = session.one(Step::new(sql, params))?.rows;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
 /// All tables that were defined here.
 pub(crate) fn all(session: &mut Session) -> Result<Vec<Table>, StoreError> {
     let sql = session.names.sql(

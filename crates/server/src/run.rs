@@ -21,9 +21,6 @@ use std::time::Duration;
 /// Finds the store of an address, for the data in this folder; or says what is wrong with the address.
 pub type Stores = dyn Fn(&str, &Path) -> Result<Arc<dyn Store>, String> + Send + Sync;
 
-/// Connections to a store that are not for fetching: of two lanes, of who looks after it, and of its owner.
-const OTHER_CONNECTIONS: u32 = 4;
-
 /// Runs a server until it is told to stop: by SIGTERM, SIGINT or SHUTDOWN. `stores` makes what the directive `store` names.
 ///
 /// # Errors
@@ -80,7 +77,6 @@ fn store_options(config: &Config, stores: &Stores) -> Result<Option<StoreOptions
     let mut options = store_behind(config, stores(&address, &config.dir()).map_err(Error)?);
     options.read_only = config.store_read_only();
     options.attach = config.store_attach();
-    options.loaders = config.max_connections().saturating_sub(OTHER_CONNECTIONS).max(1);
     Ok(Some(options))
 }
 
@@ -95,8 +91,10 @@ pub(crate) fn store_behind(config: &Config, store: Arc<dyn Store>) -> StoreOptio
     set(&mut options.quarantine_bytes_max, tuning.quarantine_bytes_max);
     set(&mut options.evict_interval_ms, tuning.evict_interval_ms);
     set(&mut options.outside_interval_ms, tuning.outside_interval_ms);
+    options.loaders = tuning.loaders.unwrap_or(options.loaders);
     options.refuses_at_max = tuning.refuses_at_max.unwrap_or(false);
     options.may_flush = tuning.may_flush.unwrap_or(false);
+    options.tell = Some(Arc::new(|text: &str| say(&format!("warning: {text}"))));
     options.close_ms = u64::from(config.shutdown_timeout_s()).saturating_mul(1000).max(2000) / 2;
     options
 }

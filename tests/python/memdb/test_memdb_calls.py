@@ -346,3 +346,19 @@ def test_the_figures_are_all_there_before_the_start_and_after_the_stop(address):
     asyncio.run(body())
     assert set(db.stats()) == set(before)
     assert before["cache_hits"] == before["inserts"] == before["tables"] == before["lag_seconds"] == 0 and before["store_state"] == "none"
+
+
+def test_a_table_that_is_given_twice_is_refused(address):
+    async def body(db):
+        calls = [
+            lambda: db.insert(table="a", table_name="b", key="k", record={}),
+            lambda: db.upsert("a", "k", {}, table_name="b"),
+            lambda: db.get(table="a", table_name="b", key="k"),
+            lambda: db.delete("a", "k", table_name="b"),
+            lambda: db.query("a", table_name="b"),
+        ]
+        for call in calls:
+            with pytest.raises(TypeError, match="given twice"):
+                await call()
+
+    on(address, body)

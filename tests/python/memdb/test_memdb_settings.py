@@ -5,7 +5,7 @@ import inspect
 
 import pytest
 
-from python.memdb.session import on
+from python.memdb.session import eventually, on
 from ramekin import MemDB
 from ramekin.errors import CommandError
 from ramekin.memdb import PRESETS
@@ -151,7 +151,6 @@ def test_intervals_change_while_it_runs(behind):
             assert db.stats()["dirty_records"] == 1
             db.flush_interval = 0.05
             assert db.flush_interval == 0.05
-            from python.memdb.session import eventually
 
             async def settled():
                 return db.stats()["dirty_records"] == 0
@@ -187,6 +186,39 @@ def test_the_number_of_connections_may_be_changed_at_any_time(behind):
         # As few as the documents of the original have.
         async with behind.open(max_connections=1) as db:
             assert await db.get("t", "k") == {"n": 1}
+
+    asyncio.run(body())
+
+
+@pytest.mark.parametrize("store_kind", ["postgres", "server over postgres"])
+def test_a_changed_number_of_connections_counts_at_once(behind):
+    async def body():
+        async with behind.open(max_connections=5) as db:
+            for n in range(200):
+                await db.insert("t", f"k{n}", {"n": n})
+            await db.flush()
+
+            async def connections():
+                await db._run("EVICT")
+                rows = await asyncio.gather(*(db.get("t", f"k{n}") for n in range(200)))
+                assert [row["n"] for row in rows] == list(range(200))
+                others = "pid <> pg_backend_pid() AND backend_type = 'client backend'"
+                return (await behind.rows_beside(f"SELECT count(*) FROM pg_stat_activity WHERE {others}"))[0][0]
+
+            few = await connections()
+            assert few <= 6
+            db.max_connections = 20
+
+            async def more():
+                return await connections() >= few + 3
+
+            await eventually(more)
+            db.max_connections = 5
+
+            async def few_again():
+                return await connections() <= 6
+
+            await eventually(few_again)
 
     asyncio.run(body())
 

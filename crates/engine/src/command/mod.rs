@@ -28,7 +28,7 @@ pub(crate) mod scan;
 mod settings;
 mod sort;
 mod spec;
-mod table;
+pub(crate) mod table;
 mod table_options;
 pub(crate) mod tag;
 mod whole;

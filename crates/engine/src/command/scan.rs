@@ -12,6 +12,7 @@
 
 pub(crate) use super::parse::cursor;
 use super::parse::{int, is};
+use super::table::is_fresh;
 use super::{Command, Ctx, Fail, Keys, Outcome, Spec, flag};
 use crate::keyspace::entry::Entry;
 use crate::keyspace::item::Item;
@@ -186,6 +187,8 @@ pub(crate) fn reaches_store(command: &Command, args: &[&[u8]]) -> bool {
         "scan" => cursor(args[1]).is_ok_and(|cursor| cursor & STORE_CURSOR != 0),
         // It looks itself whether memory has all that it asks for.
         "query" | "explain" => false,
+        "table.get" => is_fresh(args),
+        "table.list" => args.len() > 1,
         _ => true,
     }
 }

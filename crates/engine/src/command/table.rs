@@ -59,9 +59,10 @@ pub(super) const COMMANDS: &[Command] = &[
     },
     Command {
         spec: Spec {
-            summary: "Returns the names of all tables.",
+            summary: "Returns the names of all tables; with STORE, those that others have made in the store behind and that TABLE.CREATE could take over with STORE TABLE.",
             complexity: "O(N) where N is the number of tables",
-            ..on_tables("table.list", 1, flag::READONLY | flag::WALKS, Keys::None)
+            syntax: "[STORE [prefix]]",
+            ..on_tables("table.list", -1, flag::READONLY | flag::WALKS | flag::BEYOND, Keys::None)
         },
         run: list,
     },
@@ -95,10 +96,15 @@ pub(super) const COMMANDS: &[Command] = &[
     },
     Command {
         spec: Spec {
-            summary: "Returns a record.",
+            summary: "Returns a record. With FRESH the store behind is asked whether others have changed it.",
             complexity: "O(N) where N is the size of the record",
-            syntax: "table record-key",
-            ..on_tables("table.get", 3, flag::READONLY | flag::FAST | flag::MOVABLE_KEYS, Keys::Records(2))
+            syntax: "table record-key [FRESH]",
+            ..on_tables(
+                "table.get",
+                -3,
+                flag::READONLY | flag::FAST | flag::MOVABLE_KEYS | flag::BEYOND,
+                Keys::Records(2),
+            )
         },
         run: get,
     },
@@ -165,7 +171,22 @@ fn drop_table(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome
     Ok(())
 }
 
-fn list(ctx: &mut Ctx<'_>, _: &[&[u8]], out: &mut dyn Reply) -> Outcome {
+/// How the names begin that TABLE.LIST asks the store for, by what stands behind its name.
+pub(crate) fn found_prefix<'a>(words: &[&'a [u8]]) -> Result<std::borrow::Cow<'a, str>, Fail> {
+    match words {
+        [word] if word.eq_ignore_ascii_case(b"store") => Ok("".into()),
+        [word, prefix] if word.eq_ignore_ascii_case(b"store") => Ok(String::from_utf8_lossy(prefix)),
+        _ => Err(Fail::SYNTAX),
+    }
+}
+
+fn list(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
+    if args.len() > 1 {
+        found_prefix(&args[1..])?;
+        return Err(Fail::new(
+            "ERR there is no store behind this database, or it cannot be asked in a transaction",
+        ));
+    }
     // From the entries themselves: the answer waits for the log as those do.
     let mut names: Vec<Box<[u8]>> = Vec::new();
     ctx.in_db(SYSTEM_DB, |ctx| {
@@ -351,7 +372,11 @@ fn store(ctx: &mut Ctx<'_>, key: &[u8], document: &[u8], expire_at_ms: u64) -> O
     Ok(())
 }
 
+/// What asks for FRESH has been done before it comes here; in a transaction nothing has.
 fn get(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
+    if args.len() > 3 && !is_fresh(args) {
+        return Err(Fail::SYNTAX);
+    }
     let key = ctx.record_key(args[1], args[2]);
     let mut text = std::mem::take(&mut ctx.scratch.document);
     let mut raw = std::mem::take(&mut ctx.scratch.compressed);
@@ -394,6 +419,11 @@ fn get(ctx: &mut Ctx<'_>, args: &[&[u8]], out: &mut dyn Reply) -> Outcome {
     ctx.scratch.compressed = if raw.capacity() <= LARGE_BYTES_MIN { raw } else { Vec::new() };
     ctx.scratch.forget_document();
     found.map(drop)
+}
+
+/// Whether TABLE.GET is asked for what the store has now.
+pub(crate) fn is_fresh(args: &[&[u8]]) -> bool {
+    args.len() == 4 && args[3].eq_ignore_ascii_case(b"fresh")
 }
 
 /// Answers with the bytes of the form, see [`json`].

@@ -6,8 +6,9 @@
 
 use super::Database;
 use crate::command::scan::{self, STORE_CURSOR};
-use crate::command::{Command, Fail, flag};
+use crate::command::{Command, Fail, flag, table};
 use crate::log::Lsn;
+use crate::record::{DATABASE, Name};
 use crate::reply::{Collector, Reply, Response};
 use crate::settle::{Beyond, Settle};
 use crate::shard::Caller;
@@ -42,12 +43,23 @@ impl Database {
         {
             return None;
         }
+        if command.spec.name == "table.get" {
+            let key = Name::of_record(args[1], args[2]);
+            return match settle.freshen(DATABASE, &key) {
+                Ok(()) => None,
+                Err(fail) => {
+                    out.error(&fail.0);
+                    Some(self.last_lsn())
+                }
+            };
+        }
         let answered = match command.spec.name {
             "scan" => scan_store(settle, (caller.db, caller.now_ms), args, out),
             "keys" => self.all_keys(settle, caller, (command, args), out),
             "dbsize" => settle.count_keys(caller.db, caller.now_ms).map(|keys| {
                 out.int(i64::try_from(keys).unwrap_or(i64::MAX));
             }),
+            "table.list" => found_tables(settle, &args[1..], out),
             "tag.keys" | "tag.count" | "tag.list" => self.run_tagged(settle, caller, (command, args), out),
             _ => self.table_info(settle, caller, (command, args), out),
         };
@@ -128,6 +140,14 @@ impl Database {
         Response::Map(all).write_to(out);
         Ok(())
     }
+}
+
+/// The tables of the store that could be taken over.
+fn found_tables(settle: &Settle, words: &[&[u8]], out: &mut dyn Reply) -> Result<(), Fail> {
+    let names = settle.found_tables(&table::found_prefix(words)?)?;
+    out.array(names.len());
+    names.iter().for_each(|name| out.bulk(name.as_bytes()));
+    Ok(())
 }
 
 /// The part of SCAN that is in the store.

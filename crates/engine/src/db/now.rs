@@ -83,8 +83,10 @@ impl Database {
     /// Runs a command in database `db`, unless it has to wait for the store or for much room in the log.
     pub fn try_run(&self, db: u32, command: &Command, args: &[&[u8]], out: &mut dyn Reply) -> Tried {
         let name = command.spec.name;
-        let asks = || {
-            command.spec.is(flag::BEYOND) || matches!(name, "query" | "explain") || name.starts_with("index.")
+        let asks = || match name {
+            "table.get" | "table.list" => args.len() > command.spec.arity.unsigned_abs() as usize,
+            "query" | "explain" => true,
+            _ => command.spec.is(flag::BEYOND) || name.starts_with("index."),
         };
         if self.has_store() && asks() {
             return Tried::Waits;

@@ -249,6 +249,9 @@ impl Database {
         if let Some(may_flush) = tuning.may_flush {
             behind.may_flush.store(may_flush, Relaxed);
         }
+        if let Some(loaders) = tuning.loaders {
+            settle.set_loaders(loaders, self.inner.has_threads);
+        }
         settle.kick();
     }
 
@@ -339,6 +342,8 @@ pub struct StoreTuning {
     pub outside_interval_ms: Option<u64>,
     /// See there.
     pub may_flush: Option<bool>,
+    /// See there.
+    pub loaders: Option<u32>,
 }
 
 /// Opens a folder with the store that its options name, or refuses if it has one that they do not name.

@@ -117,7 +117,9 @@ fn locked(dir: &Path, mut lock: &fs::File, error: TryLockError) -> Error {
             let dir = dir.display();
             Error::new(
                 ErrorKind::Locked,
-                format!("the data folder {dir} is in use by {holder}: stop it or use another folder"),
+                format!(
+                    "the data folder {dir} is in use by {holder}: stop it, use another folder, or have it take connections and connect to it"
+                ),
             )
         }
     }

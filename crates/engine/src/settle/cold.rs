@@ -94,6 +94,11 @@ impl Settle {
         unreachable!("the last attempt returns")
     }
 
+    /// Tables of others in the store that could be taken over, and whose names begin so.
+    pub(crate) fn found_tables(&self, prefix: &str) -> Result<Vec<String>, Fail> {
+        self.ask_store(|connection| connection.found(prefix))
+    }
+
     /// A page of the store's keys of a database at this time, in the order of places and keys: it ends after so many rows, or with
     /// a place that has some.
     pub(crate) fn keys_beyond(

@@ -41,9 +41,10 @@ pub(super) struct Keeper {
 impl Settle {
     pub(super) fn work_keeper(&self) {
         while !self.is_stopping() {
+            let kicks = self.rest.kicks();
             self.keep_step();
             self.tell_waiting();
-            self.sleep(LOOK_PERIOD);
+            self.rest.rest(kicks, LOOK_PERIOD);
         }
     }
 

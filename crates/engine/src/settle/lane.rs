@@ -182,18 +182,19 @@ impl Settle {
     /// The work of a lane's thread: steps until it is stopped, and then until everything has settled or time is up.
     pub(super) fn work_lane(&self, number: usize) {
         loop {
+            // Asked before it is looked: what comes meanwhile is another reason to look.
+            let (kicks, is_stopping) = (self.rest.kicks(), self.is_stopping());
             let step = self.lane_step(number);
             self.tell_waiting();
             if self.is_fenced.load(Relaxed) {
                 self.fail_waiting(crate::shard::FENCED);
             }
-            if self.is_stopping()
-                && (step == Step::Idle || self.is_past_deadline() || self.is_fenced.load(Relaxed))
+            if is_stopping && (step == Step::Idle || self.is_past_deadline() || self.is_fenced.load(Relaxed))
             {
                 return;
             }
             if step != Step::Settled {
-                self.sleep(LOOK_PERIOD);
+                self.rest.rest(kicks, LOOK_PERIOD);
                 if self.is_stopping() {
                     // A pause between tries.
                     std::thread::sleep(Duration::from_millis(5));
@@ -760,6 +761,7 @@ impl Settle {
             self.fail_flushes(&error);
             return self.hold(worker, taken, &taken.change.place);
         }
+        self.tell_refused(taken.db, &capture.key, reason);
         let keyspace = &self.shards.keyspace;
         let mut part = keyspace.lock(keyspace.shard_of(capture.hash));
         if let Some(space) = part.space_mut(keyspace.space_of(taken.db)) {

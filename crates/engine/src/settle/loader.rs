@@ -13,7 +13,7 @@ use crate::store::{Connection, Content, ErrorKind, Row, StoreError};
 use parking_lot::{Condvar, Mutex};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
 /// Keys in one question.
@@ -29,7 +29,9 @@ pub(super) struct Loader {
     /// Nobody fetches any more. Changes with the queue locked.
     is_closed: AtomicBool,
     wake: Condvar,
-    pub(super) threads: u32,
+    /// How many threads are to fetch, and how many do.
+    threads: AtomicU32,
+    running: AtomicU32,
     revisits: Mutex<Vec<Revisit>>,
 }
 
@@ -53,9 +55,35 @@ impl Loader {
             queue: Mutex::default(),
             is_closed: AtomicBool::new(false),
             wake: Condvar::new(),
-            threads,
+            threads: AtomicU32::new(threads),
+            running: AtomicU32::new(0),
             revisits: Mutex::default(),
         }
+    }
+
+    /// How many threads fetch from now on: one at least.
+    pub(super) fn set_threads(&self, threads: u32) {
+        self.threads.store(threads.max(1), Relaxed);
+        self.wake();
+    }
+
+    /// Whether there is to be another thread, which counts from here on.
+    pub(super) fn lacks_thread(&self) -> bool {
+        let threads = self.threads.load(Relaxed);
+        let one_more = |running: u32| (running < threads).then_some(running + 1);
+        self.running.fetch_update(Relaxed, Relaxed, one_more).is_ok()
+    }
+
+    /// Whether a thread is to end, which counts no more from here on.
+    fn has_thread_too_many(&self) -> bool {
+        let threads = self.threads.load(Relaxed);
+        let one_less = |running: u32| (running > threads).then(|| running - 1);
+        self.running.fetch_update(Relaxed, Relaxed, one_less).is_ok()
+    }
+
+    /// A thread that was counted could not be started.
+    pub(super) fn uncount_thread(&self) {
+        self.running.fetch_sub(1, Relaxed);
     }
 
     fn ask(&self, wanted: Wanted) -> Result<(), Wanted> {
@@ -152,7 +180,7 @@ impl Settle {
     /// The work of a thread that fetches.
     pub(super) fn work_loader(&self) {
         let mut connection = None;
-        while !self.is_stopping() {
+        while !self.is_stopping() && !self.loader.has_thread_too_many() {
             self.load_step(&mut connection, Some(super::LOOK_PERIOD));
         }
     }

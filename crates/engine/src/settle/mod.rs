@@ -14,15 +14,18 @@
 mod change;
 mod cold;
 mod cursors;
+mod fresh;
 mod keeper;
 mod lane;
 mod loader;
 mod quarantine;
 mod recover;
+mod rest;
 mod select;
 mod stats;
 mod tables;
 mod tagged;
+mod tell;
 mod unique;
 
 pub(crate) use recover::{address_of, detach};
@@ -32,17 +35,20 @@ pub use cold::{ColdKeys, PageStart, PlaceKeys};
 pub use quarantine::Quarantined;
 pub(crate) use select::Unheld;
 pub use stats::{Durations, StoreStats};
+pub use tell::Tell;
 
 use self::loader::Loader;
 use self::quarantine::Quarantine;
+use self::rest::Rest;
 use self::stats::Stats;
+use self::tell::Teller;
 use crate::error::Error;
 use crate::io::Clock;
 use crate::keyspace::settling::{Asked, Ready, Settling, Waiting};
 use crate::log::Lsn;
 use crate::shard::{FENCED, Needs, Shards};
 use crate::store::{Connection, Store, StoreError};
-use parking_lot::{Condvar, Mutex};
+use parking_lot::Mutex;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
@@ -96,6 +102,8 @@ pub struct StoreOptions {
     pub attach: Option<Attach>,
     /// How long the last flush may take when the database is closed, in milliseconds.
     pub close_ms: u64,
+    /// Who is told what the operator has to know.
+    pub tell: Option<Tell>,
 }
 
 impl StoreOptions {
@@ -117,6 +125,7 @@ impl StoreOptions {
             read_only: false,
             attach: None,
             close_ms: 10_000,
+            tell: None,
         }
     }
 }
@@ -177,19 +186,9 @@ pub(crate) struct Settle {
     is_fenced: AtomicBool,
     /// All that was in memory when the folder got its store has settled once this number has; 0: it has.
     filled_at: AtomicU64,
-    stop: Mutex<Stop>,
-    wake: Condvar,
+    rest: Rest,
+    teller: Teller,
     threads: Mutex<Vec<JoinHandle<()>>>,
-}
-
-#[derive(Default)]
-struct Stop {
-    /// Threads are to end, lanes after a last flush.
-    stopping: bool,
-    /// Until then, by the clock that nobody sets.
-    deadline: Duration,
-    /// Something is to be done now.
-    kicked: u64,
 }
 
 /// Who waits for what.
@@ -301,8 +300,7 @@ impl Settle {
 
     /// Wakes all threads.
     pub(crate) fn kick(&self) {
-        self.stop.lock().kicked += 1;
-        self.wake.notify_all();
+        self.rest.kick();
     }
 
     /// Gets what a command needs, and calls `ready` then.
@@ -350,7 +348,7 @@ impl Settle {
         let unsettled = self.shards.keyspace.unsettled().map_or(0, |totals| totals.bytes());
         let max = self.shards.behind.unsettled_bytes_max.load(Relaxed);
         let mut told = Vec::new();
-        {
+        let is_full = {
             let mut waits = self.waits.lock();
             let mut is_left = |(lsn, waiting): &(Lsn, Arc<Waiting>)| {
                 let is_there = *lsn <= settled;
@@ -367,7 +365,9 @@ impl Settle {
             if unsettled < max {
                 told.append(&mut waits.room);
             }
-        }
+            !waits.room.is_empty()
+        };
+        self.tell_full(is_full);
         told.iter().for_each(|waiting| waiting.happened(None));
         if self.told_lsn.fetch_max(settled, Relaxed) < settled {
             self.tell_progress();
@@ -482,20 +482,24 @@ impl Settle {
     }
 
     fn note_up(&self) {
-        self.shards.behind.is_down.store(false, Relaxed);
+        let is_down = &self.shards.behind.is_down;
+        if is_down.load(Relaxed) && is_down.swap(false, Relaxed) {
+            self.tell_up();
+        }
     }
 
     fn note_failure(&self, error: &StoreError) {
+        use crate::store::ErrorKind::{Fenced, InDoubt, Unavailable};
         self.stats.note_error(error, self.now_ms());
-        match error.kind {
-            crate::store::ErrorKind::Unavailable | crate::store::ErrorKind::InDoubt => {
-                self.shards.behind.is_down.store(true, Relaxed);
+        let behind = &self.shards.behind;
+        if matches!(error.kind, Unavailable | InDoubt) && !behind.is_down.swap(true, Relaxed) {
+            self.tell_down(error);
+        }
+        if error.kind == Fenced {
+            behind.is_fenced.store(true, Relaxed);
+            if !self.is_fenced.swap(true, Relaxed) {
+                self.tell_fenced(error);
             }
-            crate::store::ErrorKind::Fenced => {
-                self.is_fenced.store(true, Relaxed);
-                self.shards.behind.is_fenced.store(true, Relaxed);
-            }
-            _ => {}
         }
     }
 
@@ -507,21 +511,11 @@ impl Settle {
 
     /// Whether the threads are to end; lanes flush until the deadline first.
     fn is_stopping(&self) -> bool {
-        self.stop.lock().stopping
+        self.rest.is_stopping()
     }
 
     fn is_past_deadline(&self) -> bool {
-        let stop = self.stop.lock();
-        stop.stopping && self.clock.monotonic() >= stop.deadline
-    }
-
-    /// Sleeps until something is to be done, or so long.
-    fn sleep(&self, period: Duration) {
-        let mut stop = self.stop.lock();
-        let kicked = stop.kicked;
-        if !stop.stopping {
-            self.wake.wait_while_for(&mut stop, |stop| !stop.stopping && stop.kicked == kicked, period);
-        }
+        self.rest.is_stopping() && self.clock.monotonic() >= self.rest.deadline()
     }
 
     /// Starts the threads.
@@ -539,27 +533,46 @@ impl Settle {
                 spawn(format!("lane-{number}"), Box::new(move || settle.work_lane(number)))?;
             }
         }
-        for number in 0..self.loader.threads {
-            let settle = Arc::clone(self);
-            spawn(format!("fetch-{number}"), Box::new(move || settle.work_loader()))?;
-        }
         let settle = Arc::clone(self);
-        spawn("keeper".to_owned(), Box::new(move || settle.work_keeper()))
+        spawn("keeper".to_owned(), Box::new(move || settle.work_keeper()))?;
+        drop(threads);
+        self.start_loaders()
+    }
+
+    /// Has so many threads fetch from now on, if there are threads at all. Those that are too many end by themselves.
+    pub(crate) fn set_loaders(self: &Arc<Self>, loaders: u32, has_threads: bool) {
+        self.loader.set_threads(loaders);
+        if has_threads {
+            // Where no more can be started, those that are there go on.
+            let _ = self.start_loaders();
+        }
+    }
+
+    fn start_loaders(self: &Arc<Self>) -> Result<(), Error> {
+        let mut threads = self.threads.lock();
+        threads.retain(|thread| !thread.is_finished());
+        while !self.is_stopping() && self.loader.lacks_thread() {
+            let settle = Arc::clone(self);
+            let spawned =
+                std::thread::Builder::new().name("fetch".to_owned()).spawn(move || settle.work_loader());
+            match spawned {
+                Ok(thread) => threads.push(thread),
+                Err(error) => {
+                    self.loader.uncount_thread();
+                    return Err(Error::from_os("cannot start a thread", error));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Settles what is unsettled, for as long as a stop may take, gives the store up and ends the threads. What has not settled by
     /// then is in the log, and will once the folder is opened again.
     pub(crate) fn close(&self) {
-        {
-            let mut stop = self.stop.lock();
-            if stop.stopping {
-                return;
-            }
-            let time = Duration::from_millis(self.close_ms);
-            (stop.stopping, stop.deadline) = (true, self.clock.monotonic().saturating_add(time));
+        let time = Duration::from_millis(self.close_ms);
+        if !self.rest.stop(self.clock.monotonic().saturating_add(time)) {
+            return;
         }
-        self.flush_all.store(true, Relaxed);
-        self.wake.notify_all();
         self.loader.wake();
         let are_ended = self.end_threads();
         self.waits.lock().is_closed = true;
@@ -578,7 +591,7 @@ impl Settle {
     /// log, and in the store once at most. False if there are such.
     fn end_threads(&self) -> bool {
         let mut threads = std::mem::take(&mut *self.threads.lock());
-        let deadline = self.stop.lock().deadline.saturating_add(STOP_GRACE);
+        let deadline = self.rest.deadline().saturating_add(STOP_GRACE);
         loop {
             for thread in threads.extract_if(.., |thread| thread.is_finished()) {
                 // A panic of that thread has been reported where it happened.

@@ -14,15 +14,17 @@
 use super::lane::Worker;
 use super::loader::Loader;
 use super::quarantine::Quarantine;
+use super::rest::Rest;
 use super::stats::Stats;
-use super::{Attach, Knobs, LaneState, Settle, Stop, StoreOptions, Waits};
+use super::tell::Teller;
+use super::{Attach, Knobs, LaneState, Settle, StoreOptions, Waits};
 use crate::error::{Error, ErrorKind};
 use crate::io::Clock;
 use crate::log::Log;
 use crate::record::{Definition, Name, Stored};
 use crate::shard::Shards;
 use crate::store::{Claim, Claimed, StoreError};
-use parking_lot::{Condvar, Mutex};
+use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
@@ -101,16 +103,14 @@ impl Settle {
             epoch: known.as_ref().map_or(0, |known| known.epoch),
             owner: format!("process {}", std::process::id()),
             lanes,
-            takes_over: options.attach.is_some(),
+            takes_over: false,
             read_only: options.read_only,
         };
-        let claimed = options.store.connect().and_then(|mut connection| {
-            let claimed = connection.claim(&claim)?;
-            Ok((claimed, connection.has_tags()?))
-        });
-        let (claimed, has_tags) = claimed.map_err(|error| refused(&*options.store, &error))?;
         let appended = log.appended();
-        let base = match (&known, options.attach) {
+        let highest = known.as_ref().map(|known| known.base + appended);
+        let ((claimed, has_tags), attach) =
+            claimed(options, claim, highest).map_err(|error| refused(&*options.store, &error))?;
+        let base = match (&known, attach) {
             (Some(known), None) => known.base,
             // Whatever the store has, what is in memory and what comes now is later.
             _ => {
@@ -128,12 +128,12 @@ impl Settle {
         let is_empty = |db| shards.keyspace.database_counts(db).keys == 0;
         let is_filled = options.read_only
             || known.is_none() && (0..shards.keyspace.databases()).all(is_empty)
-            || options.attach == Some(Attach::Store)
-            || options.attach.is_none() && known.as_ref().is_some_and(|known| known.is_filled);
-        if options.attach == Some(Attach::Store) {
+            || attach == Some(Attach::Store)
+            || attach.is_none() && known.as_ref().is_some_and(|known| known.is_filled);
+        if attach == Some(Attach::Store) {
             shards.empty_memory().map_err(|fail| failed(&fail.0))?;
         }
-        if options.attach == Some(Attach::Store) || known.is_none() {
+        if attach == Some(Attach::Store) || known.is_none() {
             adopt_tables(&shards, &*options.store)?;
         }
         let is_tagged = shards.keyspace.has_tags();
@@ -220,8 +220,8 @@ impl Settle {
             } else {
                 shards.log.as_ref().map_or(0, Log::appended)
             }),
-            stop: Mutex::new(Stop::default()),
-            wake: Condvar::new(),
+            rest: Rest::default(),
+            teller: Teller::new(options.tell.clone()),
             threads: Mutex::default(),
             clock,
             shards,
@@ -270,6 +270,38 @@ fn adopt_tables(shards: &Shards, store: &dyn crate::store::Store) -> Result<(), 
         shards.registry.put(definition);
     }
     Ok(())
+}
+
+/// Claims the store, and tells whether it has tags and what is decided by `store-attach`: nothing where folder and store fit each other
+/// as they are, whose changes up to `highest` the folder knows. A decision that is left in a configuration would throw away each
+/// time what has not settled.
+fn claimed(
+    options: &StoreOptions,
+    mut claim: Claim,
+    highest: Option<u64>,
+) -> Result<((Claimed, bool), Option<Attach>), StoreError> {
+    let try_claim = |claim: &Claim| {
+        let mut connection = options.store.connect()?;
+        let claimed = connection.claim(claim)?;
+        Ok((claimed, connection.has_tags()?))
+    };
+    let Some(attach) = options.attach else { return try_claim(&claim).map(|found| (found, None)) };
+    if let Some(highest) = highest {
+        match try_claim(&claim) {
+            Ok(found) if found.0.version <= highest => {
+                if let Some(tell) = &options.tell {
+                    tell(
+                        "store-attach has nothing to decide, the folder and its store fit each other: leave it out",
+                    );
+                }
+                return Ok((found, None));
+            }
+            Err(error) if error.passes() => return Err(error),
+            _ => {}
+        }
+    }
+    claim.takes_over = true;
+    try_claim(&claim).map(|found| (found, Some(attach)))
 }
 
 /// Says of each key whether it has settled. `is_filled`: the store is the one that the folder knows, and has had all of it.

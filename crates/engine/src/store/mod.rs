@@ -302,6 +302,16 @@ pub trait Connection: Send {
     /// `Unavailable`.
     fn tables(&mut self) -> Result<Vec<Table>, StoreError>;
 
+    /// Tables that others have made and whose names begin so, each as [`Table::stored_as`] names it, that nobody has defined and that
+    /// could hold records as they stand: with keys in a column `key` and data in `data`.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    fn found(&mut self, prefix: &str) -> Result<Vec<String>, StoreError> {
+        let _ = prefix;
+        Ok(Vec::new())
+    }
+
     /// Drops a table of records; one that others had made is only left alone from now on. `epoch` as in a batch.
     ///
     /// # Errors

@@ -147,6 +147,7 @@ pub(crate) fn register_hooks(server: &Arc<Server>) {
         "store-quarantine-max",
         "store-poll-interval",
         "store-flush",
+        "max-connections",
     ] {
         hook(name, |server, config| server.each_database(|db| db.tune_store(&config.store_tuning())));
     }

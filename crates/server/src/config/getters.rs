@@ -10,6 +10,9 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::PathBuf;
 
+/// Connections to a store that are not for fetching: of two lanes, of who looks after it, and of its owner.
+const OTHER_CONNECTIONS: u32 = 4;
+
 /// When the log is forced to the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AppendFsync {
@@ -484,6 +487,7 @@ impl Config {
             evict_interval_ms: Some(self.millis("evict-interval")),
             outside_interval_ms: Some(self.millis("store-poll-interval")),
             may_flush: Some(self.flag("store-flush")),
+            loaders: Some(self.max_connections().saturating_sub(OTHER_CONNECTIONS).max(1)),
         }
     }
 

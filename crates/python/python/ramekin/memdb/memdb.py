@@ -21,6 +21,7 @@ from .._native import Engine, Records, watch_the_end
 from .._records import decode, encode
 from .._tasks import Turn, within
 from ..errors import ClosedError, CommandError, QueryError, RamekinError, SchemaError, ServerConnectionError, ServerTimeoutError
+from .adoption import adopt
 from .arguments import MISSING as _MISSING
 from .arguments import declared, milliseconds
 from .arguments import named as _named
@@ -57,7 +58,8 @@ class MemDB(Records):
     `db_url` is a folder (`./data` if it is None and `PG_DSN` is not set), `sqlite:PATH`, `postgresql://…`, `redis://…`,
     `memory:`, or a server, `ramekin://host:port`. With a database behind, `folder` is where log and checkpoints are. What is
     None comes from `FLUSH_INTERVAL`, `EVICT_INTERVAL` and `MAX_CONNECTIONS`, in the environment or `.env`, or is 30, 60 and 10.
-    `stored_as="memdb_{}"` keeps the table `calls` in the database's table `memdb_calls`, which is taken over if it is there.
+    Tables that MemDB's original has left in PostgreSQL are there again at once: its `memdb_calls` is the table `calls`.
+    `stored_as="memdb_{}"` keeps new tables under such names too; `stored_as="{}"` leaves the original's alone.
     Further keywords are directives of the engine: `appendfsync="always"`, `maxmemory="2gb"`.
     """
 
@@ -108,7 +110,14 @@ class MemDB(Records):
         async with self._starting:
             if self._backend is None:
                 watch_the_end()
-                self._backend = backend = await asyncio.to_thread(self._open)
+                backend = await asyncio.to_thread(self._open)
+                try:
+                    if self._stored_as is None:
+                        await adopt(backend)
+                except BaseException:
+                    await asyncio.to_thread(backend.close)
+                    raise
+                self._backend = backend
                 if isinstance(backend, Engine):
                     self._attach(backend, self._stored_as is None)
                 _log.info("MemDB started on %s", self._where())
@@ -150,7 +159,7 @@ class MemDB(Records):
         if address is not None and address.startswith(_SERVERS):
             backend = open_backend(address)
             # The server has its own settings, unless something else was said here.
-            said = {name: value for name, value in values.items() if name in self._said and name != "max_connections"}
+            said = {name: value for name, value in values.items() if name in self._said}
             try:
                 for name, value in {**directives, **said}.items():
                     _configure(backend, name, value)
@@ -200,12 +209,7 @@ class MemDB(Records):
     def _change(self, name: str, value: float) -> None:
         if self._backend is not None:
             least = CONNECTIONS_MIN if name == "max_connections" else 0
-            try:
-                _configure(self._backend, name, max(value, least))
-            except CommandError as error:
-                if "immutable" not in str(error):
-                    raise
-                _log.warning("%s = %s counts from the next start on", name, value)
+            _configure(self._backend, name, max(value, least))
         setattr(self, f"_{name}", value)
         self._said |= {name}
 
@@ -289,7 +293,8 @@ class MemDB(Records):
     ) -> Record | None:
         """A record, from memory or, if it was evicted, from the database; None if there is none.
 
-        With `use_cache=False` the database is asked for what others have changed there; own changes that have not settled count.
+        With `use_cache=False` the database is asked, and what others have just written there is seen; own changes that have not
+        settled count for more. A database that is away is a `StoreError` then.
         """
         if type(table) is not str or table_name is not _MISSING:
             table = _named(table, table_name)
@@ -299,11 +304,12 @@ class MemDB(Records):
         if backend is None:
             raise _closed()
         self._calls = calls = self._calls + 1
+        words = ("TABLE.GET", table, key) if use_cache else ("TABLE.GET", table, key, "FRESH")
         if calls % EVERY != 1:
-            text = await backend.execute_async("TABLE.GET", table, key)
+            text = await backend.execute_async(*words)
             return None if text is None else decode(text)
         begun = perf_counter_ns()
-        text = await backend.execute_async("TABLE.GET", table, key)
+        text = await backend.execute_async(*words)
         record: Record | None = None if text is None else decode(text)
         self._latencies["get"].add(perf_counter_ns() - begun)
         return record

@@ -35,8 +35,7 @@ pub(super) const ROWS: &[Directive] = &[
         Kind::Int { min: 5, max: 1000 },
         "10",
         "Connections to the store: two that settle, two that look after it and own it, the others fetch rows.",
-    )
-    .needs_restart(),
+    ),
     Directive::used(
         "store-unsettled-max",
         Kind::MEMORY,
