@@ -56,6 +56,10 @@ python: $(VENV)/ready need-rust ## the Python package, built and installed for t
 	fi
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-index --force-reinstall $${RAMEKIN_WHEEL:-$(WHEELS)/quick/*.whl}
 
+.PHONY: wheel-any
+wheel-any: need-python ## the wheel without the engine, for systems without one of their own, in target/wheels
+	$(PYTHON) crates/python/any_wheel.py $(WHEELS)
+
 wheel: $(VENV)/ready need-rust ## a wheel for this machine, optimised, in target/wheels
 	$(VENV)/bin/maturin build --release --manifest-path crates/python/Cargo.toml --out $(WHEELS)
 

@@ -11,10 +11,8 @@ import sys
 
 def main() -> int:
     """Runs the command line with the arguments of the process."""
-    from . import _native  # loads the module
-    from ._ramekin import main as run
+    from ._native import run
 
-    del _native
     return run(*sys.argv[1:])
 
 

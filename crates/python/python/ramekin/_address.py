@@ -61,6 +61,10 @@ def parse(address: str, options: dict[str, Any]) -> Target:
         found["path"] = unquote(parts.path)
         if not found["path"]:
             raise OpenError(f"{address!r} names no socket: ramekin+unix:///path/to/socket")
+        import socket
+
+        if not hasattr(socket, "AF_UNIX"):
+            raise OpenError(f"{address!r}: the Python of this system has no Unix sockets, use ramekin://host:port")
     else:
         try:
             port = parts.port

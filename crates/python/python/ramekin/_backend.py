@@ -52,6 +52,12 @@ def open_backend(address: str | None = None, **directives: Any) -> Backend:
         from ._remote import Remote
 
         return Remote(address, **directives)
+    from ._native import HAS_ENGINE, without_engine
+
+    if not HAS_ENGINE:
+        from .errors import OpenError
+
+        raise OpenError(without_engine("a database in this process"))
     from ._embedded import Embedded
 
     return Embedded(address, directives)

@@ -6,13 +6,13 @@ done for. A long pipeline is sent while its replies are read, so that neither si
 
 from __future__ import annotations
 
-import select
 import socket
 import time
 from typing import Any
 
 from . import errors
 from ._address import Target
+from ._looking import look
 from ._resp import Decoder, Push, encode_many
 
 _CHUNK = 65536
@@ -41,8 +41,7 @@ class Connection:
         self._decoder = Decoder()
         self._replies: list[Any] = []
         self.socket = connect(target)
-        self._poll = select.poll()
-        self._poll.register(self.socket, select.POLLIN)
+        self._poll = look(self.socket)
         commands = introduction(target) + setup
         if commands:
             try:
@@ -104,13 +103,12 @@ class Connection:
 
     def _send_and_read(self, payload: bytes, timeout: float | None) -> None:
         """Sends while it takes replies; the socket does not block meanwhile. TLS may want the other direction at any time."""
-        poll, view, sent = select.poll(), memoryview(payload), 0
+        looking, view, sent = look(self.socket, True), memoryview(payload), 0
         blocked: tuple[type[Exception], ...] = (BlockingIOError,)
         if self._tls:
             from ssl import SSLWantReadError, SSLWantWriteError
 
             blocked = (BlockingIOError, SSLWantReadError, SSLWantWriteError)
-        poll.register(self.socket, select.POLLIN | select.POLLOUT)
         limit = self.socket.gettimeout()
         self.socket.setblocking(False)
         moved = time.monotonic()
@@ -132,7 +130,7 @@ class Connection:
                 elif timeout is not None and time.monotonic() - moved > timeout:
                     raise errors.ServerTimeoutError("the server takes no more commands")
                 else:
-                    poll.poll(None if timeout is None else max(1, int(timeout * 1000)))
+                    looking.poll(None if timeout is None else max(1, int(timeout * 1000)))
             self.socket.settimeout(limit)
         except OSError as failed:
             if isinstance(failed, errors.RamekinError):

@@ -1,9 +1,23 @@
-"""The native module where there is one, and what stands in for it where the package came without: then only servers can be reached."""
+"""The native module where there is one, and what stands in for it where the package came without: then only servers can be reached.
+
+The package comes without it in the wheel for systems that have none of their own (`crates/python/any_wheel.py` builds it).
+"""
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
+# How the module is found, so that one that is there and cannot be loaded is an error, and not taken for missing.
+_NAME = "ramekin._ramekin"
+
+
+def _import() -> None:
+    try:
+        import_module(_NAME)
+    except ModuleNotFoundError as missing:
+        if missing.name != _NAME:
+            raise
 
 
 def _load() -> None:
@@ -14,18 +28,15 @@ def _load() -> None:
     import threading
 
     if threading.current_thread() is threading.main_thread():
-        try:
-            from . import _ramekin as _ramekin
-        except ModuleNotFoundError:
-            pass
+        _import()
         return
     done = threading.Event()
 
     def load() -> None:
         try:
-            from . import _ramekin as _ramekin
+            import_module(_NAME)
         except ImportError:
-            return
+            return  # whoever imports it next is told
         finally:
             done.set()
         threading.Event().wait()
@@ -38,7 +49,9 @@ _load()
 
 try:
     from ._ramekin import AsyncStrings, Engine, Records, Strings
-except ModuleNotFoundError:
+except ModuleNotFoundError as _missing:
+    if _missing.name != _NAME:
+        raise
 
     class Engine:  # type: ignore[no-redef]
         """Nothing is one."""
@@ -74,13 +87,35 @@ except ModuleNotFoundError:
         upsert = insert
 
 
+HAS_ENGINE: bool = Engine.__module__ != __name__
+
+
+def without_engine(what: str) -> str:
+    """Why something cannot be had where the package came without the engine, and what to do."""
+    return (
+        f"{what} needs Ramekin's engine, which this installation is without (it is in the wheels for Linux and macOS): "
+        "start a server on a system that has it and open ramekin://host:port"
+    )
+
 
 def watch_the_end() -> None:
     """Has SIGTERM close all databases, if nobody else takes it. To be called by whoever opens in another thread than the main one."""
-    if Engine.__module__ != __name__:
+    if HAS_ENGINE:
         from ._embedded import watch_the_end
 
         watch_the_end()
 
 
-__all__ = ["AsyncStrings", "Engine", "Records", "Strings", "watch_the_end"]
+def run(*args: str) -> int:
+    """The command line `ramekin` with these arguments; its exit code."""
+    if HAS_ENGINE:
+        from ._ramekin import main
+
+        return main(*args)
+    import sys
+
+    print(f"ramekin: {without_engine('the server, and each of its tools,')}", file=sys.stderr)
+    return 1
+
+
+__all__ = ["HAS_ENGINE", "AsyncStrings", "Engine", "Records", "Strings", "run", "watch_the_end", "without_engine"]

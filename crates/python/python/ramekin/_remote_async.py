@@ -8,7 +8,6 @@ such a task is cancelled, what it waited for is called off at the server before 
 from __future__ import annotations
 
 import asyncio
-import select
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, Sequence
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from . import errors
 from ._connection import Lost, introduction, tls_context, unreachable
 from ._kinds import FENCES, POPS, READS, SESSION, WAITING, name_of
+from ._looking import Looking, look
 from ._resp import Decoder, ProtocolError, Push, encode, encode_many
 from ._tasks import within
 
@@ -54,11 +54,11 @@ class Wire(asyncio.Protocol):
         self._waiting: deque[Request] = deque()
         self._unsent: list[Request] = []
         self._room: asyncio.Future[None] | None = None
-        self._poll = select.poll()
+        self._looking: Looking | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport  # type: ignore[assignment]
-        self._poll.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
+        self._looking = look(transport.get_extra_info("socket").fileno())
 
     def data_received(self, data: bytes) -> None:
         self.heard = time.monotonic()
@@ -115,7 +115,8 @@ class Wire(asyncio.Protocol):
         """Replies to a payload. Raises `Lost` or `ServerTimeoutError`."""
         while self._room is not None:
             await asyncio.shield(self._room)
-        if not self._waiting and not self._unsent and not self.lost and self._poll.poll(0):
+        looking = self._looking
+        if looking is not None and not self._waiting and not self._unsent and not self.lost and looking.poll(0):
             # Something has come that nobody asked for, perhaps the end: the loop has not looked yet.
             for _ in range(3):
                 await asyncio.sleep(0)

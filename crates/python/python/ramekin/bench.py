@@ -7,10 +7,8 @@ import sys
 
 def main() -> int:
     """Runs `ramekin bench` with the arguments of the process."""
-    from . import _native  # loads the module
-    from ._ramekin import main as run
+    from ._native import run
 
-    del _native
     return run("bench", *sys.argv[1:])
 
 

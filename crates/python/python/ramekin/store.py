@@ -38,8 +38,12 @@ def check(make: Callable[[str], Store]) -> int:
 
     Raises AssertionError with the first thing that is wrong, and returns how many cases there were.
     """
-    from . import _native  # loads the module
+    from ._native import HAS_ENGINE, without_engine
+
+    if not HAS_ENGINE:
+        from .errors import OpenError
+
+        raise OpenError(without_engine("a store"))
     from ._ramekin import check_store
 
-    del _native
     return check_store(make)

@@ -15,6 +15,8 @@ import zlib
 from collections.abc import Callable
 from hashlib import blake2b
 from hmac import compare_digest
+from importlib import import_module
+from typing import Any
 
 COMPRESS_MIN_SIZE = 1024
 _LEVEL = 6
@@ -24,13 +26,25 @@ _DIGEST_BYTES = 32
 
 @functools.cache
 def _zstd() -> tuple[Callable[[bytes], bytes], Callable[[bytes], bytes]] | None:
-    """Zstandard of the native module, if that is there and has it."""
+    """Zstandard of the native module, or of Python, if there is one that has it."""
     from .. import _native  # noqa: F401 - has it loaded
 
     native = sys.modules.get("ramekin._ramekin")
-    if native is None or not hasattr(native, "zstd_compress"):
+    if native is not None and hasattr(native, "zstd_compress"):
+        return native.zstd_compress, native.zstd_decompress
+    try:
+        zstd: Any = import_module("compression.zstd")
+    except ImportError:  # before Python 3.14
         return None
-    return native.zstd_compress, native.zstd_decompress
+
+    def decompress(data: bytes) -> bytes:
+        try:
+            found: bytes = zstd.decompress(data)
+        except zstd.ZstdError as error:
+            raise ValueError(f"this is not compressed by Zstandard: {error}") from error
+        return found
+
+    return zstd.compress, decompress
 
 
 def pack(data: bytes, compress: bool, secret: bytes | None) -> tuple[str, bytes]:
@@ -63,7 +77,7 @@ def unpack(done: str, data: bytes, secret: bytes | None) -> bytes:
         elif word == "zstd":
             zstd = _zstd()
             if zstd is None:
-                raise ValueError("the value is compressed by Zstandard, which needs the package's native module")
+                raise ValueError("the value is compressed by Zstandard, which needs the package's native module, or Python 3.14")
             data = zstd[1](data)
         else:
             raise ValueError(f"the value is kept in a form that is not known here: {word}")
