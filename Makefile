@@ -12,7 +12,7 @@ ARGS   ?=
 export RAMEKIN_BIN ?= $(TARGET)/quick/ramekin
 PYTEST := $(VENV)/bin/python -m pytest -c tests/pytest.ini
 # Processes that run them; `auto` is twice as many as there are cores, for tests wait more than they work. One that crashes ends the run.
-WORKERS ?= 0
+WORKERS ?= auto
 # Runs a command beside a PostgreSQL server that is there only for it.
 WITH_POSTGRES := $(VENV)/bin/python tests/harness/postgres.py run
 
