@@ -34,7 +34,7 @@ impl Embedded {
         for warning in &loaded.warnings {
             run::say(&format!("warning: {warning}"));
         }
-        crate::command::info_process::note_start();
+        crate::system::note_start();
         let db = run::open_database(&loaded.config, &Arc::default(), &*stores)?;
         let server = Arc::new(Server::new(db, SharedConfig::from(loaded)));
         server.is_embedded.store(true, Relaxed);

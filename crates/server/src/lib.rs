@@ -7,7 +7,6 @@ mod client_memory;
 pub mod clients;
 pub mod command;
 pub mod config;
-mod container;
 mod embedded;
 mod error;
 mod monitor;
@@ -20,6 +19,7 @@ pub mod server;
 mod session;
 mod slowlog;
 pub mod stats;
+mod system;
 
 pub use embedded::Embedded;
 pub use error::Error;

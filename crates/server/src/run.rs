@@ -32,7 +32,7 @@ pub fn serve(loaded: Loaded, stores: Arc<Stores>) -> Result<(), Error> {
         say(&format!("warning: {warning}"));
     }
     let listeners = listen(config)?;
-    crate::command::info_process::note_start();
+    crate::system::note_start();
     let (now_s, progress) = (|| OsClock::default().now_ms() / 1000, Arc::default());
     let begun_s = now_s();
     let info = || crate::command::info_log::loading(&progress, begun_s, now_s());
@@ -222,7 +222,7 @@ pub(crate) fn apply_to(db: &Database, config: &Config) {
 /// Says what may end the process or stop writes later: the container's limit of memory, and a disk that fills up.
 pub(crate) fn warn_of_limits(server: &Server) {
     let maxmemory = server.config.snapshot().maxmemory();
-    if let Some(limit) = crate::container::limit_bytes() {
+    if let Some(limit) = crate::system::limit_bytes() {
         if maxmemory == 0 {
             say(&format!(
                 "warning: the container ends the process at {limit} bytes of memory and `maxmemory` is not set: set it to some {}",

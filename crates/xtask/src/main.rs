@@ -1,7 +1,7 @@
 //! Chores of the project: `cargo run -p xtask -- check | docs [--check]`.
 //!
-//! `check` reads the sources and says where they breach the rules of layers, sizes and unsafe code, and which commands no
-//! test exercises. `docs` writes the documents that are made from tables; with `--check` it only says which are stale.
+//! `check` reads the sources and says where they breach the rules of layers, sizes, unsafe code and systems, and which commands
+//! no test exercises. `docs` writes the documents that are made from tables; with `--check` it only says which are stale.
 //! The tests of this crate are the same checks, so that `cargo test` runs them.
 
 mod docs;
@@ -9,6 +9,7 @@ mod layers;
 mod rows;
 mod sizes;
 mod source;
+mod systems;
 mod unsafety;
 
 use source::Tree;
@@ -42,6 +43,7 @@ fn breaches(tree: &Tree) -> Vec<String> {
         layers::breaches(tree),
         sizes::breaches(tree),
         unsafety::breaches(tree),
+        systems::breaches(tree),
         rows::twice(),
         rows::untested(tree),
     ]
@@ -74,6 +76,11 @@ mod tests {
     #[test]
     fn every_module_with_unsafe_code_is_explained() {
         assert_eq!(unsafety::breaches(&tree()), [""; 0]);
+    }
+
+    #[test]
+    fn what_only_linux_has_stands_apart() {
+        assert_eq!(systems::breaches(&tree()), [""; 0]);
     }
 
     #[test]

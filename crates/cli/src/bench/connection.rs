@@ -12,6 +12,13 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
+/// A peer that has gone is an error, and no signal; on Apple's systems that is a matter of the socket, which the standard
+/// library has set.
+#[cfg(not(target_vendor = "apple"))]
+const SEND: SendFlags = SendFlags::NOSIGNAL;
+#[cfg(target_vendor = "apple")]
+const SEND: SendFlags = SendFlags::empty();
+
 /// How long a blocking exchange waits.
 const REPLY_WAIT: Duration = Duration::from_secs(30);
 
@@ -80,7 +87,7 @@ pub(super) fn nonblocking(socket: &OwnedFd) -> Result<(), String> {
 /// Sends what the socket takes; `None` where it takes nothing now.
 #[inline]
 pub(super) fn send(socket: impl AsFd, bytes: &[u8]) -> Result<Option<usize>, String> {
-    taken(rustix::net::send(socket, bytes, SendFlags::NOSIGNAL))
+    taken(rustix::net::send(socket, bytes, SEND))
 }
 
 /// Receives what is there; `None` where nothing is.

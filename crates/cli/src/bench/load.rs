@@ -1,4 +1,4 @@
-//! One test: connections over threads, each thread an epoll loop, and the window that is measured.
+//! One test: connections over threads, each thread a loop, and the window that is measured.
 //!
 //! A run has three phases: warm-up (load, nothing counted), the window, and the end (nothing more is sent, what is
 //! under way is awaited). Requests and CPU time count in the window alone; latencies also of those that were under way
@@ -17,6 +17,9 @@ use std::thread::ScopedJoinHandle;
 use std::time::{Duration, Instant};
 
 use super::worker::Worker;
+
+/// As many files may be open where the system names no limit (`OPEN_MAX` of Apple's systems).
+const OPEN_FILES_MAX: u64 = 10_240;
 
 /// When a run ends, and from when on it counts.
 #[derive(Clone, Debug, Default)]
@@ -132,9 +135,12 @@ pub(super) fn run(
 
 /// Lifts the limit on open files as far as the system lets it, for many connections.
 pub(super) fn raise_open_files_limit() {
-    let limit = getrlimit(Resource::Nofile);
-    // Where it cannot be lifted, opening a connection will say so.
-    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    // Apple's systems name no limit and refuse more than this. Where it cannot be lifted, opening a connection will say so.
+    let possible = maximum.unwrap_or(OPEN_FILES_MAX);
+    if current.is_some_and(|current| current < possible) {
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(possible), maximum });
+    }
 }
 
 fn open_workers(

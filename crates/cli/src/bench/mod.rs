@@ -13,6 +13,7 @@
 mod connection;
 mod load;
 mod options;
+mod ready;
 mod reply;
 mod report;
 mod server_cpu;

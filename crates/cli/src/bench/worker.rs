@@ -1,4 +1,4 @@
-//! One thread's connections: an epoll loop that reads replies and sends the next pipeline.
+//! One thread's connections: a loop that reads replies and sends the next pipeline.
 //!
 //! What must hold: a connection has at most one pipeline under way; its requests count as sent when they are built,
 //! so that a run of N requests sends exactly N. One clock reading, one receive and one send a pipeline. With a rate, a
@@ -6,20 +6,17 @@
 
 use super::connection;
 use super::load::{Phase, Tally, now};
+use super::ready::{Events, Ready};
 use super::reply::ReplyCounter;
 use super::template::{Numbers, Template};
-use rustix::buffer::spare_capacity;
-use rustix::event::epoll::{self, Event, EventData, EventFlags};
-use rustix::fs::Timespec;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::time::{Duration, Instant};
 
 /// How long a server may leave every connection without an answer.
 const SILENCE_SECONDS: u64 = 60;
 const RECEIVE_BYTES: usize = 256 * 1024;
-const EVENTS: usize = 256;
 
 struct Client {
     socket: OwnedFd,
@@ -35,7 +32,7 @@ struct Client {
 
 /// A thread's part of the load.
 pub(super) struct Worker {
-    epoll: OwnedFd,
+    ready: Ready,
     clients: Vec<Client>,
     template: Template,
     numbers: Numbers,
@@ -59,9 +56,8 @@ impl Worker {
         requests: Option<u64>,
         interval: Option<Duration>,
     ) -> Result<Worker, String> {
-        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).map_err(|error| format!("epoll: {error}"))?;
         Ok(Worker {
-            epoll,
+            ready: Ready::new()?,
             clients: Vec::new(),
             template,
             numbers,
@@ -77,8 +73,7 @@ impl Worker {
 
     /// Takes a non-blocking connection.
     pub(super) fn add(&mut self, socket: OwnedFd) -> Result<(), String> {
-        let data = EventData::new_u64(self.clients.len() as u64);
-        epoll::add(&self.epoll, &socket, data, EventFlags::IN).map_err(|error| format!("epoll: {error}"))?;
+        self.ready.add(self.clients.len(), socket.as_fd())?;
         let replies = ReplyCounter::new();
         let begin = now();
         self.clients.push(Client {
@@ -100,19 +95,14 @@ impl Worker {
     pub(super) fn run(mut self, phase: &Phase) -> Result<Tally, String> {
         self.phase = phase.now();
         self.begin()?;
-        let mut events: Vec<Event> = Vec::with_capacity(EVENTS);
+        let mut events = Events::new();
         let mut heard = now();
         while self.waiting > 0 || !self.resting.is_empty() {
-            events.clear();
             let turn = self.until_due();
-            match epoll::wait(&self.epoll, spare_capacity(&mut events), Some(&turn)) {
-                Ok(_) | Err(rustix::io::Errno::INTR) => {}
-                Err(error) => return Err(format!("epoll: {error}")),
-            }
+            self.ready.wait(&mut events, turn, self.clients.iter().map(|client| client.socket.as_fd()))?;
             self.enter(phase.now());
-            for event in &events {
-                let index = usize::try_from(event.data.u64()).expect("an index that add() gave");
-                heard = self.turn(index, event.flags)?;
+            for (index, writable) in events.iter() {
+                heard = self.turn(index, writable)?;
             }
             self.send_due()?;
             if events.is_empty() && heard.elapsed().as_secs() >= SILENCE_SECONDS {
@@ -138,8 +128,8 @@ impl Worker {
     }
 
     #[inline]
-    fn turn(&mut self, index: usize, flags: EventFlags) -> Result<Instant, String> {
-        if flags.contains(EventFlags::OUT) {
+    fn turn(&mut self, index: usize, writable: bool) -> Result<Instant, String> {
+        if writable {
             self.send_unsent(index)?;
         }
         let client = &mut self.clients[index];
@@ -186,13 +176,12 @@ impl Worker {
     }
 
     /// How long to wait for events: until the next pipeline is due.
-    fn until_due(&self) -> Timespec {
+    fn until_due(&self) -> Duration {
         const TURN: Duration = Duration::from_millis(100);
-        let wait = match self.resting.peek() {
+        match self.resting.peek() {
             Some(Reverse((due, _))) => due.saturating_duration_since(now()).min(TURN),
             None => TURN,
-        };
-        Timespec { tv_sec: 0, tv_nsec: i64::from(wait.subsec_nanos()) }
+        }
     }
 
     /// Sends what is due.
@@ -232,7 +221,7 @@ impl Worker {
         let sent = connection::send(&client.socket, bytes)?.unwrap_or(0);
         if sent < bytes.len() {
             client.unsent.extend_from_slice(&bytes[sent..]);
-            self.listen(index, EventFlags::IN | EventFlags::OUT)?;
+            self.listen(index, true)?;
         }
         Ok(())
     }
@@ -243,14 +232,13 @@ impl Worker {
         let sent = connection::send(&client.socket, &client.unsent)?.unwrap_or(0);
         client.unsent.drain(..sent);
         if client.unsent.is_empty() {
-            self.listen(index, EventFlags::IN)?;
+            self.listen(index, false)?;
         }
         Ok(())
     }
 
     #[cold]
-    fn listen(&self, index: usize, flags: EventFlags) -> Result<(), String> {
-        epoll::modify(&self.epoll, &self.clients[index].socket, EventData::new_u64(index as u64), flags)
-            .map_err(|error| format!("epoll: {error}"))
+    fn listen(&mut self, index: usize, writes: bool) -> Result<(), String> {
+        self.ready.listen(index, self.clients[index].socket.as_fd(), writes)
     }
 }

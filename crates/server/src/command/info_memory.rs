@@ -4,8 +4,8 @@
 //! resident beyond what it had before it opened its database.
 
 use super::info::Fields;
-use super::info_process::{at_start_bytes, resident_bytes, system_bytes};
 use crate::server::Server;
+use crate::system::{at_start_bytes, resident_bytes, system_bytes};
 use ramekin::{Database, memory};
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -100,7 +100,7 @@ pub(super) fn memory(server: &Server, db: &Database, fields: &mut Fields) {
     fields.add("allocator_resident", figures.resident);
     fields.add("allocator_muzzy", 0);
     fields.add_bytes("total_system_memory", system_bytes());
-    fields.add_bytes("container_memory_limit", crate::container::limit_bytes().unwrap_or(0));
+    fields.add_bytes("container_memory_limit", crate::system::limit_bytes().unwrap_or(0));
     fields.add_bytes("used_memory_lua", 0);
     fields.add_zeros(&[
         "used_memory_vm_eval",

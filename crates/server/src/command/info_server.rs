@@ -2,8 +2,8 @@
 
 use super::connection::REDIS_VERSION;
 use super::info::Fields;
-use super::info_process;
 use crate::server::Server;
+use crate::system;
 use ramekin::Database;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -26,7 +26,7 @@ pub(super) fn server(server: &Server, _: &Database, fields: &mut Fields) {
     fields.add("os", words.join(" "));
     fields.add("arch_bits", usize::BITS);
     fields.add("monotonic_clock", "quanta");
-    fields.add("multiplexing_api", "epoll");
+    fields.add("multiplexing_api", system::MULTIPLEXING);
     fields.add("process_id", std::process::id());
     fields.add("process_supervised", "no");
     fields.add("run_id", &server.run_id);
@@ -104,7 +104,7 @@ pub(super) fn replication(server: &Server, db: &Database, fields: &mut Fields) {
 }
 
 pub(super) fn cpu(_: &Server, _: &Database, fields: &mut Fields) {
-    let (all, main) = (info_process::cpu(), info_process::cpu_of_main_thread());
+    let (all, main) = (system::cpu(), system::cpu_of_main_thread());
     let times = [
         ("used_cpu_sys", all.system),
         ("used_cpu_user", all.user),

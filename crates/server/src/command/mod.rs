@@ -20,7 +20,6 @@ mod help;
 mod info;
 pub(crate) mod info_log;
 mod info_memory;
-pub(crate) mod info_process;
 mod info_server;
 mod info_stats;
 mod info_store;

@@ -3,6 +3,8 @@
 //! Read from control groups, version 2 and 1. A limit may be set at any level above the process, so the lowest one counts.
 //! Inside a container its own group is usually mounted as the root, so that is looked at too.
 
+#![cfg(target_os = "linux")]
+
 use std::path::Path;
 
 /// Version 1 says "no limit" by a number near the largest one.

@@ -1,24 +1,14 @@
-//! What the operating system says of this process.
-//!
-//! Read from `/proc` when asked; a figure that cannot be read is 0.
+//! What Linux says, in `/proc` and in control groups.
 
-use std::sync::OnceLock;
+#![cfg(target_os = "linux")]
 
-/// Memory before anything was loaded: resident, and in use.
-static AT_START: OnceLock<(u64, u64)> = OnceLock::new();
+use super::Cpu;
+pub(crate) use super::container::limit_bytes;
 
-/// Notes the memory of a process that has not opened its database yet; only the first call counts.
-pub(crate) fn note_start() {
-    AT_START.get_or_init(|| (resident_bytes().0, ramekin::memory::used_bytes().unwrap_or_default()));
-}
-
-/// What [`note_start`] found: bytes resident, and bytes in use.
-pub(super) fn at_start_bytes() -> (u64, u64) {
-    AT_START.get().copied().unwrap_or_default()
-}
+pub(super) const MULTIPLEXING: &str = "epoll";
 
 /// Resident memory now and at its highest, in bytes.
-pub(super) fn resident_bytes() -> (u64, u64) {
+pub(crate) fn resident_bytes() -> (u64, u64) {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let field = |name: &str| {
         let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
@@ -28,33 +18,21 @@ pub(super) fn resident_bytes() -> (u64, u64) {
 }
 
 /// Memory of the machine, or of the container if that has less, in bytes.
-pub(super) fn system_bytes() -> u64 {
+pub(crate) fn system_bytes() -> u64 {
     let meminfo = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let line = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:")).unwrap_or_default();
     let machine =
         line.split_whitespace().next().and_then(|kib| kib.parse::<u64>().ok()).unwrap_or_default() * 1024;
-    crate::container::limit_bytes().map_or(machine, |limit| limit.min(machine))
-}
-
-/// Processor time of a whole process or of one thread, in seconds.
-pub(super) struct Cpu {
-    /// In the kernel.
-    pub(super) system: f64,
-    /// Outside of it.
-    pub(super) user: f64,
-    /// In the kernel, of children that have ended.
-    pub(super) system_children: f64,
-    /// Outside of it, of children that have ended.
-    pub(super) user_children: f64,
+    limit_bytes().map_or(machine, |limit| limit.min(machine))
 }
 
 /// What the process has used.
-pub(super) fn cpu() -> Cpu {
+pub(crate) fn cpu() -> Cpu {
     read_cpu("/proc/self/stat")
 }
 
 /// What its first thread has used.
-pub(super) fn cpu_of_main_thread() -> Cpu {
+pub(crate) fn cpu_of_main_thread() -> Cpu {
     read_cpu(&format!("/proc/self/task/{}/stat", std::process::id()))
 }
 
