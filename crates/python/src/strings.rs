@@ -7,25 +7,39 @@ use crate::engine::Engine;
 use crate::ready::ready;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// The base of `Database`.
-#[pyclass(subclass, module = "ramekin._ramekin")]
+#[pyclass(subclass, frozen, module = "ramekin._ramekin")]
 #[derive(Default)]
-pub(crate) struct Strings {
-    engine: Option<Py<Engine>>,
-}
+pub(crate) struct Strings(Attached);
 
 /// The base of `AsyncDatabase`.
-#[pyclass(subclass, module = "ramekin._ramekin")]
+#[pyclass(subclass, frozen, module = "ramekin._ramekin")]
 #[derive(Default)]
-pub(crate) struct AsyncStrings {
-    engine: Option<Py<Engine>>,
+pub(crate) struct AsyncStrings(Attached);
+
+/// The engine that an object answers from: the first one that it is attached to. With any other the Python half answers.
+#[derive(Default)]
+struct Attached {
+    engine: OnceLock<Py<Engine>>,
+    is_attached: AtomicBool,
 }
 
-/// The engine, if it may be used directly.
-#[inline]
-fn direct(engine: Option<&Py<Engine>>) -> Option<&Engine> {
-    engine.map(Py::get).filter(|engine| engine._is_direct())
+impl Attached {
+    fn set(&self, engine: Option<&Bound<'_, Engine>>) {
+        let is_first =
+            engine.is_some_and(|engine| self.engine.get_or_init(|| engine.clone().unbind()).is(engine));
+        self.is_attached.store(is_first, Relaxed);
+    }
+
+    /// The engine, if it may be used directly.
+    #[inline]
+    fn direct(&self) -> Option<&Engine> {
+        let engine = self.engine.get().filter(|_| self.is_attached.load(Relaxed));
+        engine.map(Py::get).filter(|engine| engine._is_direct())
+    }
 }
 
 #[pymethods]
@@ -38,13 +52,13 @@ impl Strings {
 
     /// Whose strings these are from now on; `None`: the Python half answers.
     #[pyo3(signature = (engine=None))]
-    fn _attach(&mut self, engine: Option<Py<Engine>>) {
-        self.engine = engine;
+    fn _attach(&self, engine: Option<&Bound<'_, Engine>>) {
+        self.0.set(engine);
     }
 
     /// The string at a key, or None.
     fn get<'py>(slf: &Bound<'py, Self>, name: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        if let Some(engine) = direct(slf.borrow().engine.as_ref())
+        if let Some(engine) = slf.get().0.direct()
             && let Some(found) = engine.get_here(slf.py(), name)?
         {
             return Ok(found);
@@ -63,7 +77,7 @@ impl Strings {
     ) -> PyResult<Bound<'py, PyAny>> {
         if args.is_empty()
             && kwargs.is_none()
-            && let Some(engine) = direct(slf.borrow().engine.as_ref())
+            && let Some(engine) = slf.get().0.direct()
             && let Some(done) = engine.set_here(slf.py(), name, value)?
         {
             return Ok(done);
@@ -89,13 +103,13 @@ impl AsyncStrings {
 
     /// Whose strings these are from now on; `None`: the Python half answers.
     #[pyo3(signature = (engine=None))]
-    fn _attach(&mut self, engine: Option<Py<Engine>>) {
-        self.engine = engine;
+    fn _attach(&self, engine: Option<&Bound<'_, Engine>>) {
+        self.0.set(engine);
     }
 
     /// The string at a key, or None.
     fn get<'py>(slf: &Bound<'py, Self>, name: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        if let Some(engine) = direct(slf.borrow().engine.as_ref())
+        if let Some(engine) = slf.get().0.direct()
             // What is wrong is raised where it is awaited: by the Python half.
             && let Ok(Some(found)) = engine.get_now(slf.py(), name)
         {
@@ -116,7 +130,7 @@ impl AsyncStrings {
         if args.is_empty()
             && kwargs.is_none()
             && is_short(value)
-            && let Some(engine) = direct(slf.borrow().engine.as_ref())
+            && let Some(engine) = slf.get().0.direct()
         {
             match engine.set_now(slf.py(), name, value) {
                 Ok(Some(done)) => return ready(slf.py(), done),
