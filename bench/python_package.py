@@ -175,7 +175,7 @@ def threads(folder, rounds):
     with Database(folder / "threads") as db:
         for number in range(2000):
             db.set(f"large:{number}", LARGE)
-        for name, work, keys, count in (("get", gets, 32, 20_000), ("get", gets, 2000, 20_000), ("set", sets, 2000, 4_000)):
+        for name, work, keys, count in (("get", gets, 32, 100_000), ("get", gets, 2000, 40_000), ("set", sets, 2000, 8_000)):
             four, one = [], []
             for _ in range(rounds):
                 four.append(per_second(count, lambda: run(db, work, keys, 4, count)))
@@ -199,11 +199,17 @@ class Nadb:
     """nadb's store with the names of the others."""
 
     def __init__(self, folder):
-        from nadb import KeyValueStore, KeyValueSync
+        here = pathlib.Path.cwd()
+        # It logs into the folder that it is started in.
+        os.chdir(folder)
+        try:
+            from nadb import KeyValueStore, KeyValueSync
 
-        self.sync = KeyValueSync(5)
-        self.sync.start()
-        self.store = KeyValueStore(str(folder / "nadb"), "bench", 1, "bench", self.sync, compression_enabled=False)
+            self.sync = KeyValueSync(5)
+            self.sync.start()
+            self.store = KeyValueStore(str(folder / "nadb"), "bench", 1, "bench", self.sync, compression_enabled=False)
+        finally:
+            os.chdir(here)
         self.set, self.get = self.store.set, self.store.get
 
     def close(self):

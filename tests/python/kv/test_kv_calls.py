@@ -188,6 +188,9 @@ def test_lifetimes_can_be_given_in_each_form_and_taken_back(kv):
             kv.set_with_ttl("key", b"1", ttl)
     with pytest.raises(ValueError):
         kv.set_with_expires_at("key", b"1", datetime.datetime.now() - datetime.timedelta(seconds=1))
+    for moment in (time.time() + 30, "2100-01-01", None):
+        with pytest.raises(TypeError, match="datetime"):
+            kv.set_with_expires_at("key", b"1", moment)
 
 
 def test_namespaces_and_dbs_have_keys_of_their_own(shelf):

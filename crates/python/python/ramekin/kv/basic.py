@@ -172,6 +172,8 @@ class Basic(Core):
         self, key: str, value: ValueInput, expires_at: datetime, tags: Optional[list[str]] = None, **kwargs: Any
     ) -> None:
         """Sets a key that is gone from a moment on; a datetime without a zone is local time."""
+        if not isinstance(expires_at, datetime):
+            raise TypeError(f"expires_at is a datetime, not {type(expires_at).__name__}")
         at_ms = int(expires_at.timestamp() * 1000)
         seconds = at_ms / 1000 - time.time()
         if seconds <= 0:
