@@ -86,8 +86,15 @@ def test_an_idle_client_is_cut_after_the_timeout_and_a_waiting_one_is_not(start)
             assert active("PING") == b"PONG"
             time.sleep(0.05)
         assert gone(idle, 1)
+        assert b"cmd=blpop" in active("CLIENT", "LIST")
         active("RPUSH", "k", 1)
-        assert waiter.read() == [b"k", b"1"]
+        # Valkey takes a client whom it has just answered for idle since he began to wait, until it has written the answer.
+        if server.kind == "ramekin":
+            assert waiter.read() == [b"k", b"1"]
+            deadline = time.monotonic() + 0.5
+            while time.monotonic() < deadline:
+                assert active("PING") == b"PONG"
+            assert waiter("PING") == b"PONG"
 
 
 def test_a_client_that_never_reads_is_cut_at_the_output_limit(start):

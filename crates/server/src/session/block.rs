@@ -367,6 +367,8 @@ impl Session {
         self.blocked = None;
         self.reach = self.peer.reach();
         self.note_blocked(server, false);
+        // Who was waiting was not idle.
+        self.peer.client.active_ms.store(server.db.now_ms(), Relaxed);
         self.output.bytes.len()
     }
 
