@@ -1,5 +1,7 @@
 """Namespaces with stores of their own: SQLite and PostgreSQL side by side, one of them down."""
 
+import contextlib
+import pathlib
 import sqlite3
 import time
 
@@ -76,3 +78,26 @@ def test_a_store_that_is_down_holds_up_its_namespace_alone(start_ramekin, postgr
         assert client("NAMESPACE", "CREATE", "again", "STORE", url, "ATTACH", "store") == b"OK"
         assert client("NAMESPACE", "USE", "again") == b"OK"
         assert client("GET", "key") == b"post"
+
+
+def test_the_number_of_connections_is_that_of_the_main_database_alone(start_ramekin, tmp_path):
+    server = start_ramekin(store="sqlite:", **{"max-connections": "8"})
+
+    def fetching():
+        found = 0
+        for task in pathlib.Path(f"/proc/{server.process.pid}/task").iterdir():
+            # One that has just ended is none.
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                found += task.joinpath("comm").read_text() == "fetch\n"
+        return found
+
+    with server.client() as client:
+        assert fetching() == 4
+        client("NAMESPACE", "CREATE", "own", "STORE", f"sqlite:{tmp_path / 'own.db'}")
+        client("NAMESPACE", "USE", "own")
+        client("SET", "k", 1)
+        assert fetching() == 4 + 2
+        client("CONFIG", "SET", "max-connections", 12)
+        until(lambda: fetching() == 8 + 2)
+        client("CONFIG", "SET", "max-connections", 5)
+        until(lambda: fetching() == 1 + 2)

@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::net::Mailbox;
 use crate::run::{Stores, apply_to, checkpoint_rules, log_sync, store_behind};
 use crate::server::Server;
-use ramekin::{CheckpointRules, Database, NamespaceOptions, Namespaces};
+use ramekin::{CheckpointRules, Database, NamespaceOptions, Namespaces, StoreTuning};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -72,5 +72,10 @@ pub(crate) fn follow_config(db: &Database, config: &Config) {
     apply_to(db, config);
     db.set_appendfsync(log_sync(config.appendfsync()));
     db.set_checkpoint_rules(rules(config, &NamespaceOptions::default().database.checkpoints));
-    db.tune_store(&config.store_tuning());
+    tune_store(db, config);
+}
+
+/// The same for its store alone, to which it has connections of its own number.
+pub(crate) fn tune_store(db: &Database, config: &Config) {
+    db.tune_store(&StoreTuning { loaders: None, ..config.store_tuning() });
 }

@@ -148,7 +148,10 @@ pub(crate) fn register_hooks(server: &Arc<Server>) {
         "store-flush",
         "max-connections",
     ] {
-        hook(name, |server, config| server.each_database(|db| db.tune_store(&config.store_tuning())));
+        hook(name, |server, config| {
+            server.db.tune_store(&config.store_tuning());
+            server.namespaces().change_open(&|db| crate::namespaces::tune_store(db, config));
+        });
     }
     hook("namespace-idle-timeout", |server, config| {
         server.namespaces().set_idle_timeout_ms(config.namespace_idle_timeout_ms());
